@@ -1,0 +1,1 @@
+"""Variational recurrent neural networks (Chung et al. 2015, arXiv 1506.02216): the library behind the experiments."""

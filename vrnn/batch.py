@@ -1,0 +1,69 @@
+"""The unit of work: a padded batch of sequences.
+
+Axes, everywhere in the library: B batch, T time, D observation (x_dim), Z latent (z_dim),
+H recurrent state (h_dim), K importance samples, M mixture components, P likelihood parameters.
+Batch first, always [B, T, ...].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B sequences of up to T steps.
+
+    Whatever stands beyond a sequence's length is replaced by zero when the batch is made: a NaN left in the
+    padding would reach the gradients even through a `where` on the output.
+
+    Attributes:
+      x: observations [B, T, D], zero where padded.
+      lengths: number of steps of each sequence [B], int64, each in 1..T.
+      index: each sequence's number in its split [B], int64; evaluation noise is keyed by it.
+      mask: True on real steps [B, T].
+
+    Raises:
+      ValueError: x is not [B, T, D], or lengths or index is not [B].
+    """
+
+    x: Tensor
+    lengths: Tensor
+    index: Tensor
+    mask: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.x.dim() != 3:
+            raise ValueError(f"x must have the shape [B, T, D], got {list(self.x.shape)}")
+        for name in ("lengths", "index"):
+            if getattr(self, name).shape != self.x.shape[:1]:
+                raise ValueError(
+                    f"{name} must have the shape [{self.x.shape[0]}], one entry a sequence, "
+                    f"got {list(getattr(self, name).shape)}"
+                )
+        mask = torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]  # [B, T]
+        object.__setattr__(self, "mask", mask)
+        object.__setattr__(self, "x", torch.where(mask[..., None], self.x, 0.0))
+
+    @classmethod
+    def of(cls, x: Tensor, lengths: Tensor | None = None, index: Tensor | None = None) -> Batch:
+        """A batch of x [B, T, D]; by default all sequences are T long and numbered 0 to B - 1."""
+        size, steps = x.shape[:2]
+        if lengths is None:
+            lengths = torch.full((size,), steps, dtype=torch.int64, device=x.device)
+        if index is None:
+            index = torch.arange(size, device=x.device)
+        return cls(x, lengths, index)
+
+    @property
+    def size(self) -> int:
+        """B, the number of sequences."""
+        return self.x.shape[0]
+
+    @property
+    def steps(self) -> int:
+        """T, the number of steps of the longest sequence."""
+        return self.x.shape[1]

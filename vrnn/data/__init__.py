@@ -1,0 +1,1 @@
+"""Datasets: one function in one file each, returning `Splits`."""

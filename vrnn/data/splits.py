@@ -1,0 +1,162 @@
+"""Sequences in memory, their split in train, valid and test, and the standardisation fitted on train.
+
+A dataset is one function in one file of this package that returns `Splits`; its arguments are the keys of
+its YAML in `conf/data/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vrnn.batch import Batch
+
+Draw = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class Sequences:
+    """N sequences stored end to end, so that ragged ones cost no padding.
+
+    Args:
+      values: all steps of all sequences, one sequence after the other [sum of lengths, D].
+      lengths: steps of each sequence [N], int64, on the CPU.
+      draw: what is drawn anew at every visit, (values [B, T, D], generator) -> x [B, T, D]; for instance a
+        stochastic binarisation. None: x is the stored value.
+
+    Raises:
+      ValueError: no sequence at all, an empty one, or lengths that do not add up to the number of values.
+    """
+
+    def __init__(self, values: Tensor, lengths: Tensor, draw: Draw | None = None):
+        if values.dim() != 2 or len(lengths) == 0 or int(lengths.min()) < 1 or int(lengths.sum()) != len(values):
+            raise ValueError(
+                f"values must be [sum of lengths, D] with at least one sequence and no empty one; "
+                f"got values {list(values.shape)} and {len(lengths)} lengths that sum to {int(lengths.sum())}"
+            )
+        self.values = values
+        self.lengths = lengths
+        self.draw = draw
+        self.starts = (lengths.cumsum(0) - lengths).to(values.device)
+
+    @classmethod
+    def of_equal_length(cls, x: Tensor, draw: Draw | None = None) -> Sequences:
+        """Sequences that all have T steps, from x [N, T, D]."""
+        num, steps, x_dim = x.shape
+        return cls(x.reshape(num * steps, x_dim), torch.full((num,), steps, dtype=torch.int64), draw)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def x_dim(self) -> int:
+        return self.values.shape[1]
+
+    @property
+    def num_steps(self) -> int:
+        """All steps of all sequences."""
+        return len(self.values)
+
+    def to(self, device: torch.device | str) -> Sequences:
+        """The same sequences with their values on `device`; lengths stay on the CPU, so that no batch synchronises."""
+        return Sequences(self.values.to(device), self.lengths, self.draw)
+
+    def head(self, num: int) -> Sequences:
+        """The first `num` sequences."""
+        lengths = self.lengths[:num]
+        return Sequences(self.values[: int(lengths.sum())], lengths, self.draw)
+
+    def batch(self, index: Tensor, generator: torch.Generator | None = None) -> Batch:
+        """The sequences numbered `index` [B], padded to the longest of them.
+
+        Args:
+          index: numbers of sequences [B], int64, on the CPU.
+          generator: randomness of `draw`, on the device of the values; needed only where there is a `draw`.
+        """
+        device = self.values.device
+        lengths = self.lengths[index]  # [B]
+        steps = torch.arange(int(lengths.max()), device=device)
+        moved, lengths = index.to(device, non_blocking=True), lengths.to(device, non_blocking=True)
+        rows = self.starts[moved][:, None] + torch.minimum(steps, lengths[:, None] - 1)  # [B, T]
+        x = self.values[rows]  # [B, T, D]
+        if self.draw is not None:
+            if generator is None:
+                raise ValueError("these sequences are drawn anew at every visit: batch() needs a generator")
+            x = self.draw(x, generator)
+        return Batch(x, lengths, moved)
+
+    def by_length(self, batch_size: int) -> Iterator[Tensor]:
+        """Numbers of all sequences in batches [B], shortest first, the last partial one included: for evaluation."""
+        yield from self.lengths.argsort(stable=True).split(batch_size)
+
+    def shuffled(self, batch_size: int, seed: int, epoch: int) -> list[Tensor]:
+        """One epoch of batches [B] for training: a pure function of (seed, epoch), so that a resume finds it again.
+
+        Every sequence is in exactly one batch; the last batch may be smaller. Sequences of different lengths are
+        put in buckets: each stretch of 32 shuffled batches is sorted by length before it is cut.
+        """
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+        order = torch.randperm(len(self), generator=generator)
+        if int(self.lengths.min()) == int(self.lengths.max()):
+            return list(order.split(batch_size))
+        batches: list[Tensor] = []
+        for stretch in order.split(32 * batch_size):
+            batches += stretch[self.lengths[stretch].argsort(stable=True)].split(batch_size)
+        return [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """x = (raw - mean) / std, fitted on train only.
+
+    Attributes:
+      mean: subtracted from every step [D].
+      std: divides every step [D].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def identity(cls, x_dim: int) -> Standardisation:
+        return cls(torch.zeros(x_dim), torch.ones(x_dim))
+
+    @property
+    def log_det(self) -> float:
+        """Nats per step that turn densities: log p(raw) = log p(x) - log_det per step."""
+        return float(self.std.double().log().sum())
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Raw values [..., D] -> standardised ones [..., D]."""
+        return (raw - self.mean.to(raw)) / self.std.to(raw)
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Standardised values [..., D] -> raw ones [..., D]."""
+        return x * self.std.to(x) + self.mean.to(x)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A dataset, ready for training: standardised sequences, disjoint in train, valid and test.
+
+    Attributes:
+      train: what is trained on, and the only one that statistics are fitted on.
+      valid: what early stopping and the best checkpoint look at.
+      test: what the final figure is measured on, and nothing else.
+      standardisation: how raw values became x.
+      sample_rate: samples per second, where the D values of a step are consecutive samples of one signal; else None.
+      caution: a sentence that must stand beside every figure on these data (an entropy floor, say); None: none.
+    """
+
+    train: Sequences
+    valid: Sequences
+    test: Sequences
+    standardisation: Standardisation
+    sample_rate: int | None = None
+    caution: str | None = None
+
+    @property
+    def x_dim(self) -> int:
+        return self.train.x_dim

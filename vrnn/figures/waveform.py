@@ -1,0 +1,158 @@
+"""Speech as a person looks at it and listens to it: waveforms, spectrograms and wav files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Array = NDArray[np.float32]
+
+WINDOW_SECONDS = 0.025  # long enough to show the harmonics of a voice, short enough for formants that move
+HOP_SECONDS = 0.002
+DYNAMIC_RANGE = 70.0  # dB from white to black
+TOP_FREQUENCY = 8000.0  # Hz
+GAP_SECONDS = 0.25  # silence between the examples of a wav file
+
+
+class Waveform:
+    """Waveforms over their spectrograms, one column per example, and one wav file per label.
+
+    Args:
+      sample_rate: samples per second of the signal that a sequence [T, D] makes, read row by row.
+      num_examples: examples drawn at most, the first ones.
+
+    Raises:
+      ValueError: sample_rate or num_examples is below 1.
+    """
+
+    def __init__(self, sample_rate: int, num_examples: int = 4):
+        for name, value in {"sample_rate": sample_rate, "num_examples": num_examples}.items():
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.sample_rate = sample_rate
+        self.num_examples = num_examples
+
+    def draw(
+        self, rows: dict[str, list[Array]], path: Path | str, *, title: str, prefix: int | None = None
+    ) -> list[Path]:
+        """Writes the PNG and the wav files `<stem>_<label>.wav`, and returns their paths, the PNG first.
+
+        A wav file holds the drawn examples one after the other, with short gaps; it is scaled down to full scale only
+        where a sample exceeds 1, and a note on the drawing says by how much. A sample that is not finite is a gap in
+        the waveform, and silence elsewhere.
+
+        Args:
+          rows: {label: sequences [T, D]}.
+          path: of the PNG.
+          title: one line.
+          prefix: first steps that were given rather than generated; a line marks their end.
+        """
+        path = Path(path)
+        signals = {
+            label: [np.asarray(x, np.float32).reshape(-1) for x in sequences[: self.num_examples]]
+            for label, sequences in rows.items()
+        }
+        given = None
+        if prefix is not None:
+            x_dim = next(x.shape[1] for sequences in rows.values() for x in sequences)
+            given = prefix * x_dim / self.sample_rate
+        wavs, notes = [], {}
+        for label, examples in signals.items():
+            wav = path.with_name(f"{path.stem}_{re.sub(r'[^a-z0-9]+', '_', label.lower()).strip('_')}.wav")
+            gain = self._write_wav(wav, examples)
+            notes[label] = f"\n(wav × {gain:.2g})" if gain < 1 else ""
+            wavs.append(wav)
+        self._figure(signals, notes, title, given).savefig(path, dpi=150)
+        return [path, *wavs]
+
+    def _write_wav(self, path: Path, examples: list[Array]) -> float:
+        """Writes the examples as 16-bit samples; returns the factor that kept them from clipping, 1 if none did."""
+        from scipy.io import wavfile
+
+        gap = np.zeros(round(GAP_SECONDS * self.sample_rate), np.float32)
+        signal = np.concatenate([part for example in examples for part in (_finite(example), gap)] or [gap])
+        gain = 1 / max(1.0, float(np.abs(signal).max()))
+        wavfile.write(path, self.sample_rate, np.round(signal * (gain * 32767)).astype(np.int16))
+        return gain
+
+    def _figure(
+        self, signals: dict[str, list[Array]], notes: dict[str, str], title: str, given: float | None
+    ) -> Figure:
+        """The drawing; two rows of axes per label."""
+        from matplotlib.figure import Figure
+
+        columns = max(len(examples) for examples in signals.values())
+        figure = Figure(figsize=(1.4 + 3.1 * columns, 0.8 + 2.6 * len(signals)), layout="constrained")
+        figure.suptitle(title)
+        axes = figure.subplots(
+            2 * len(signals), columns, squeeze=False, sharex="col", gridspec_kw={"height_ratios": [1, 2] * len(signals)}
+        )
+        levels = {label: [self._decibel(x) for x in examples] for label, examples in signals.items()}
+        top = max(level.max() for level in next(iter(levels.values())))  # loudest bin of the first label
+        image = None
+        for row, (label, examples) in enumerate(signals.items()):
+            peak = 1.05 * max(np.abs(_finite(x)).max() for x in examples) or 1.0
+            for column in range(columns):
+                wave, spectrogram = axes[2 * row : 2 * row + 2, column]
+                if column >= len(examples):
+                    wave.set_axis_off(), spectrogram.set_axis_off()
+                    continue
+                self._draw_wave(wave, examples[column], peak)
+                image = self._draw_spectrogram(spectrogram, levels[label][column], examples[column], top)
+                for ax in (wave, spectrogram) if given is not None else ():
+                    ax.axvline(given, color="tab:red", linewidth=1)
+                if column > 0:
+                    wave.tick_params(labelleft=False), spectrogram.tick_params(labelleft=False)
+            axes[2 * row, 0].set_ylabel("amplitude")
+            axes[2 * row + 1, 0].set_ylabel("frequency (kHz)")
+            axes[2 * row, 0].set_title(label + notes[label], loc="left", fontweight="bold", fontsize="medium")
+        for ax in axes[-1]:
+            ax.set_xlabel("time (s)")
+        figure.colorbar(image, ax=axes, label=f"level (dB below the loudest of “{next(iter(signals))}”)", aspect=60)
+        return figure
+
+    def _draw_wave(self, ax: Axes, signal: Array, peak: float) -> None:
+        ax.plot(np.arange(len(signal)) / self.sample_rate, signal, color="black", linewidth=0.4)
+        ax.set_ylim(-peak, peak)
+        ax.locator_params(axis="y", nbins=3)
+
+    def _draw_spectrogram(self, ax: Axes, level: NDArray[np.float64], signal: Array, top: float) -> AxesImage:
+        seconds = len(signal) / self.sample_rate
+        image = ax.imshow(
+            level - top,
+            origin="lower",
+            aspect="auto",
+            cmap="gray_r",
+            vmin=-DYNAMIC_RANGE,
+            vmax=0,
+            extent=(0, seconds, 0, self.sample_rate / 2000),
+            interpolation="bilinear",
+        )
+        ax.set_ylim(0, min(TOP_FREQUENCY, self.sample_rate / 2) / 1000)
+        ax.set_xlim(0, seconds)
+        return image
+
+    def _decibel(self, signal: Array) -> NDArray[np.float64]:
+        """Short-time power of a signal in dB, [frequencies from 0 to half the sample rate, frames]."""
+        from scipy.signal import ShortTimeFFT
+        from scipy.signal.windows import hann
+
+        window = hann(max(round(WINDOW_SECONDS * self.sample_rate), 2), sym=False)
+        hop = max(round(HOP_SECONDS * self.sample_rate), 1)
+        transform = ShortTimeFFT(window, hop, self.sample_rate, mfft=4 * len(window), scale_to="magnitude")
+        power = transform.spectrogram(_finite(signal).astype(np.float64), p0=0, p1=max(len(signal) // hop, 1))
+        return 10 * np.log10(power + 1e-30)
+
+
+def _finite(signal: Array) -> Array:
+    """The signal with zeros where it is not finite."""
+    return np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)

@@ -1,0 +1,1 @@
+"""Likelihoods p(x_t | parameters): one class in one file each, without weights of their own."""

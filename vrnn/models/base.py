@@ -1,0 +1,119 @@
+"""The contract of a sequence model, and what it returns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from vrnn.batch import Batch
+from vrnn.distributions import Distribution
+from vrnn.likelihoods.base import Likelihood
+
+Fields = TypeVar("Fields", bound=tuple)
+
+
+class StepTerms(NamedTuple):
+    """The terms of one step, unmasked, in nats.
+
+    Attributes:
+      log_px: log p(x_t | z_t, h_{t-1}) [B].
+      kl: KL(q(z_t | x_t, h_{t-1}) || p(z_t | h_{t-1})), analytic [B].
+      log_ratio: log p(z_t | h_{t-1}) - log q(z_t | x_t, h_{t-1}) at the sampled z_t [B]; its mean is -kl.
+    """
+
+    log_px: Tensor
+    kl: Tensor
+    log_ratio: Tensor
+
+
+class SequenceTerms(NamedTuple):
+    """The terms of all steps, unmasked, in nats: StepTerms with a time axis, each [B, T]."""
+
+    log_px: Tensor
+    kl: Tensor
+    log_ratio: Tensor
+
+
+def at(fields: Fields, t: int) -> Fields:
+    """Step t of a NamedTuple of tensors [B, T, ...]: the same NamedTuple of tensors [B, ...]."""
+    return type(fields)(*(field[:, t] for field in fields))
+
+
+def state_at_lengths(before: Fields, last: Fields, lengths: Tensor) -> Fields:
+    """The state of each sequence after its own last step.
+
+    The padding stands at the end and no step sees a later one, so nothing has to be held back in the time loop.
+
+    Args:
+      before: the states before each step, a NamedTuple of [B, T, ...].
+      last: the state after step T, the same NamedTuple of [B, ...].
+      lengths: steps of each sequence [B], in 1..T.
+    """
+    rows = torch.arange(len(lengths), device=lengths.device)
+
+    def pick(fields: Tensor, end: Tensor) -> Tensor:
+        steps = fields.shape[1]
+        inside = fields[rows, lengths.clamp(max=steps - 1)]  # [B, ...]
+        return torch.where((lengths < steps).view(-1, *[1] * (end.dim() - 1)), inside, end)
+
+    return type(last)(*map(pick, before, last))
+
+
+class SequenceModel(nn.Module, ABC):
+    """A model of sequences x [B, T, D]. Noise is always an argument, never drawn inside.
+
+    Attributes:
+      z_dim: Z, the size of the noise of one step; 0 for a model without latent variables.
+      likelihood: maps the emission's output to p(x_t).
+    """
+
+    z_dim: int
+    likelihood: Likelihood
+
+    @abstractmethod
+    def initial_state(self, batch_size: int) -> tuple:
+        """The state before the first step, a NamedTuple of tensors [B, ...]."""
+
+    @abstractmethod
+    def prepare(self, batch: Batch) -> tuple:
+        """Everything that does not need the state, for all steps at once: a NamedTuple of tensors [B, T, ...]."""
+
+    @abstractmethod
+    def step(self, inputs: tuple, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
+        """One step, the specification of `forward`: prepared inputs [B, ...], state, noise [B, Z] -> terms, next state."""
+
+    @abstractmethod
+    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+        """All steps, fast: equals replaying `step`.
+
+        Args:
+          batch: B sequences of up to T steps.
+          noise: standard normal noise [B, T, Z].
+          state: what a former chunk returned, to go on from; None: the initial state.
+
+        Returns:
+          The terms of all steps, and the state of each sequence after its own last step.
+        """
+
+    @abstractmethod
+    def sample(self, num: int, steps: int, generator: torch.Generator, prefix: Batch | None = None) -> Tensor:
+        """Draws x [num, steps, D] from the prior, every step from what was drawn before (never from means).
+
+        Args:
+          num: sequences to draw.
+          steps: steps to draw.
+          generator: all randomness, on the model's device.
+          prefix: `num` sequences to continue, each from its own end; None: from the initial state.
+        """
+
+    @abstractmethod
+    def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
+        """p(x_t | z_t, h_{t-1}) of all steps with z_t from the posterior; its mean is [B, T, D]."""
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)

@@ -1,0 +1,183 @@
+"""The variational recurrent neural network: a VAE at every step of an RNN (Chung et al. 2015, arXiv 1506.02216)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from vrnn.batch import Batch
+from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
+from vrnn.likelihoods.base import Likelihood
+from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, at, state_at_lengths
+from vrnn.models.recurrence import Recurrence
+from vrnn.nn import JointMLP, mlp, positive, require_at_least
+
+
+class Inputs(NamedTuple):
+    """What is known of all steps before the time loop.
+
+    Attributes:
+      x: observations [B, T, D].
+      posterior: part of phi_x in the posterior's first layer [B, T, first width].
+      recurrence: part of phi_x in the gates of the recurrence [B, T, gates].
+    """
+
+    x: Tensor
+    posterior: Tensor
+    recurrence: Tensor
+
+
+class Unrolled(NamedTuple):
+    """What the time loop leaves behind: one step [B, ...] or all of them [B, T, ...].
+
+    Attributes:
+      posterior: q(z_t | x_t, h_{t-1}).
+      z: the sampled latent z_t.
+      phi_z: its features.
+      h: the recurrent state h_{t-1}.
+    """
+
+    posterior: DiagonalNormal
+    z: Tensor
+    phi_z: Tensor
+    h: Tensor
+
+
+class VRNN(SequenceModel):
+    """Which formula of the paper each part is; h is h_{t-1} until `recurrence` has run.
+
+      prior       p(z_t | h_{t-1}) = N(mean, diag(std^2))        eq. 5
+      emission    p(x_t | phi_z(z_t), h_{t-1})                   eq. 6
+      recurrence  h_t = f(phi_x(x_t), phi_z(z_t), h_{t-1})       eq. 7
+      posterior   q(z_t | phi_x(x_t), h_{t-1})                   eq. 9
+
+    With `prior="standard"` it is VRNN-I: z_t ~ N(0, I), independent of the past (section 5.1).
+
+    In the time loop stand only posterior -> z -> phi_z -> recurrence; phi_x comes before it, and prior, emission, KL
+    and log-likelihood come after it, over all steps at once.
+
+    Args:
+      x_dim: D.
+      z_dim: Z.
+      likelihood: maps the emission's output to p(x_t).
+      recurrence: builds the recurrence from the widths of phi_x and phi_z.
+      phi_x, phi_z, prior, posterior, emission: widths of the hidden layers of each net, none for a linear one
+        (phi_x and phi_z: the identity). The paper's nets of depth 4 and width 500 are [500, 500, 500, 500].
+      min_std: smallest standard deviation of prior and posterior, in units of z.
+
+    Raises:
+      ValueError: a size below 1, min_std negative, or a likelihood of another x_dim.
+    """
+
+    def __init__(
+        self,
+        x_dim: int,
+        z_dim: int,
+        likelihood: Likelihood,
+        recurrence: Callable[[int, int], Recurrence],
+        phi_x: Sequence[int],
+        phi_z: Sequence[int],
+        prior: Sequence[int] | Literal["standard"],
+        posterior: Sequence[int],
+        emission: Sequence[int],
+        min_std: float = 1e-4,
+    ):
+        super().__init__()
+        require_at_least(1, x_dim=x_dim, z_dim=z_dim)
+        if min_std < 0.0:
+            raise ValueError(f"min_std must not be negative, got {min_std}")
+        if likelihood.x_dim != x_dim:
+            raise ValueError(f"the likelihood is for x_dim = {likelihood.x_dim}, the model for x_dim = {x_dim}")
+        self.z_dim = z_dim
+        self.min_std = min_std
+        self.likelihood = likelihood
+        phi_x_dim, phi_z_dim = [x_dim, *phi_x][-1], [z_dim, *phi_z][-1]
+        self.recurrence = recurrence(phi_x_dim, phi_z_dim)
+        h_dim = self.recurrence.h_dim
+        self.phi_x = mlp(x_dim, phi_x)
+        self.phi_z = mlp(z_dim, phi_z)
+        self.prior_net = None if prior == "standard" else mlp(h_dim, prior, 2 * z_dim)
+        self.posterior_net = JointMLP(phi_x_dim, h_dim, posterior, 2 * z_dim)
+        self.emission_net = JointMLP(phi_z_dim, h_dim, emission, likelihood.param_dim)
+        with torch.no_grad():
+            self.emission_net.head.bias.copy_(likelihood.initial_params())
+
+    def initial_state(self, batch_size: int) -> tuple:
+        return self.recurrence.initial_state(batch_size)
+
+    def prior(self, h: Tensor) -> DiagonalNormal:
+        """p(z_t | h_{t-1}), from h [..., H]."""
+        if self.prior_net is None:
+            zeros = h.new_zeros(*h.shape[:-1], self.z_dim)
+            return DiagonalNormal(zeros, torch.ones_like(zeros))
+        return self._normal(self.prior_net(h))
+
+    def emission(self, phi_z: Tensor, h: Tensor) -> Distribution:
+        """p(x_t | z_t, h_{t-1}), from phi_z [..., width] and h [..., H]."""
+        return self.likelihood(self.emission_net(self.emission_net.from_a(phi_z), h))
+
+    def prepare(self, batch: Batch) -> Inputs:
+        phi_x = self.phi_x(batch.x)  # [B, T, width]
+        return Inputs(batch.x, self.posterior_net.from_a(phi_x), self.recurrence.from_x(phi_x))
+
+    def step(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
+        unrolled, state = self._advance(inputs, state, noise)
+        return StepTerms(*self._terms(inputs.x, unrolled)), state
+
+    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+        unrolled, state = self._unroll(batch, noise, state)
+        return SequenceTerms(*self._terms(batch.x, unrolled)), state
+
+    @torch.no_grad()
+    def sample(self, num: int, steps: int, generator: torch.Generator, prefix: Batch | None = None) -> Tensor:
+        state = self.initial_state(num)
+        if prefix is not None:
+            shape = (num, prefix.steps, self.z_dim)
+            noise = torch.randn(shape, generator=generator, device=state.h.device)
+            _, state = self._unroll(prefix, noise, state)
+        drawn = []
+        for _ in range(steps):
+            phi_z = self.phi_z(self.prior(state.h).sample(generator))
+            drawn.append(self.emission(phi_z, state.h).sample(generator))
+            state = self.recurrence(self.recurrence.from_x(self.phi_x(drawn[-1])), phi_z, state)
+        return torch.stack(drawn, 1)  # [num, steps, D]
+
+    def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
+        unrolled, _ = self._unroll(batch, noise, None)
+        return self.emission(unrolled.phi_z, unrolled.h)
+
+    def _normal(self, params: Tensor) -> DiagonalNormal:
+        mean, raw = params.chunk(2, -1)
+        return DiagonalNormal(mean, positive(raw, self.min_std))
+
+    def _advance(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[Unrolled, tuple]:
+        """The part of one step that the next one needs: posterior -> z -> phi_z -> recurrence."""
+        posterior = self._normal(self.posterior_net(inputs.posterior, state.h))
+        z = posterior.rsample(noise)
+        phi_z = self.phi_z(z)
+        return Unrolled(posterior, z, phi_z, state.h), self.recurrence(inputs.recurrence, phi_z, state)
+
+    def _unroll(self, batch: Batch, noise: Tensor, state: tuple | None) -> tuple[Unrolled, tuple]:
+        """The time loop over all steps, and the state of each sequence after its own last step."""
+        inputs = self.prepare(batch)
+        state = self.initial_state(batch.size) if state is None else state
+        unrolled, states = [], []
+        for t in range(batch.steps):
+            states.append(state)
+            step, state = self._advance(at(inputs, t), state, noise[:, t])
+            unrolled.append(step)
+        posteriors, *rest = zip(*unrolled, strict=True)
+        posterior = DiagonalNormal(*(torch.stack(field, 1) for field in zip(*posteriors, strict=True)))
+        before = type(state)(*(torch.stack(field, 1) for field in zip(*states, strict=True)))
+        state = state_at_lengths(before, state, batch.lengths)
+        return Unrolled(posterior, *(torch.stack(field, 1) for field in rest)), state
+
+    def _terms(self, x: Tensor, unrolled: Unrolled) -> tuple[Tensor, Tensor, Tensor]:
+        """log_px, kl and log_ratio, of one step [B] or of all [B, T]."""
+        posterior, z, phi_z, h = unrolled
+        prior = self.prior(h)
+        log_ratio = prior.log_prob(z) - posterior.log_prob(z)
+        return self.emission(phi_z, h).log_prob(x), kl_divergence(posterior, prior), log_ratio

@@ -1,0 +1,77 @@
+"""Feed-forward parts: multilayer perceptrons and the map to positive numbers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def require_at_least(bound: int, **sizes: int) -> None:
+    """Raises ValueError, naming the size, unless every one is at least `bound`."""
+    for name, size in sizes.items():
+        if size < bound:
+            raise ValueError(f"{name} must be at least {bound}, got {size}")
+
+
+def positive(raw: Tensor, minimum: float) -> Tensor:
+    """softplus(raw) + minimum: standard deviations, as in the paper's code."""
+    return F.softplus(raw) + minimum
+
+
+def inverse_positive(value: Tensor, minimum: float) -> Tensor:
+    """The raw for which positive(raw, minimum) = value, for values above the minimum."""
+    excess = (value - minimum).clamp_min(1e-6)
+    return excess + torch.log(-torch.expm1(-excess))
+
+
+def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Sequential:
+    """[..., in_dim] -> [..., widths[-1]] by linear layers with a ReLU after each; with out_dim a linear layer last.
+
+    No widths and no out_dim give the identity.
+
+    Raises:
+      ValueError: a width below 1.
+    """
+    for width in widths:
+        require_at_least(1, **{"the width of a layer": width})
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in itertools.pairwise([in_dim, *widths]):
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+    if out_dim is not None:
+        layers.append(nn.Linear([in_dim, *widths][-1], out_dim))
+    return nn.Sequential(*layers)
+
+
+class JointMLP(nn.Module):
+    """mlp([a; b]) whose first layer is applied by parts, W_a a + W_b b + c, so that the part of a can be hoisted.
+
+    Args:
+      a_dim: size of the input that is known for all steps at once.
+      b_dim: size of the other input.
+      widths: widths of the hidden layers.
+      out_dim: width of the linear layer after them.
+    """
+
+    def __init__(self, a_dim: int, b_dim: int, widths: Sequence[int], out_dim: int):
+        super().__init__()
+        first, *self.rest = mlp(a_dim + b_dim, widths, out_dim)
+        self.from_a = nn.Linear(a_dim, first.out_features)
+        self.from_b = nn.Linear(b_dim, first.out_features, bias=False)
+        self.rest = nn.Sequential(*self.rest)
+        bound = 1.0 / math.sqrt(a_dim + b_dim)  # what nn.Linear gives a layer that reads both
+        for parameter in (*self.from_a.parameters(), *self.from_b.parameters()):
+            nn.init.uniform_(parameter, -bound, bound)
+
+    @property
+    def head(self) -> nn.Linear:
+        """The last layer (with a bias of size out_dim)."""
+        return self.rest[-1] if len(self.rest) else self.from_a
+
+    def forward(self, hoisted: Tensor, b: Tensor) -> Tensor:
+        """hoisted: from_a(a) [..., first width]; b [..., b_dim] -> [..., out_dim]."""
+        return self.rest(hoisted + self.from_b(b))

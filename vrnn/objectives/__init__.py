@@ -1,0 +1,1 @@
+"""Objectives: the one place where per-step terms are masked and reduced."""

@@ -1,0 +1,56 @@
+"""Checkpoints that are either whole or not there."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be read or written; the message says which, why and what to do."""
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Writes tensors and plain values to a temporary file beside `path`, then renames it: a kill leaves the old file.
+
+    Raises:
+      CheckpointError: it cannot be written (no space, no permission); the former checkpoint is untouched.
+    """
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    temporary = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        kept = "the former one is kept" if path.exists() else "there is no former one"
+        raise CheckpointError(
+            f"{path}: the checkpoint could not be written ({error.strerror}); {kept}; "
+            "make room or choose another place with hydra.run.dir=, then go on with resume="
+        ) from error
+
+
+def load(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """What `save` wrote, with its tensors on `device`; nothing but tensors and plain values is unpickled.
+
+    Raises:
+      CheckpointError: there is no such file, or it is not a whole checkpoint.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: there is no such checkpoint; has the run reached its first one?")
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # torch raises many kinds on damaged files
+        raise CheckpointError(
+            f"{path}: this is not a whole checkpoint of this suite (truncated, or another kind of file); "
+            "take the run's other checkpoint, or train again"
+        ) from error
