@@ -59,7 +59,10 @@ class DiagonalNormal(NamedTuple):
 
 
 def kl_divergence(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
-    """KL(q || p) = sum_d log(p.scale / q.scale) + (q.scale^2 + (q.loc - p.loc)^2) / (2 p.scale^2) - 1/2, [...] in nats."""
+    """KL(q || p) [...] in nats.
+
+    sum_d log(p.scale / q.scale) + (q.scale^2 + (q.loc - p.loc)^2) / (2 p.scale^2) - 1/2
+    """
     ratio = q.scale / p.scale
     squares = ratio.square() + ((q.loc - p.loc) / p.scale).square()
     return (0.5 * (squares - 1.0) - ratio.log()).sum(-1)
@@ -119,7 +122,7 @@ class BivariateMixture(NamedTuple):
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         weights = self.log_weights.exp()
-        choice = torch.multinomial(weights.flatten(0, -2), 1, generator=generator).view(weights.shape[:-1])
+        choice = torch.multinomial(weights.reshape(-1, weights.shape[-1]), 1, generator=generator).view(weights.shape[:-1])
         loc, scale = (torch.take_along_dim(v, choice[..., None, None], -2).squeeze(-2) for v in (self.loc, self.scale))
         correlation = torch.take_along_dim(self.correlation, choice[..., None], -1).squeeze(-1)
         first, second = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype).unbind(-1)

@@ -37,8 +37,8 @@ def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Se
     Raises:
       ValueError: a width below 1.
     """
-    for width in widths:
-        require_at_least(1, **{"the width of a layer": width})
+    if any(width < 1 for width in widths):
+        raise ValueError(f"the widths of the layers must be at least 1, got {list(widths)}")
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise([in_dim, *widths]):
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]

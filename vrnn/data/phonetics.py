@@ -54,16 +54,16 @@ VOWELS = {
     "V": (640, 1190, 2390, 3400),
     "3r": (490, 1350, 1690, 3300),
 }
-PHONES = {name: Phone(0.055, formants, voicing=1) for name, formants in VOWELS.items()} | {
+PHONES = {name: Phone(0.06, formants, voicing=1) for name, formants in VOWELS.items()} | {
     "-": Phone(0.0),  # an empty slot of a syllable
-    "pause": Phone(0.28),
-    "h": Phone(0.06, aspiration=0.12, damping=2),
-    "puff": Phone(0.035, aspiration=0.1, damping=2),  # between the burst of p, t, k and the vowel
-    "s": Phone(0.1, ALVEOLAR, frication=0.6, noise=HISS),
-    "z": Phone(0.08, ALVEOLAR, voicing=0.2, frication=0.35, noise=HISS),
-    "S": Phone(0.1, PALATAL, frication=0.6, noise=HUSH),
-    "f": Phone(0.09, LABIAL, frication=0.05, noise=FLAT),
-    "v": Phone(0.06, LABIAL, voicing=0.3, frication=0.03, noise=FLAT),
+    "pause": Phone(0.22),
+    "h": Phone(0.06, aspiration=0.25, damping=2),
+    "puff": Phone(0.035, aspiration=0.2, damping=2),  # between the burst of p, t, k and the vowel
+    "s": Phone(0.1, ALVEOLAR, frication=3.5, noise=HISS),
+    "z": Phone(0.08, ALVEOLAR, voicing=0.2, frication=1.8, noise=HISS),
+    "S": Phone(0.1, PALATAL, frication=3.0, noise=HUSH),
+    "f": Phone(0.09, LABIAL, frication=0.3, noise=FLAT),
+    "v": Phone(0.06, LABIAL, voicing=0.3, frication=0.15, noise=FLAT),
     "m": Phone(0.07, (270, 1050, 2150, 3300), voicing=0.5, damping=2.5),
     "n": Phone(0.065, (270, 1500, 2500, 3400), voicing=0.5, damping=2.5),
     "l": Phone(0.06, (350, 1050, 2700, 3500), voicing=0.6),
@@ -76,23 +76,21 @@ PHONES = {name: Phone(0.055, formants, voicing=1) for name, formants in VOWELS.i
     "b_closure": Phone(0.06, (200, 900, 2200, 3400), voicing=0.08, damping=3),
     "d_closure": Phone(0.05, (200, 1750, 2650, 3500), voicing=0.08, damping=3),
     "g_closure": Phone(0.055, (200, 2100, 2350, 3400), voicing=0.08, damping=3),
-    "p_burst": Phone(0.012, LABIAL, frication=0.25, noise=LOW),
-    "t_burst": Phone(0.014, ALVEOLAR, frication=0.7, noise=(4500, 2500, 6000, 3000)),
-    "k_burst": Phone(0.016, VELAR, frication=0.5, noise=MIDDLE),
+    "p_burst": Phone(0.012, LABIAL, frication=0.8, noise=LOW),
+    "t_burst": Phone(0.014, ALVEOLAR, frication=2.2, noise=(4500, 2500, 6000, 3000)),
+    "k_burst": Phone(0.016, VELAR, frication=1.6, noise=MIDDLE),
 }
 NAMES = list(PHONES)
 
-NUCLEI = [(v, v) for v in VOWELS] + [("A", "I"), ("A", "U"), ("E", "i"), ("O", "U")]  # and four diphthongs
-ONSETS = (
-    [("-", "-", "-"), ("h", "-", "-"), ("s", "-", "-"), ("z", "-", "-"), ("S", "-", "-"), ("f", "-", "-")]
-    + [("v", "-", "-"), ("m", "-", "-"), ("n", "-", "-"), ("l", "-", "-"), ("r", "-", "-"), ("w", "-", "-")]
-    + [("j", "-", "-"), ("s", "t_closure", "t_burst"), ("t_closure", "t_burst", "r")]
-    + [("p_closure", "p_burst", "puff"), ("t_closure", "t_burst", "puff"), ("k_closure", "k_burst", "puff")]
-    + [("b_closure", "p_burst", "-"), ("d_closure", "t_burst", "-"), ("g_closure", "k_burst", "-")]
-)
-CODAS = [("-", "-")] * 8 + [("n", "-"), ("m", "-"), ("s", "-"), ("z", "-"), ("l", "-"), ("f", "-"), ("S", "-")]
-CODAS += [("t_closure", "t_burst"), ("k_closure", "k_burst"), ("d_closure", "-"), ("n", "t_burst")]
-SLOTS = 3 + 2 + 2 + 1  # onset, nucleus, coda, pause
+# What may stand in a syllable, each as the phones of its slots: onset (3 slots), nucleus (2) and coda (2).
+ONSETS = ["", "h", "s", "z", "S", "f", "v", "m", "n", "l", "r", "w", "j", "s t_closure t_burst", "t_closure t_burst r"]
+ONSETS += ["p_closure p_burst puff", "t_closure t_burst puff", "k_closure k_burst puff"]
+ONSETS += ["b_closure p_burst", "d_closure t_burst", "g_closure k_burst"]
+NUCLEI = [*(f"{vowel} {vowel}" for vowel in VOWELS), "A I", "A U", "E i", "O U"]  # four diphthongs
+CODAS = [""] * 8 + ["n", "m", "s", "z", "l", "f", "S", "t_closure t_burst", "k_closure k_burst", "d_closure", "n t_burst"]
+SLOTS = 3 + 2 + 2 + 1  # and a pause
+LOUDNESS = (-1, -1, -1, 0, -1, -3, -4, 0)  # of the slots of a syllable, dB
+ACCENT = (0, 0, 0.2, 1, 0.6, 0.1, 0, 0)  # how much of an accent's rise the slots have
 
 
 class Score(NamedTuple):
@@ -114,8 +112,8 @@ class Score(NamedTuple):
 
 
 def _phrases(num: int, syllables: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_]]:
-    """Where each syllable stands in its phrase of 3 to 8 syllables, 0 to 1, and whether it is the last, [N, K]."""
-    lengths = rng.integers(3, 9, (num, syllables))
+    """Where each syllable stands in its phrase of 4 to 9 syllables, 0 to 1, and whether it is the last, [N, K]."""
+    lengths = rng.integers(4, 10, (num, syllables))
     ends = lengths.cumsum(1)
     syllable = np.arange(syllables)
     phrase = (ends[:, None, :] <= syllable[:, None]).sum(-1)  # [N, K]
@@ -123,44 +121,46 @@ def _phrases(num: int, syllables: int, rng: np.random.Generator) -> tuple[Array,
     return (syllable - end + length) / (length - 1), syllable == end - 1
 
 
+def _choose(
+    choices: list[str], slots: int, shape: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Numbers in NAMES of the phones of randomly chosen parts of syllables [*shape, slots]."""
+    table = [[NAMES.index(name) for name in (choice.split() + ["-"] * slots)[:slots]] for choice in choices]
+    return np.array(table)[rng.integers(len(choices), size=shape)]
+
+
 def draw_score(voice: Voice, seconds: float, rng: np.random.Generator) -> Score:
     """Random syllables in phrases, enough for `seconds` of each voice."""
     num, syllables = len(voice.f0), math.ceil(seconds / 0.1)
-    # Slots of a syllable: onset 0 1 2, nucleus 3 4, coda 5 6, pause 7.
-    position, last = _phrases(num, syllables, rng)
-    parts = [
-        np.array([[NAMES.index(name) for name in choice] for choice in choices])[
-            rng.integers(len(choices), size=(num, syllables))
-        ]
-        for choices in (ONSETS, NUCLEI, CODAS)
-    ]
+    position, last = _phrases(num, syllables, rng)  # [N, K]
+    stressed = rng.random((num, syllables)) < 0.4
+    parts = [_choose(choices, slots, (num, syllables), rng) for choices, slots in ((ONSETS, 3), (NUCLEI, 2), (CODAS, 2))]
     pause = np.where(last, NAMES.index("pause"), NAMES.index("-"))[..., None]
     phones = np.concatenate([*parts, pause], 2)  # [N, K, slots]
 
-    stressed = rng.random((num, syllables)) < 0.4
-    usual = np.array([phone.seconds for phone in PHONES.values()])[phones]
-    slow = np.exp(0.15 * rng.standard_normal(phones.shape)) / voice.rate[:, None, None]
-    slow[:, :, 3:7] *= np.where(last, 1.4, np.where(stressed, 1.25, 0.9))[..., None]  # phrases end slowly
+    seconds_each = np.array([phone.seconds for phone in PHONES.values()])[phones]
+    seconds_each *= np.exp(0.15 * rng.standard_normal(phones.shape)) / voice.rate[:, None, None]
+    seconds_each[:, :, 3:7] *= np.where(last, 1.5, np.where(stressed, 1.25, 0.9))[..., None]  # phrases end slowly
 
-    table = np.array([phone.formants for phone in PHONES.values()])
-    formants = table[phones]  # [N, K, slots, F]
+    formants = np.array([phone.formants for phone in PHONES.values()])[phones]  # [N, K, slots, F]
     vowel = formants[:, :, [3, 3, 3, 3, 4, 4, 4, 4]]
     formants = np.where(np.isnan(formants), vowel, formants) * np.exp(0.03 * rng.standard_normal(formants.shape))
 
-    accent = np.where(stressed, rng.uniform(1.5, 4.5, stressed.shape), 0)
-    semitones = voice.liveliness[:, None] * (2 - 4 * position + accent - 2 * last)  # declination, accents, final fall
+    # Declination over the phrase and a final fall; an accent rises from it in the nucleus of a stressed syllable.
+    accent = np.where(stressed, rng.uniform(2, 6, stressed.shape), rng.normal(0, 0.7, stressed.shape))
+    semitones = (2.5 - 4 * position)[..., None] + accent[..., None] * ACCENT
+    semitones[:, :, 4:] -= 2.5 * last[..., None]
     decibel = np.where(stressed, 2, -1) - 4 * position + rng.normal(0, 1, stressed.shape)
 
-    def spread(values: NDArray[np.float64]) -> Array:
-        return np.repeat(values, SLOTS, 1).astype(np.float32)
+    def flat(values: NDArray[np.float64]) -> Array:
+        return values.reshape(num, syllables * SLOTS, *values.shape[3:]).astype(np.float32)
 
-    flat = (num, syllables * SLOTS)
     return Score(
-        phones.reshape(flat),
-        (usual * slow).reshape(flat).astype(np.float32),
-        formants.reshape(*flat, 4).astype(np.float32),
-        spread(semitones),
-        spread(10 ** (decibel / 20)),
+        phones.reshape(num, -1),
+        flat(seconds_each),
+        flat(formants),
+        flat(semitones) * voice.liveliness[:, None],
+        flat(10 ** ((decibel[..., None] + LOUDNESS) / 20)),
     )
 
 
@@ -187,8 +187,8 @@ def controls_of(score: Score, voice: Voice, seconds: float, rng: np.random.Gener
 
     loudness = np.take_along_axis(score.loudness, at, 1)
     noise = field("noise")  # [N, C, 4]
-    semitones = smooth(np.take_along_axis(score.semitones, at, 1), 0.06)
-    jitter, shimmer = 1 + np.array([0.012, 0.03], np.float32)[:, None, None] * rng.standard_normal(
+    semitones = smooth(np.take_along_axis(score.semitones, at, 1), 0.05)
+    jitter, shimmer = 1 + np.array([0.006, 0.03], np.float32)[:, None, None] * rng.standard_normal(
         (2, *semitones.shape), np.float32
     )
     formants = (np.take_along_axis(score.formants[..., k], at, 1) for k in range(4))
@@ -196,8 +196,8 @@ def controls_of(score: Score, voice: Voice, seconds: float, rng: np.random.Gener
         f0=voice.f0 * 2 ** (semitones / 12) * jitter,
         formants=np.stack([smooth(track, 0.025) for track in formants], 1),
         damping=smooth(field("damping"), 0.01),
-        voicing=smooth(field("voicing") * loudness, 0.0075) * shimmer,
-        aspiration=smooth(field("aspiration") * loudness, 0.0075),
+        voicing=smooth(field("voicing") * loudness, 0.015) * shimmer,
+        aspiration=smooth(field("aspiration") * loudness, 0.01),
         frication=smooth(field("frication") * loudness, 0.005),
         noise_poles=np.stack([smooth(noise[..., k], 0.01) for k in (0, 2)], 1),
         noise_bandwidths=np.stack([smooth(noise[..., k], 0.01) for k in (1, 3)], 1),

@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 CONTROL_RATE = 400  # controls per second: 2.5 ms, half of Klatt's usual 5 ms
 BANDWIDTHS = np.array([60, 90, 150, 200, 300, 400, 500], np.float32)  # of F1 to F7, Hz
 FIXED_FORMANTS = np.array([4500, 5500, 6500], np.float32)  # F5 to F7 of a tract of 17.5 cm, Hz; they hardly move
-HIGHEST = 0.47  # poles stay below this fraction of the sample rate
+HIGHEST = 0.45  # fixed formants above this fraction of the sample rate are left out
 FAINT = 1e-5  # -100 dB: noise that never stops, so that no filter decays into slow subnormal numbers
 
 
@@ -82,7 +82,7 @@ def resonator(frequency: Array, bandwidth: Array, sample_rate: int) -> tuple[Arr
       bandwidth: -3 dB to -3 dB, Hz [...].
     """
     radius = np.exp(-np.pi / sample_rate * bandwidth)
-    b = 2 * radius * np.cos(2 * np.pi / sample_rate * np.minimum(frequency, HIGHEST * sample_rate))
+    b = 2 * radius * np.cos(2 * np.pi / sample_rate * frequency)
     c = -(radius**2)
     return 1 - b - c, b, c
 
@@ -109,7 +109,9 @@ def _coefficients(controls: Controls, voice: Voice, sample_rate: int) -> tuple[A
     a[:, 0] = 1 - b[:, 0]
     damping = controls.damping[:, None]
     moving = resonator(controls.formants * voice.tract, damping * BANDWIDTHS[:4, None], sample_rate)
-    fixed = resonator(FIXED_FORMANTS[:, None] * voice.tract, BANDWIDTHS[4:, None], sample_rate)
+    highest = FIXED_FORMANTS[:, None] * voice.tract  # [3, N]
+    fixed = resonator(highest, BANDWIDTHS[4:, None], sample_rate)
+    fixed = (np.where(highest < HIGHEST * sample_rate, part, gap) for part, gap in zip(fixed, (1, 0, 0), strict=True))
     noise = resonator(controls.noise_poles, controls.noise_bandwidths, sample_rate)
     # The noise poles get gain 1 at their centre instead of at 0 Hz.
     radius, angle = np.sqrt(-noise[2]), 2 * np.pi / sample_rate * controls.noise_poles

@@ -26,7 +26,7 @@ def draw_voices(num: int, rng: np.random.Generator) -> Voice:
         rate=np.exp(rng.normal(0, 0.12, num)),
         liveliness=rng.uniform(0.6, 1.4, num),
         open_quotient=rng.uniform(0.5, 0.75, num),
-        tilt=np.exp(rng.uniform(math.log(700), math.log(3500), num)),
+        tilt=np.exp(rng.uniform(math.log(1000), math.log(4000), num)),
         breath=np.exp(rng.uniform(math.log(0.003), math.log(0.03), num)),
         level=rng.uniform(0.3, 0.9, num),
     )

@@ -91,7 +91,7 @@ class Waveform:
         from matplotlib.figure import Figure
 
         columns = max(len(examples) for examples in signals.values())
-        figure = Figure(figsize=(1.4 + 3.1 * columns, 0.8 + 2.6 * len(signals)), layout="constrained")
+        figure = Figure(figsize=(max(1.4 + 3.1 * columns, 6), 0.8 + 2.6 * len(signals)), layout="constrained")
         figure.suptitle(title)
         axes = figure.subplots(
             2 * len(signals), columns, squeeze=False, sharex="col", gridspec_kw={"height_ratios": [1, 2] * len(signals)}
@@ -108,16 +108,18 @@ class Waveform:
                     continue
                 self._draw_wave(wave, examples[column], peak)
                 image = self._draw_spectrogram(spectrogram, levels[label][column], examples[column], top)
-                for ax in (wave, spectrogram) if given is not None else ():
-                    ax.axvline(given, color="tab:red", linewidth=1)
+                if given is not None:
+                    self._mark(wave, spectrogram, given)
                 if column > 0:
                     wave.tick_params(labelleft=False), spectrogram.tick_params(labelleft=False)
             axes[2 * row, 0].set_ylabel("amplitude")
             axes[2 * row + 1, 0].set_ylabel("frequency (kHz)")
             axes[2 * row, 0].set_title(label + notes[label], loc="left", fontweight="bold", fontsize="medium")
-        for ax in axes[-1]:
+        for column, ax in enumerate(axes[-1]):
             ax.set_xlabel("time (s)")
-        figure.colorbar(image, ax=axes, label=f"level (dB below the loudest of “{next(iter(signals))}”)", aspect=60)
+            longest = max(len(examples[column]) for examples in signals.values() if column < len(examples))
+            ax.set_xlim(0, longest / self.sample_rate)
+        figure.colorbar(image, ax=axes, label=f"level (dB re loudest of “{next(iter(signals))}”)", aspect=60, pad=0.01)
         return figure
 
     def _draw_wave(self, ax: Axes, signal: Array, peak: float) -> None:
@@ -138,8 +140,15 @@ class Waveform:
             interpolation="bilinear",
         )
         ax.set_ylim(0, min(TOP_FREQUENCY, self.sample_rate / 2) / 1000)
-        ax.set_xlim(0, seconds)
         return image
+
+    def _mark(self, wave: Axes, spectrogram: Axes, given: float) -> None:
+        """Marks where the given part ends, in seconds, and the generated one begins."""
+        for ax in (wave, spectrogram):
+            ax.axvline(given, color="tab:red", linewidth=1)
+        text = {"color": "tab:red", "fontsize": "x-small", "va": "bottom", "transform": wave.get_xaxis_transform()}
+        wave.text(given, 0, "given ", ha="right", clip_on=True, **text)
+        wave.text(given, 0, " generated", ha="left", clip_on=True, **text)
 
     def _decibel(self, signal: Array) -> NDArray[np.float64]:
         """Short-time power of a signal in dB, [frequencies from 0 to half the sample rate, frames]."""
@@ -149,7 +158,8 @@ class Waveform:
         window = hann(max(round(WINDOW_SECONDS * self.sample_rate), 2), sym=False)
         hop = max(round(HOP_SECONDS * self.sample_rate), 1)
         transform = ShortTimeFFT(window, hop, self.sample_rate, mfft=4 * len(window), scale_to="magnitude")
-        power = transform.spectrogram(_finite(signal).astype(np.float64), p0=0, p1=max(len(signal) // hop, 1))
+        padded = np.pad(_finite(signal).astype(np.float64), (0, max(len(window) - len(signal), 0)))
+        power = transform.spectrogram(padded, p0=0, p1=max(len(signal) // hop, 1), padding="even")
         return 10 * np.log10(power + 1e-30)
 
 

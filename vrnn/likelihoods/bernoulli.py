@@ -37,7 +37,7 @@ class Bernoulli(Likelihood):
 
     def check(self, x: Tensor) -> None:
         low, high = float(x.min()), float(x.max())
-        if low < 0.0 or high > 1.0:
+        if not (low >= 0.0 and high <= 1.0):  # NaN included
             raise ValueError(
                 f"a Bernoulli likelihood needs values in [0, 1], but x ranges from {low:.4g} to {high:.4g}; "
                 "choose a density instead: likelihood=gaussian"

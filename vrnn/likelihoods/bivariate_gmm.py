@@ -33,11 +33,11 @@ class BivariateGMM(Likelihood):
     def __init__(self, x_dim: int, num_components: int = 20, min_std: float = 1e-4):
         if x_dim != 3:
             raise ValueError(
-                f"a bivariate mixture with a pen needs x_dim = 3 (dx, dy, pen-up), but these data have x_dim = {x_dim}; "
-                "choose another: likelihood=gaussian, or likelihood=bernoulli for binary data"
+                f"a bivariate mixture with a pen needs x_dim = 3 (dx, dy, pen-up), but these data have x_dim = {x_dim};"
+                " choose another: likelihood=gaussian, or likelihood=bernoulli for binary data"
             )
         require_at_least(1, num_components=num_components)
-        if min_std <= 0.0:
+        if not min_std > 0.0:
             raise ValueError(f"min_std must be positive, got {min_std}: a density with no smallest std has no ceiling")
         self.x_dim = x_dim
         self.num_components = num_components
@@ -64,10 +64,14 @@ class BivariateGMM(Likelihood):
     def fit(self, x: Tensor) -> Tensor:
         """All components equal: one correlated normal over the offsets, and the frequency of pen-up."""
         offsets = x[:, :2]
-        correlation = torch.corrcoef(offsets.T)[0, 1]
-        return self._params(offsets.mean(0).expand(self.num_components, 2), offsets.std(0), correlation, x[:, 2].mean())
+        mean, std = offsets.mean(0), offsets.std(0, correction=0)
+        # The smallest std keeps the correlation of a constant offset at 0 instead of NaN.
+        correlation = ((offsets - mean) / std.clamp_min(self.min_std)).prod(-1).mean()
+        return self._params(mean.expand(self.num_components, 2), std, correlation, x[:, 2].mean())
 
     def check(self, x: Tensor) -> None:
+        if not bool(x[:, :2].isfinite().all()):
+            raise ValueError("a bivariate mixture needs finite offsets, but x holds NaN or infinity")
         pen = x[:, 2]
         if not bool(((pen == 0) | (pen == 1)).all()):
             raise ValueError(

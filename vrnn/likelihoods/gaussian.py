@@ -26,7 +26,7 @@ class Gaussian(Likelihood):
 
     def __init__(self, x_dim: int, min_std: float = 1e-4):
         require_at_least(1, x_dim=x_dim)
-        if min_std <= 0.0:
+        if not min_std > 0.0:
             raise ValueError(f"min_std must be positive, got {min_std}: a density with no smallest std has no ceiling")
         self.x_dim = x_dim
         self.param_dim = 2 * x_dim
@@ -41,7 +41,7 @@ class Gaussian(Likelihood):
         return self._params(torch.zeros(self.x_dim), torch.ones(self.x_dim))
 
     def fit(self, x: Tensor) -> Tensor:
-        return self._params(x.mean(0), x.std(0))
+        return self._params(x.mean(0), x.std(0, correction=0))
 
     def check(self, x: Tensor) -> None:
         if not bool(x.isfinite().all()):

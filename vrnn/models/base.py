@@ -83,7 +83,16 @@ class SequenceModel(nn.Module, ABC):
 
     @abstractmethod
     def step(self, inputs: tuple, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
-        """One step, the specification of `forward`: prepared inputs [B, ...], state, noise [B, Z] -> terms, next state."""
+        """One step, the specification of `forward`.
+
+        Args:
+          inputs: of this step, as prepared [B, ...].
+          state: before it.
+          noise: standard normal noise [B, Z].
+
+        Returns:
+          The step's terms, and the state after it.
+        """
 
     @abstractmethod
     def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:

@@ -69,7 +69,7 @@ class VRNN(SequenceModel):
       min_std: smallest standard deviation of prior and posterior, in units of z.
 
     Raises:
-      ValueError: a size below 1, min_std negative, or a likelihood of another x_dim.
+      ValueError: a size below 1, min_std negative, an unknown prior, or a likelihood of another x_dim.
     """
 
     def __init__(
@@ -89,6 +89,8 @@ class VRNN(SequenceModel):
         require_at_least(1, x_dim=x_dim, z_dim=z_dim)
         if min_std < 0.0:
             raise ValueError(f"min_std must not be negative, got {min_std}")
+        if isinstance(prior, str) and prior != "standard":
+            raise ValueError(f"prior must be a list of widths or 'standard', got {prior!r}")
         if likelihood.x_dim != x_dim:
             raise ValueError(f"the likelihood is for x_dim = {likelihood.x_dim}, the model for x_dim = {x_dim}")
         self.z_dim = z_dim

@@ -44,7 +44,7 @@ class ELBO(Objective):
         sums = {
             "log_likelihood": bound.sum(),
             "kl": kl.detach().sum(),
-            "sequences": torch.tensor(batch.size, device=bound.device),
+            "sequences": torch.full((), batch.size, device=bound.device),
             "steps": steps,
         }
         return Estimate(loss, bound, sums, state)

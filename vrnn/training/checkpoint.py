@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -31,8 +32,9 @@ def save(path: Path, content: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        kept = "the former one is kept" if path.exists() else "there is no former one"
+        with contextlib.suppress(OSError):  # where even that is impossible, what is told is why
+            temporary.unlink()
+        kept = "the former one is kept" if os.path.exists(path) else "there is no former one"
         raise CheckpointError(
             f"{path}: the checkpoint could not be written ({error.strerror}); {kept}; "
             "make room or choose another place with hydra.run.dir=, then go on with resume="

@@ -10,7 +10,9 @@ from vrnn.batch import Batch
 
 
 def keyed_noise(seed: int, batch: Batch, num_samples: int, z_dim: int) -> Tensor:
-    """Standard normal noise [B * K, T, Z], keyed by (seed, sequence index, sample); sample k of sequence b is row b K + k.
+    """Standard normal noise [B * K, T, Z], keyed by (seed, sequence index, sample).
+
+    Sample k of sequence b is row b K + k.
 
     A counter-based generator (Philox, Salmon et al. 2011) gives each sequence a stream of its own, so that a bound
     depends neither on the evaluation's batch size nor on its order, and K samples begin with the first K - 1. Padding
@@ -18,6 +20,6 @@ def keyed_noise(seed: int, batch: Batch, num_samples: int, z_dim: int) -> Tensor
     """
     noise = np.zeros((batch.size, num_samples, batch.steps, z_dim), dtype=np.float32)
     for row, index, length in zip(noise, batch.index.tolist(), batch.lengths.tolist(), strict=True):
-        stream = np.random.Generator(np.random.Philox(key=[seed, index]))
+        stream = np.random.Generator(np.random.Philox(key=[seed % 2**64, index]))
         row[:, :length] = stream.standard_normal((num_samples, length, z_dim), dtype=np.float32)
     return torch.from_numpy(noise).flatten(0, 1).to(batch.x.device)

@@ -63,7 +63,7 @@ class LinearPredictor:
 
 
 def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
-    """The references that apply to these data, by name, on the test split; the order of the predictor is chosen on valid."""
+    """The references that apply to these data, by name, on test; the predictor's order is chosen on valid."""
     found = {f"independent {likelihood.label}": independent(likelihood, splits.train, splits.test)}
     if splits.sample_rate is not None:
         train = splits.train.head(2048)

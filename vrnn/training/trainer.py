@@ -35,6 +35,7 @@ class Trainer:
       patience: validations without improvement after which training stops; None: never.
       log_every: updates between two lines of training metrics.
       checkpoint_every: updates between two checkpoints within an epoch; every epoch ends with one.
+      test: whether whoever called for the training is to measure the test split after it.
       device: where to train; auto takes a GPU where there is one.
 
     Raises:
@@ -51,6 +52,7 @@ class Trainer:
         patience: int | None,
         log_every: int,
         checkpoint_every: int,
+        test: bool = True,
         device: str = "auto",
     ):
         optional = {"max_epochs": max_epochs, "max_steps": max_steps, "patience": patience}
@@ -69,6 +71,7 @@ class Trainer:
         self.patience = patience
         self.log_every = log_every
         self.checkpoint_every = checkpoint_every
+        self.test = test
         self.device = find_device(device)
 
     def fit(
@@ -260,6 +263,8 @@ class _Fit:
         """Everything that the next update depends on, in last.pt; weights that are not finite are refused."""
         if self.sums:
             self.require_finite({name: float(self.sums[name]) for name in ("loss", "gradient_norm")})
+        if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
+            raise Diverged(self.advice("a weight is not finite"))
         content = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),

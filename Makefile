@@ -1,0 +1,44 @@
+# Everything a newcomer needs. The first call makes .venv and installs the project into it; later calls install nothing.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint format clean
+
+help:  ## what there is to make
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+train: $(VENV)/installed  ## the main job: a VRNN on synthetic speech, a few minutes on a CPU (ARGS="latent=tiny ...")
+	$(BIN)/python -m experiments.train $(ARGS)
+
+test: $(VENV)/installed-test  ## the whole test suite (ARGS="-k name ...")
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-test  ## style and format, nothing is changed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed-test  ## mend what lint finds where that is safe
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove the environment and the caches, never outputs/
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11 or newer (Debian: apt install python3 python3-venv), or give PYTHON=<path>" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "error: git is not installed (Debian: apt install git)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V); give PYTHON=<path of a newer one>" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) has no venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[test]'
+	@touch $@ $(VENV)/installed

@@ -1,0 +1,1 @@
+"""The command line: Hydra apps that compose, train, evaluate and sample what `vrnn` holds."""

@@ -1,0 +1,150 @@
+"""From config to objects: the only place that instantiates, and that answers wrong values by the names users typed."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from experiments.errors import UserError
+
+# A config may build only what lies in these modules: a name alone does not tell, since
+# torch.optim.optimizer.torch.hub.load is a valid path to something else; so the object found is checked as well.
+ALLOWED = ("vrnn", "torch.optim", "experiments.tracking")
+
+
+def build(cfg: DictConfig, key: str, **arguments: Any) -> Any:
+    """Instantiates the node `key`, after `check`; `arguments` are added to those of the config.
+
+    Raises:
+      UserError: a target that is not allowed, an unknown argument, or a value of the wrong type or range.
+    """
+    check(cfg, key)
+    try:
+        return instantiate(cfg[key], _convert_="all", **arguments)
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, ValueError | OSError):
+            raise UserError(explain(cfg, key, cause)) from cause
+        raise (cause or error) from None
+
+
+def check(cfg: DictConfig, key: str) -> None:
+    """Holds every value below `key` that goes to a constructor to that constructor's annotations.
+
+    Raises:
+      UserError: names the first that does not fit, as the user would override it.
+    """
+    for path, node in targets(cfg, key):
+        target = find_target(path, node["_target_"])
+        callee = target.__init__ if inspect.isclass(target) else target
+        parameters = inspect.signature(target).parameters
+        hints = typing.get_type_hints(callee)
+        for name in node:
+            if name.startswith("_") and name.endswith("_"):
+                continue
+            if name not in parameters:
+                known = ", ".join(sorted(parameters))
+                raise UserError(f"{path}.{name}: {node['_target_']} takes no argument {name!r}; it takes {known}")
+            value = resolve(cfg, path, name)
+            if name in hints and not (isinstance(value, dict) and "_target_" in value):
+                check_value(origin(cfg, path, name), value, hints[name])
+
+
+def targets(cfg: DictConfig, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node at or below `key` that has a `_target_`, with its path; interpolations are left as they are."""
+    raw = OmegaConf.to_container(cfg[key], resolve=False)
+    waiting = [(key, raw)]
+    while waiting:
+        path, node = waiting.pop()
+        if isinstance(node, dict):
+            if "_target_" in node:
+                yield path, node
+            waiting += [(f"{path}.{name}", value) for name, value in node.items()]
+
+
+def find_target(path: str, name: str) -> Callable[..., Any]:
+    """The class or function that a `_target_` names.
+
+    Raises:
+      UserError: it is not there, or lies outside the allowed modules.
+    """
+    if not str(name).startswith(tuple(f"{module}." for module in ALLOWED)):
+        raise UserError(f"{path}._target_={name}: only {', '.join(ALLOWED)} may be built from a config")
+    try:
+        target = get_object(name)
+    except Exception as error:
+        raise UserError(f"{path}._target_={name}: there is no such class or function") from error
+    module = getattr(target, "__module__", None) or ""
+    is_own = any(module == allowed or module.startswith(f"{allowed}.") for allowed in ALLOWED)
+    if not is_own or not (inspect.isclass(target) or inspect.isfunction(target)):
+        raise UserError(f"{path}._target_={name}: only classes and functions of {', '.join(ALLOWED)} may be built")
+    return target
+
+
+def resolve(cfg: DictConfig, path: str, name: str) -> Any:
+    """The plain value of a key, interpolations followed."""
+    try:
+        value = OmegaConf.select(cfg, path)[name]
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path}.{name}: {str(error).splitlines()[0]}") from error
+
+
+def origin(cfg: DictConfig, path: str, name: str) -> str:
+    """The key that a user would change: where `${latent.z_dim}` leads, or the key itself."""
+    raw = OmegaConf.to_container(OmegaConf.select(cfg, path), resolve=False)[name]
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
+    if match is None:
+        return f"{path}.{name}"
+    parent, _, last = match[1].rpartition(".")
+    return origin(cfg, parent, last) if parent else last
+
+
+def check_value(name: str, value: Any, hint: Any) -> None:
+    """Raises UserError unless the value is of the annotated type; a string is never read as a number."""
+    try:
+        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticSchemaGenerationError:
+        return
+    try:
+        validated = adapter.validate_python(value)
+        fits = not isinstance(value, str | bool) or type(validated) is type(value)
+    except ValidationError:
+        fits = False
+    if not fits:
+        raise UserError(f"{name}={shown(value)}: expected {readable(hint)}, got {value!r} ({type(value).__name__})")
+
+
+def readable(hint: Any) -> str:
+    """An annotation as a user would say it: `int | None` -> "int or null"."""
+    if hint is type(None):
+        return "null"
+    if typing.get_origin(hint) is typing.Literal:
+        return " or ".join(repr(option) for option in typing.get_args(hint))
+    if typing.get_origin(hint) in (typing.Union, type(int | str)):
+        return " or ".join(readable(option) for option in typing.get_args(hint))
+    return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint).rpartition(".")[2]
+
+
+def shown(value: Any) -> Any:
+    """A value as it is written on the command line."""
+    return "null" if value is None else value
+
+
+def explain(cfg: DictConfig, key: str, error: Exception) -> str:
+    """A constructor's complaint; where it begins with an argument's name, the user's own key stands in front."""
+    message = str(error)
+    word = message.split(" ", 1)[0]
+    for path, node in targets(cfg, key):
+        if word in node:
+            return f"{origin(cfg, path, word)}={shown(resolve(cfg, path, word))}: {message}"
+    return f"{key}: {message}"

@@ -1,0 +1,37 @@
+"""Measures a run's bound on a split: python -m experiments.evaluate run=<run directory>."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig
+
+from experiments.app import launch
+from experiments.build import build
+from experiments.restore import restore
+from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
+from experiments.terminal import console, figures_table, say
+from vrnn.objectives.base import Objective
+from vrnn.training.evaluation import evaluate
+
+
+def measure(cfg: DictConfig) -> int:
+    """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory."""
+    run = RunDirectory.existing(cfg.run)
+    objective: Objective = build(cfg, "objective")
+    restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
+    seed = restored.cfg.seed if cfg.seed is None else cfg.seed
+    batch_size = cfg.batch_size or restored.cfg.trainer.eval_batch_size
+    found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
+    figures = found.figures(cfg.split, restored.splits.standardisation.log_det)
+    suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
+    path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
+    about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
+    write_json(path, {"format": 1, **about, "figures": figures_as_json(figures), **provenance()})
+    if restored.splits.caution:
+        say(f"caution: {restored.splits.caution}")
+    console.print(figures_table(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures))
+    say(f"written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    launch("evaluate", measure)

@@ -1,0 +1,77 @@
+"""Pictures (and sounds) of what a model makes: prior samples, reconstructions, continuations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vrnn.batch import Batch
+from vrnn.data.splits import Sequences, Splits
+from vrnn.models.base import SequenceModel
+from vrnn.training.noise import keyed_noise
+
+
+@torch.no_grad()
+def draw_gallery(
+    model: SequenceModel,
+    splits: Splits,
+    figure: Any,
+    directory: Path,
+    *,
+    split: str,
+    num: int,
+    seed: int,
+    prefix: int | None = None,
+    steps: int | None = None,
+) -> list[Path]:
+    """Draws samples.png, reconstructions.png and continuations.png, and what else the figure writes.
+
+    Args:
+      model: on any device.
+      splits: gives inputs, and the way back to raw space.
+      figure: how these data are drawn, see `vrnn.figures`.
+      directory: where the files go.
+      split: the split that inputs are taken from, evenly spread over it.
+      num: sequences to draw.
+      seed: of all draws.
+      prefix: steps that a continuation is given; None: half of the shortest input.
+      steps: steps of a prior sample; None: as long as the inputs.
+
+    Returns:
+      The files written.
+    """
+    device = next(model.parameters()).device
+    sequences: Sequences = getattr(splits, split)
+    index = torch.linspace(0, len(sequences) - 1, min(num, len(sequences))).long()
+    batch = sequences.to(device).batch(index, torch.Generator(device).manual_seed(seed))
+    generator = torch.Generator(device).manual_seed(seed)
+    lengths = batch.lengths.tolist()
+
+    def raw(x: Tensor, ends: list[int]) -> list[np.ndarray]:
+        x = splits.standardisation.inverse(x).cpu()
+        return [sequence[:end].numpy() for sequence, end in zip(x, ends, strict=True)]
+
+    directory.mkdir(parents=True, exist_ok=True)
+    inputs = raw(batch.x, lengths)
+    drawn = model.sample(batch.size, steps or batch.steps, generator)
+    ends = [steps] * batch.size if steps else lengths
+    files = figure.draw({"sample": raw(drawn, ends)}, directory / "samples.png", title="Samples from the prior")
+
+    mean = model.reconstruct(batch, keyed_noise(seed, batch, 1, model.z_dim)).mean
+    rows = {"input": inputs, "reconstruction": raw(mean, lengths)}
+    files += figure.draw(rows, directory / "reconstructions.png", title="Posterior reconstructions (means)")
+
+    given = prefix or max(1, min(lengths) // 2)
+    start = Batch.of(batch.x[:, :given], batch.lengths.clamp(max=given), batch.index)
+    rest = max(batch.steps - given, 1)
+    rows = {"input": inputs}
+    for number in (1, 2):
+        continued = torch.cat([start.x, model.sample(batch.size, rest, generator, start)], 1)
+        rows[f"continuation {number}"] = raw(continued, [max(length, given + 1) for length in lengths])
+    title = f"Continuations of the first {given} steps"
+    files += figure.draw(rows, directory / "continuations.png", title=title, prefix=given)
+    return files

@@ -1,0 +1,69 @@
+"""Resolvers that the configs use: names of experiments and jobs, and the --help page."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
+def register_resolvers() -> None:
+    """Makes ${experiment_name:}, ${job_name:} and ${suite_help:} known to OmegaConf."""
+    OmegaConf.register_new_resolver("experiment_name", experiment_name, replace=True)
+    OmegaConf.register_new_resolver("job_name", job_name, replace=True)
+    OmegaConf.register_new_resolver("suite_help", suite_help, replace=True)
+
+
+def experiment_name(*, _root_: DictConfig) -> str:
+    """The chosen experiment, or the app where none is chosen; _root_ is the config that holds the hydra node.
+
+    HydraConfig.get() would do within a job, but it is not set yet where a multirun's directory is made.
+    """
+    hydra = _root_.hydra
+    return hydra.runtime.choices.get("experiment") or hydra.job.name
+
+
+def job_name(*, _root_: DictConfig) -> str:
+    """A job's directory: its overrides as a slug in [A-Za-z0-9._-], with a short hash of them against clashes."""
+    overrides = sorted(_root_.hydra.overrides.task)
+    slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", override.split(".")[-1]) for override in overrides)
+    digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
+    return f"{slug[:100].strip('-_.') or 'job'}-{digest}"
+
+
+def first_line(path: Path) -> str:
+    """A YAML's first comment line, without its mark; Hydra's own header (`# @package`), which must lead, is passed."""
+    with path.open(encoding="utf-8") as file:
+        return next(line for line in file if not line.startswith("# @")).removeprefix("#").strip()
+
+
+def suite_help() -> str:
+    """The page: what the app does, every group's options, and the app's own keys, from line 1 of each YAML."""
+    app = HydraConfig.get().job.name
+    lines = [first_line(CONF / f"{app}.yaml"), ""]
+    groups = [choice for choice in HydraConfig.get().runtime.choices if not choice.startswith("hydra/")]
+    lines += ["Groups (choose with group=option; change a value with group.key=value):"]
+    for group in groups:
+        folder = CONF / group
+        for path in sorted(folder.rglob("*.yaml")):
+            option = path.relative_to(folder).with_suffix("")
+            lines.append(f"  {f'{group}={option}':<30} {first_line(path)}")
+    lines += ["", "Keys of its own:"]
+    lines += [f"  {line}" for line in (CONF / f"{app}.yaml").read_text(encoding="utf-8").splitlines() if is_key(line)]
+    lines += [
+        "",
+        "  --cfg job            print the composed config and stop",
+        "  --multirun a=1,2     a job for every combination",
+        "  --info defaults      where each value comes from",
+    ]
+    return "\n".join(lines)
+
+
+def is_key(line: str) -> bool:
+    """Whether a line of an app's YAML gives one of its own keys, with a comment that explains it."""
+    return re.match(r"[a-z_]+: .*#", line) is not None

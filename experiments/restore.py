@@ -1,0 +1,58 @@
+"""A finished run's model and data, for the apps that look at it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.build import build
+from experiments.errors import UserError
+from experiments.run_directory import RunDirectory
+from vrnn.data.splits import Sequences, Splits
+from vrnn.models.base import SequenceModel
+from vrnn.training import checkpoint
+from vrnn.training.device import find_device
+
+
+class Restored(NamedTuple):
+    """A run as it was: its config, its data, and its model with the weights of a checkpoint, on `device`."""
+
+    cfg: DictConfig
+    splits: Splits
+    sequences: Sequences
+    model: SequenceModel
+    step: int
+
+
+def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str | None) -> Restored:
+    """Builds a run's data and model from its own config, and loads a checkpoint into the model.
+
+    Raises:
+      UserError: something is missing or does not fit; the message says what.
+    """
+    if split not in ("train", "valid", "test"):
+        raise UserError(f"split={split}: expected train, valid or test")
+    if which not in ("best", "last"):
+        raise UserError(f"checkpoint={which}: expected best or last")
+    cfg = run.read_config()
+    if root is not None:
+        OmegaConf.update(cfg, "data.root", root, force_add=True)
+    try:
+        place = find_device(device)
+        content = checkpoint.load(run.checkpoints / f"{which}.pt", place)
+    except (ValueError, checkpoint.CheckpointError) as error:
+        raise UserError(str(error)) from error
+    model: SequenceModel = build(cfg, "model")
+    try:
+        model.load_state_dict(content["model"])
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
+        ) from error
+    splits: Splits = build(cfg, "data")
+    step = content["step"] if which == "best" else content["progress"]["step"]
+    torch.manual_seed(cfg.seed)
+    return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step)

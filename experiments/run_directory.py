@@ -1,0 +1,128 @@
+"""One run's directory: what lies in it, and how it is read back."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.errors import UserError
+from vrnn.training.metrics import Figure, MetricsFile
+
+# What a config's identity leaves out: where and how a run was followed, not what it computes.
+NOT_IDENTITY = ("logger", "resume", "figures", "trainer.device", "data.root", "trainer.test")
+
+
+class RunDirectory:
+    """Paths of a run, and the two files that describe it.
+
+    config.yaml          the resolved config
+    metrics.jsonl        training and validation metrics, one line each
+    checkpoints/         last.pt (to go on from) and best.pt (on validation)
+    result.json          status, figures, and what made them
+    test_sequences.npz   the bound of every test sequence
+    figures/             pictures and sounds
+    evaluations/         what the evaluate app measured later
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.config_file = path / "config.yaml"
+        self.checkpoints = path / "checkpoints"
+        self.metrics = MetricsFile(path / "metrics.jsonl")
+        self.result_file = path / "result.json"
+        self.test_sequences = path / "test_sequences.npz"
+        self.figures = path / "figures"
+        self.evaluations = path / "evaluations"
+
+    def __str__(self) -> str:
+        """The path as one would type it: relative where it lies below the working directory."""
+        here = Path.cwd()
+        return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> RunDirectory:
+        """An existing run.
+
+        Raises:
+          UserError: there is no such directory, or no run in it.
+        """
+        run = cls(Path(path))
+        if not run.path.is_dir():
+            raise UserError(f"{path}: there is no such run directory; runs lie in outputs/<experiment>/<date>")
+        if not run.config_file.is_file():
+            raise UserError(
+                f"{path}: this is not a run directory (it has no config.yaml); "
+                "expected one that experiments.train made, such as outputs/<experiment>/<date>"
+            )
+        return run
+
+    def write_config(self, cfg: DictConfig) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, self.config_file, resolve=True)
+
+    def read_config(self) -> DictConfig:
+        try:
+            cfg = OmegaConf.load(self.config_file)
+        except Exception as error:
+            raise UserError(f"{self.config_file}: this is not a readable YAML file ({error})") from error
+        if not isinstance(cfg, DictConfig) or not {"model", "data", "trainer", "seed"} <= set(cfg):
+            raise UserError(f"{self.config_file}: this is not the config of a run of this suite")
+        return cfg
+
+    def write_result(self, result: dict[str, Any]) -> None:
+        """Writes result.json whole or not at all."""
+        write_json(self.result_file, result)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Writes a JSON file by way of a temporary one, so that it is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:
+    return {name: figure.as_dict() for name, figure in figures.items()}
+
+
+def config_hash(cfg: DictConfig) -> str:
+    """Identifies what a run computes: a hash of its resolved config, without logger, device and paths."""
+    plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
+    for key in NOT_IDENTITY:
+        parent, _, name = key.rpartition(".")
+        node = OmegaConf.select(plain, parent) if parent else plain
+        if node is not None:
+            node.pop(name, None)
+    text = json.dumps(OmegaConf.to_container(plain), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def provenance() -> dict[str, Any]:
+    """The command, the commit and the versions that made a result."""
+    overrides = HydraConfig.get().overrides.task
+    versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "hydra-core", "wandb")}
+    return {
+        "command": shlex.join(["python", "-m", f"experiments.{HydraConfig.get().job.name}", *overrides]),
+        "commit": git("rev-parse", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "versions": {"python": platform.python_version(), **versions},
+    }
+
+
+def git(*arguments: str) -> str | None:
+    """What git says of the suite's own checkout; None where there is no git or no checkout."""
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

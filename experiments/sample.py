@@ -1,0 +1,38 @@
+"""Draws what a run's model makes: python -m experiments.sample run=<run directory>."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from experiments.app import launch
+from experiments.build import build
+from experiments.gallery import draw_gallery
+from experiments.restore import restore
+from experiments.run_directory import RunDirectory
+from experiments.terminal import say
+
+
+def sample(cfg: DictConfig) -> int:
+    """Writes samples, reconstructions and continuations as pictures (and sounds)."""
+    run = RunDirectory.existing(cfg.run)
+    restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
+    files = draw_gallery(
+        restored.model,
+        restored.splits,
+        build(restored.cfg, "figures"),
+        Path(cfg.output) if cfg.output else run.figures,
+        split=cfg.split,
+        num=cfg.num,
+        seed=restored.cfg.seed if cfg.seed is None else cfg.seed,
+        prefix=cfg.prefix,
+        steps=cfg.steps,
+    )
+    for path in files:
+        say(str(path))
+    return 0
+
+
+if __name__ == "__main__":
+    launch("sample", sample)

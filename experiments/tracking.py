@@ -1,0 +1,100 @@
+"""Trackers: where a run's metrics and figures are followed besides its own directory."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from experiments.errors import UserError
+from vrnn.training.metrics import Figure
+from vrnn.training.progress import Observer
+
+
+class NoTracker(Observer):
+    """Follows nothing; also the contract of a tracker."""
+
+    def open(self, directory: Path, config: dict[str, Any], name: str, group: str) -> None:
+        """The run begins or goes on.
+
+        Args:
+          directory: of the run.
+          config: resolved.
+          name: of the run, its overrides say.
+          group: runs that belong together.
+        """
+
+    def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
+        """The final figures, pictures (png) and sounds (wav)."""
+
+    def close(self, exit_code: int) -> None:
+        """The run has ended."""
+
+
+class WandbTracker(NoTracker):
+    """One Weights & Biases run per job, written into the job's directory.
+
+    Args:
+      mode: offline needs neither account nor network.
+      project, entity: where an upload goes; no entity means your own.
+      tags: to filter by.
+    """
+
+    def __init__(self, mode: Literal["offline", "online"], project: str, entity: str | None, tags: list[str]):
+        self.mode = mode
+        self.project = project
+        self.entity = entity
+        self.tags = tags
+        self.run: Any = None
+
+    def open(self, directory: Path, config: dict[str, Any], name: str, group: str) -> None:
+        import wandb
+
+        try:
+            self.run = wandb.init(
+                dir=directory,
+                mode=self.mode,
+                project=self.project,
+                entity=self.entity,
+                tags=self.tags,
+                name=name,
+                group=group,
+                config=config,
+                id=run_id(directory),
+                resume="allow",
+                reinit="finish_previous",  # or the jobs of a multirun merge into one
+                settings=wandb.Settings(console="off", silent=True),
+            )
+        except wandb.errors.Error as error:
+            raise UserError(
+                f"logger.mode={self.mode}: Weights & Biases could not start ({str(error).splitlines()[0]}); "
+                "run `wandb login`, or use logger=wandb (offline) or logger=none"
+            ) from error
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        if self.run is not None:
+            self.run.log(metrics, step=metrics["step"])
+
+    def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
+        import wandb
+
+        self.run.summary.update({name: figure.value for name, figure in figures.items()})
+        errors = {name: figure.standard_error for name, figure in figures.items() if figure.standard_error is not None}
+        self.run.summary.update({f"{name}_standard_error": error for name, error in errors.items()})
+        media = {".png": wandb.Image, ".wav": wandb.Audio}
+        self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in files})
+
+    def close(self, exit_code: int) -> None:
+        if self.run is not None:
+            self.run.finish(exit_code=exit_code)
+            self.run = None
+
+
+def run_id(directory: Path) -> str:
+    """The id of a run directory's W&B run, the same over all resumes."""
+    file = directory / "wandb" / "run_id"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(uuid.uuid4().hex[:8])
+    return file.read_text()

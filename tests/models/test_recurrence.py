@@ -1,0 +1,69 @@
+"""GRU and LSTM against torch.nn.GRU and torch.nn.LSTM."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from vrnn.models.recurrence import GRU, LSTM, Recurrence
+
+B, T, PHI_X, PHI_Z, H = 4, 5, 3, 2, 7
+PAIRS = pytest.mark.parametrize(("kind", "reference"), [(GRU, nn.GRU), (LSTM, nn.LSTM)], ids=["gru", "lstm"])
+
+
+def assemble(recurrence: Recurrence, reference: type[nn.RNNBase]) -> nn.RNNBase:
+    """torch's layer over [phi_x; phi_z] with the recurrence's weights."""
+    layer = reference(PHI_X + PHI_Z, H, batch_first=True).double()
+    with torch.no_grad():
+        layer.weight_ih_l0.copy_(torch.cat([recurrence.from_x.weight, recurrence.from_z.weight], 1))
+        layer.bias_ih_l0.copy_(recurrence.from_x.bias)
+        layer.weight_hh_l0.copy_(recurrence.from_h.weight)
+        layer.bias_hh_l0.copy_(recurrence.from_h.bias)
+    return layer
+
+
+@PAIRS
+def test_equals_torch(kind: type[Recurrence], reference: type[nn.RNNBase], make_noise):
+    torch.manual_seed(0)
+    recurrence = kind(PHI_X, PHI_Z, H).double()
+    phi_x, phi_z = make_noise(B, T, PHI_X), make_noise(B, T, PHI_Z, seed=3)
+    start = recurrence.state_type(*(make_noise(B, H, seed=10 + i) for i in range(len(recurrence.state_type._fields))))
+    carried = tuple(field[None] for field in start)
+    outputs, last = assemble(recurrence, reference)(
+        torch.cat([phi_x, phi_z], -1), carried if len(carried) > 1 else carried[0]
+    )
+    state, states = start, []
+    hoisted = recurrence.from_x(phi_x)
+    for t in range(T):
+        state = recurrence(hoisted[:, t], phi_z[:, t], state)
+        states.append(state.h)
+    torch.testing.assert_close(torch.stack(states, 1), outputs)
+    for field, expected in zip(state, last if isinstance(last, tuple) else (last,), strict=True):
+        torch.testing.assert_close(field, expected[0])
+
+
+@PAIRS
+def test_has_torchs_parameters_and_initial_spread(kind: type[Recurrence], reference: type[nn.RNNBase]):
+    torch.manual_seed(0)
+    recurrence = kind(PHI_X, PHI_Z, H)
+    assert sum(p.numel() for p in recurrence.parameters()) == sum(
+        p.numel() for p in reference(PHI_X + PHI_Z, H).parameters()
+    )
+    values = torch.cat([p.detach().flatten() for p in recurrence.parameters()]) * math.sqrt(H)
+    assert float(values.abs().max()) <= 1.0
+    assert float(values.std()) == pytest.approx(1.0 / math.sqrt(3.0), rel=0.1)
+
+
+@PAIRS
+def test_initial_state_is_zero(kind: type[Recurrence], reference: type[nn.RNNBase]):
+    state = kind(PHI_X, PHI_Z, H).initial_state(B)
+    for field in state:
+        assert torch.equal(field, torch.zeros(B, H))
+
+
+def test_state_without_size_is_refused_by_name():
+    with pytest.raises(ValueError, match="h_dim must be at least 1, got 0"):
+        GRU(PHI_X, PHI_Z, 0)

@@ -1,0 +1,174 @@
+"""Pen strokes: each sequence as ink on paper."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+WIDTH = 10.0  # inches
+HEADING = 0.3  # inches, a line of text
+WRAP = 3  # columns that a single label is spread over
+AIR = "#a9b0bb"
+GIVEN, WRITTEN = "#1f5fa8", "#e0631b"
+SLOW_TO_FAST = ("#1b1640", "#5b2a86", "#c2416b", "#f4923b")
+
+
+class Drawing(NamedTuple):
+    """A sequence on paper, its lower left corner at the origin.
+
+    Attributes:
+      points: positions of the pen, the start first [T + 1, 2].
+      on_paper: whether the move to point t + 1 leaves ink [T].
+      extent: width and height [2].
+    """
+
+    points: np.ndarray
+    on_paper: np.ndarray
+    extent: np.ndarray
+
+    @classmethod
+    def of(cls, sequence: np.ndarray) -> Drawing:
+        """The drawing of offsets dx, dy (up) and pen-up [T, 3]; a move starts in the air where the last pen-up > 0.5.
+
+        Raises:
+          ValueError: the sequence is not [T, 3].
+        """
+        sequence = np.asarray(sequence, dtype=np.float64)
+        if sequence.ndim != 2 or sequence.shape[1] != 3:
+            raise ValueError(f"a sequence must be [T, 3], of dx, dy and pen-up, got {list(sequence.shape)}")
+        # A model that has diverged is still drawn, as far as there is something to draw.
+        sequence = np.nan_to_num(sequence, posinf=0.0, neginf=0.0)
+        points = np.concatenate([np.zeros((1, 2)), sequence[:, :2].cumsum(axis=0)])
+        on_paper = np.concatenate([[True], sequence[:-1, 2] <= 0.5])[: len(sequence)]
+        return cls(points - points.min(axis=0), on_paper, np.ptp(points, axis=0))
+
+    @property
+    def distance(self) -> np.ndarray:
+        """Length of each move [T]."""
+        return np.hypot(*np.diff(self.points, axis=0).T)
+
+    def placed(self, left: float, middle: float, cell: np.ndarray) -> Drawing:
+        """The drawing moved to a cell of the page, from its left edge on and around its middle; shrunk if too large."""
+        shrink = min(1.0, *(cell / np.maximum(self.extent, 1e-12)))
+        points = (self.points - (0.0, self.extent[1] / 2)) * shrink + (left, middle)
+        return self._replace(points=points, extent=self.extent * shrink)
+
+
+class Strokes:
+    """Draws each sequence [T, 3] of (dx, dy, pen-up) as ink: examples down the page, labels across, all at one scale.
+
+    Dots are the positions of the pen, at equal times: where they are far apart, the pen is fast, and the colour says so
+    too. Moves in the air are dashed. With a prefix, the colours are those of the given part and of what follows it.
+    The scale is that of the first label; drawings that are too large for it are shrunk to their cell.
+    """
+
+    def draw(
+        self, rows: Mapping[str, Sequence[np.ndarray]], path: str | Path, *, title: str, prefix: int | None = None
+    ) -> list[Path]:
+        """Writes the PNG; the arguments are those of every figure, see `vrnn.figures`.
+
+        Raises:
+          ValueError: there is no sequence, or one is not [T, 3].
+        """
+        from matplotlib.figure import Figure
+
+        columns = [(label, [Drawing.of(x) for x in sequences]) for label, sequences in rows.items() if len(sequences)]
+        if not columns:
+            raise ValueError("rows must hold at least one sequence to draw, got none")
+        reference = columns[0][1]
+        cell = _cell([drawing.extent for drawing in reference])
+        if len(columns) == 1:
+            columns = [(columns[0][0] if i == 0 else "", reference[i::WRAP]) for i in range(min(WRAP, len(reference)))]
+        down, across = max(len(drawings) for _, drawings in columns), max(len(columns), 2)
+        pitch = cell * (1.08, 1.15)
+        scale = (WIDTH - 0.4) / (across * pitch[0])  # inches per unit
+        text = textwrap.fill(title, 110)
+        top = HEADING * (1.5 + text.count("\n") * 0.7 + 1)
+        height = down * pitch[1] * scale + top + 2 * HEADING
+        figure = Figure(figsize=(WIDTH, height), dpi=160)
+        figure.text(0.2 / WIDTH, 1 - 0.12 / height, text, ha="left", va="top", fontsize=12, fontweight="bold")
+        frame = (0.2 / WIDTH, 2 * HEADING / height, 1 - 0.4 / WIDTH, down * pitch[1] * scale / height)
+        axes = figure.add_axes(frame, xlim=(0, across * pitch[0]), ylim=(-down * pitch[1], 0))
+        axes.set_axis_off()
+        for line in range(1, down):
+            axes.axhline(-line * pitch[1], color="#e8eaee", linewidth=0.6, zorder=0)
+        placed = []
+        for column, (label, drawings) in enumerate(columns):
+            left = column * pitch[0]
+            axes.annotate(label, (left, 0), (0, 4), textcoords="offset points", fontsize=10, color="#444444")
+            placed += [drawing.placed(left, -(line + 0.5) * pitch[1], cell) for line, drawing in enumerate(drawings)]
+        ink = _ink(axes, placed, [d for _, drawings in columns for d in drawings], reference, prefix)
+        _legend(figure, axes, ink, prefix)
+        figure.savefig(path)
+        return [Path(path)]
+
+
+def _cell(extents: list[np.ndarray]) -> np.ndarray:
+    """Width and height of a cell [2] that nine in ten of the drawings fit into, neither a thread nor a tower."""
+    width, height = np.quantile(extents, 0.9, axis=0)
+    width = max(width, 0.5 * height) or 1.0
+    return np.array([width, np.clip(height, 0.12 * width, width)])
+
+
+def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawing], prefix: int | None):
+    """Draws ink, dots and dashes of all drawings; returns the ink, whose colours stand for the pen's speed."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+    moves = np.concatenate([np.stack([d.points[:-1], d.points[1:]], axis=1) for d in placed])  # [moves, 2, 2]
+    inked = np.concatenate([d.on_paper for d in placed])
+    axes.add_collection(LineCollection(moves[~inked], colors=AIR, linewidths=0.6, linestyles=(0, (4, 3)), zorder=1))
+    ink = LineCollection(moves[inked], linewidths=1.3, capstyle="round", zorder=2)
+    if prefix is None:
+        speed = np.concatenate([d.distance for d in raw])[inked]
+        fastest = np.quantile(np.concatenate([d.distance[d.on_paper] for d in reference]), 0.98)
+        ink.set(
+            array=speed, cmap=LinearSegmentedColormap.from_list("ink", SLOW_TO_FAST), norm=Normalize(0, fastest or 1)
+        )
+        colors = ink.to_rgba(speed)
+    else:
+        given = np.concatenate([np.arange(len(d.on_paper)) < prefix for d in placed])[inked]
+        colors = np.where(given, GIVEN, WRITTEN)
+        ink.set(colors=colors)
+    axes.add_collection(ink)
+    # Both ends of every move on paper; the beginning of one is mostly the end of the last, and hidden below it.
+    for end in (0, 1):
+        axes.scatter(*moves[inked, end].T, s=5, c=colors, linewidths=0, zorder=3)
+    return ink
+
+
+def _legend(figure, axes, ink, prefix: int | None) -> None:
+    """Says below the drawings what dots, dashes and colours are."""
+    from matplotlib.lines import Line2D
+
+    dot = {"marker": "o", "markersize": 2.5, "linewidth": 1.3}
+    inks = {"ink; a dot per step, at equal times": SLOW_TO_FAST[1]}
+    if prefix is not None:
+        inks = {f"given ({prefix} steps)": GIVEN, "what follows": WRITTEN}
+    handles = [Line2D([], [], color=color, label=label, **dot) for label, color in inks.items()]
+    handles.append(Line2D([], [], color=AIR, linewidth=0.8, linestyle=(0, (4, 3)), label="pen in the air"))
+    width, height = figure.get_size_inches()
+    figure.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.1 / width, 0.02 / height),
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
+    if prefix is None:
+        bar = figure.colorbar(
+            ink,
+            cax=figure.add_axes((1 - 2.2 / width, 0.32 / height, 2.0 / width, 0.09 / height)),
+            orientation="horizontal",
+            extend="max",
+        )
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(labelsize=7, length=2, pad=1)
+        figure.text(
+            1 - 2.35 / width, 0.365 / height, "speed (data units per step)", ha="right", va="center", fontsize=9
+        )
