@@ -213,7 +213,10 @@ class Job:
                 rows[reference] = figure
         rows[f"this model, {split}, per step"] = self.figures[f"{split}/log_likelihood_per_step"]
         if not self.terminal.label:
+            console.print()
             console.print(figures_table("Log-likelihood (higher is better)", rows))
+        if self.tracker.whereabouts():
+            self.terminal.say(f"tracking    {self.tracker.whereabouts()}")
         self.terminal.say(f"{split} bound  {self.figures[f'{split}/log_likelihood']}")
         self.terminal.say(f"run         {self.run}")
         self.terminal.say("figures     " + " ".join(str(path.relative_to(self.run.path)) for path in files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,10 @@ class NoTracker(Observer):
 
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
         """The final figures, pictures (png) and sounds (wav)."""
+
+    def whereabouts(self) -> str:
+        """Where to look for what was followed; empty: nowhere."""
+        return ""
 
     def close(self, exit_code: int) -> None:
         """The run has ended."""
@@ -84,6 +89,12 @@ class WandbTracker(NoTracker):
         self.run.summary.update({f"{name}_standard_error": error for name, error in errors.items()})
         media = {".png": wandb.Image, ".wav": wandb.Audio}
         self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in files})
+
+    def whereabouts(self) -> str:
+        if self.mode == "online":
+            return f"Weights & Biases, {self.run.url}"
+        folder = os.path.relpath(Path(self.run.dir).parent)
+        return f"Weights & Biases, offline; upload with: wandb sync {folder}"
 
     def close(self, exit_code: int) -> None:
         if self.run is not None:

@@ -24,6 +24,11 @@ LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian, "bivariate_gmm": Bi
 NETS = {"phi_x": [8, 9], "phi_z": [10], "prior": [11], "posterior": [12, 13], "emission": [15, 14]}
 
 
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def sizes() -> SimpleNamespace:
     return SIZES

@@ -69,5 +69,5 @@ def test_sizes_below_the_bound_are_refused_by_name():
     require_at_least(1, z_dim=1)
     with pytest.raises(ValueError, match="z_dim must be at least 1, got 0"):
         require_at_least(1, h_dim=5, z_dim=0)
-    with pytest.raises(ValueError, match="width of a layer must be at least 1, got -2"):
+    with pytest.raises(ValueError, match=r"widths of the layers must be at least 1, got \[5, -2\]"):
         mlp(3, [5, -2])

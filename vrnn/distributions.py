@@ -121,8 +121,9 @@ class BivariateMixture(NamedTuple):
         return log_offsets - F.binary_cross_entropy_with_logits(self.pen_logit, x[..., 2], reduction="none")
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        weights = self.log_weights.exp()
-        choice = torch.multinomial(weights.reshape(-1, weights.shape[-1]), 1, generator=generator).view(weights.shape[:-1])
+        *batch, num_components = self.log_weights.shape
+        weights = self.log_weights.exp().view(-1, num_components)
+        choice = torch.multinomial(weights, 1, generator=generator).view(batch)
         loc, scale = (torch.take_along_dim(v, choice[..., None, None], -2).squeeze(-2) for v in (self.loc, self.scale))
         correlation = torch.take_along_dim(self.correlation, choice[..., None], -1).squeeze(-1)
         first, second = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype).unbind(-1)

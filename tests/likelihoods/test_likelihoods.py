@@ -32,7 +32,7 @@ def test_parameters_of_any_leading_shape_give_one_number_per_step(likelihood, ma
 def test_every_parameter_has_an_effect(likelihood, make_x):
     params = torch.randn(7, likelihood.param_dim, dtype=torch.float64, requires_grad=True)
     likelihood(params).log_prob(make_x(likelihood, 7, 3)).sum().backward()
-    assert (params.grad != 0).all()
+    assert (params.grad != 0).any(0).all()
 
 
 @pytest.mark.parametrize("likelihood", ALL, ids=NAMES)

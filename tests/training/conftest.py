@@ -20,6 +20,8 @@ from vrnn.training.progress import Interrupted, Observer, Progress
 from vrnn.training.schedules import Constant, Schedule
 from vrnn.training.trainer import Trainer
 
+ADAM = functools.partial(torch.optim.Adam, lr=1e-2, fused=True)
+CONSTANT = Constant()
 SETTINGS = {
     "max_epochs": 3,
     "max_steps": None,
@@ -131,8 +133,8 @@ def train(make_vrnn, make_splits, elbo) -> Callable[..., Run]:
         *,
         splits: Splits | None = None,
         likelihood: str = "gaussian",
-        optimizer: Callable[..., torch.optim.Optimizer] = functools.partial(torch.optim.Adam, lr=1e-2, fused=True),
-        schedule: Schedule = Constant(),  # noqa: B008 - it has no state
+        optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
+        schedule: Schedule = CONSTANT,
         objective: ELBO = elbo,
         seed: int = 0,
         stop_at: int | None = None,

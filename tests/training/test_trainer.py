@@ -36,15 +36,14 @@ def finite(content: dict) -> bool:
 def test_training_learns_what_the_past_tells(run, make_splits, elbo):
     splits = make_splits(num=200, ragged=True)
     optimizer = functools.partial(torch.optim.Adam, lr=1e-2)
-    end = run(splits=splits, optimizer=optimizer, max_epochs=20, batch_size=20, log_every=10)
+    end = run(splits=splits, optimizer=optimizer, max_epochs=10, batch_size=20, log_every=10)
     bounds = [line["valid/log_likelihood"] for line in end.metrics if "valid/kl" in line]
     losses = [line["train/loss"] for line in end.metrics if "train/loss" in line]
-    assert len(bounds) == len(losses) == 20
-    assert losses[-1] < losses[0] - 2.0
+    assert len(bounds) == len(losses) == 10
+    assert losses[-1] < losses[0] - 1.5
     reference = float(independent(end.model.likelihood, splits.train, splits.valid).bounds.mean())
     assert bounds[0] < reference
-    assert bounds[-1] > reference + 5.0
-    print(bounds, losses, reference)
+    assert bounds[-1] > reference + 1.5
 
 
 def test_the_gradient_is_clipped_before_the_step(run, make_vrnn):

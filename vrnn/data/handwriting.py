@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -67,7 +69,7 @@ class Hand(NamedTuple):
 
 def split_words(seed: int) -> tuple[list[str], list[str], list[str]]:
     """The vocabularies of train (80 %), valid (10 %) and test (10 %), without a word in common."""
-    words = np.random.default_rng([seed, 0]).permutation(VOCABULARY.split()).tolist()
+    words = np.random.default_rng([seed, 1]).permutation(VOCABULARY.split()).tolist()
     first, second = len(words) * 8 // 10, len(words) * 9 // 10
     return words[:first], words[first:second], words[second:]
 
@@ -82,6 +84,12 @@ def draw_writer(style: str, rng: np.random.Generator) -> Hand:
         slope=rng.normal(0.0, 1.0),
         tempo=rng.lognormal(0.0, 0.1),
     )
+
+
+def split_writers(seed: int, style: str, numbers: Sequence[int]) -> list[list[Hand]]:
+    """`numbers` writers of train, valid and test; each part has its own generator, so none depends on the others."""
+    generators = [np.random.default_rng([seed, 2, part]) for part in range(len(numbers))]
+    return [[draw_writer(style, rng) for _ in range(number)] for number, rng in zip(numbers, generators, strict=True)]
 
 
 def draw_word_hand(writer: Hand, rng: np.random.Generator) -> Hand:
@@ -99,27 +107,27 @@ def pen_points(
     path: Path, hand: Hand, sample_rate: float, tremor: float, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Positions of the pen [N, 2] at equal times, and pen-up [N], 1 on the last point of each stroke."""
-    shear = np.array([[hand.aspect, 0.0], [np.tan(np.radians(hand.slant)), 1.0]])
+    lean = np.tan(np.radians(hand.slant))
     # Speed follows the shape, not the size: large writing is faster, not longer (isochrony), so scale comes last.
-    points, pen_up = write(path.transformed(shear), hand.tempo, sample_rate, rng)
-    # Along the word the letters' height and the baseline drift, by some per cent of the x-height; the line climbs.
+    points, pen_up = write(path.transformed(np.array([[hand.aspect, 0.0], [lean, 1.0]])), hand.tempo, sample_rate, rng)
+    # Along the word the letters' height and the baseline drift, by some per cent of the x-height, at the same slant.
     phase = points[:, :1] / rng.uniform(1.0, 2.0, 2) + rng.uniform(0.0, 2 * np.pi, 2)
     height, baseline = (rng.normal(0.0, 0.05, 2) * np.sin(phase)).T  # [N]
-    points[:, 1] += height * points[:, 1] + baseline + np.tan(np.radians(hand.slope)) * points[:, 0]
+    points += np.outer(height * points[:, 1] + baseline, (lean, 1.0))
+    points[:, 1] += np.tan(np.radians(hand.slope)) * points[:, 0]
     points += tremor * tremor_noise(len(points), sample_rate, rng)
     return hand.scale * points, pen_up
 
 
 def _write_words(
-    words: list[str], num: int, words_per_writer: int, style: str, sample_rate: int, tremor: float, seed: list[int]
+    words: list[str], writers: list[Hand], num: int, sample_rate: int, tremor: float, rng: np.random.Generator
 ) -> Sequences:
-    """`num` words, each drawn at random from the vocabulary and written by one of num / words_per_writer writers."""
-    rng = np.random.default_rng(seed)
+    """`num` words, each drawn at random from the vocabulary, in equal shares by one writer after the other."""
+    share = math.ceil(num / len(writers))
     paths: dict[tuple[str, Face], Path] = {}  # the same word is traced once
     rows = []
     for number in range(num):
-        if number % words_per_writer == 0:
-            writer = draw_writer(style, rng)
+        writer = writers[number // share]
         key = (words[rng.integers(len(words))], writer.face)
         if key not in paths:
             paths[key] = trace(*key)
@@ -173,7 +181,7 @@ def handwriting(
       sample_rate: positions of the pen per second.
       tremor: its standard deviation per coordinate, as a share of the x-height. It is also the noise that keeps the
         density of the offsets finite.
-      words_per_writer: words in a row by the same writer.
+      words_per_writer: words in a row by the same writer, at most.
       train_sequences: words of train.
       valid_sequences: words of valid.
       test_sequences: words of test.
@@ -195,10 +203,10 @@ def handwriting(
             raise ValueError(f"{name} must be at least {bound}, got {value}")
 
     sizes = (train_sequences, valid_sequences, test_sequences)
-    # Each part has a generator of its own: more sequences of train leave valid and test as they are.
+    writers = split_writers(seed, style, [math.ceil(size / words_per_writer) for size in sizes])
     parts = [
-        _write_words(words, num, words_per_writer, style, sample_rate, tremor, [seed, part])
-        for part, (words, num) in enumerate(zip(split_words(seed), sizes, strict=True), start=1)
+        _write_words(*part, sample_rate, tremor, np.random.default_rng([seed, 3, number]))
+        for number, part in enumerate(zip(split_words(seed), writers, sizes, strict=True))
     ]
     standardisation = fit_joint_scalar(parts[0].values[:, :2])
     train, valid, test = (Sequences(standardisation.forward(part.values), part.lengths) for part in parts)

@@ -57,15 +57,15 @@ VOWELS = {
 PHONES = {name: Phone(0.06, formants, voicing=1) for name, formants in VOWELS.items()} | {
     "-": Phone(0.0),  # an empty slot of a syllable
     "pause": Phone(0.22),
-    "h": Phone(0.06, aspiration=0.25, damping=2),
-    "puff": Phone(0.035, aspiration=0.2, damping=2),  # between the burst of p, t, k and the vowel
-    "s": Phone(0.1, ALVEOLAR, frication=3.5, noise=HISS),
-    "z": Phone(0.08, ALVEOLAR, voicing=0.2, frication=1.8, noise=HISS),
-    "S": Phone(0.1, PALATAL, frication=3.0, noise=HUSH),
-    "f": Phone(0.09, LABIAL, frication=0.3, noise=FLAT),
-    "v": Phone(0.06, LABIAL, voicing=0.3, frication=0.15, noise=FLAT),
-    "m": Phone(0.07, (270, 1050, 2150, 3300), voicing=0.5, damping=2.5),
-    "n": Phone(0.065, (270, 1500, 2500, 3400), voicing=0.5, damping=2.5),
+    "h": Phone(0.06, aspiration=0.5, damping=2),
+    "puff": Phone(0.035, aspiration=0.45, damping=2),  # between the burst of p, t, k and the vowel
+    "s": Phone(0.1, ALVEOLAR, frication=5.0, noise=HISS),
+    "z": Phone(0.08, ALVEOLAR, voicing=0.2, frication=2.5, noise=HISS),
+    "S": Phone(0.1, PALATAL, frication=9.0, noise=HUSH),
+    "f": Phone(0.09, LABIAL, frication=0.55, noise=FLAT),
+    "v": Phone(0.06, LABIAL, voicing=0.3, frication=0.25, noise=FLAT),
+    "m": Phone(0.07, (270, 1050, 2150, 3300), voicing=0.7, damping=2.5),
+    "n": Phone(0.065, (270, 1500, 2500, 3400), voicing=0.7, damping=2.5),
     "l": Phone(0.06, (350, 1050, 2700, 3500), voicing=0.6),
     "r": Phone(0.06, (330, 1060, 1400, 3300), voicing=0.6),
     "w": Phone(0.06, (290, 610, 2150, 3300), voicing=0.6),
@@ -76,18 +76,20 @@ PHONES = {name: Phone(0.06, formants, voicing=1) for name, formants in VOWELS.it
     "b_closure": Phone(0.06, (200, 900, 2200, 3400), voicing=0.08, damping=3),
     "d_closure": Phone(0.05, (200, 1750, 2650, 3500), voicing=0.08, damping=3),
     "g_closure": Phone(0.055, (200, 2100, 2350, 3400), voicing=0.08, damping=3),
-    "p_burst": Phone(0.012, LABIAL, frication=0.8, noise=LOW),
+    "p_burst": Phone(0.012, LABIAL, frication=2.5, noise=LOW),
     "t_burst": Phone(0.014, ALVEOLAR, frication=2.2, noise=(4500, 2500, 6000, 3000)),
-    "k_burst": Phone(0.016, VELAR, frication=1.6, noise=MIDDLE),
+    "k_burst": Phone(0.016, VELAR, frication=5.0, noise=MIDDLE),
 }
 NAMES = list(PHONES)
 
 # What may stand in a syllable, each as the phones of its slots: onset (3 slots), nucleus (2) and coda (2).
+# Written twice: twice as frequent.
 ONSETS = ["", "h", "s", "z", "S", "f", "v", "m", "n", "l", "r", "w", "j", "s t_closure t_burst", "t_closure t_burst r"]
 ONSETS += ["p_closure p_burst puff", "t_closure t_burst puff", "k_closure k_burst puff"]
-ONSETS += ["b_closure p_burst", "d_closure t_burst", "g_closure k_burst"]
+ONSETS += ["b_closure p_burst", "d_closure t_burst", "g_closure k_burst"] * 2 + ["", "m", "n", "l", "r", "w"]
 NUCLEI = [*(f"{vowel} {vowel}" for vowel in VOWELS), "A I", "A U", "E i", "O U"]  # four diphthongs
-CODAS = [""] * 8 + ["n", "m", "s", "z", "l", "f", "S", "t_closure t_burst", "k_closure k_burst", "d_closure", "n t_burst"]
+CODAS = ["n", "m", "s", "z", "l", "f", "S", "t_closure t_burst", "k_closure k_burst", "d_closure", "n t_burst"]
+CODAS += ["n", "m", "l"] + [""] * 12
 SLOTS = 3 + 2 + 2 + 1  # and a pause
 LOUDNESS = (-1, -1, -1, 0, -1, -3, -4, 0)  # of the slots of a syllable, dB
 ACCENT = (0, 0, 0.2, 1, 0.6, 0.1, 0, 0)  # how much of an accent's rise the slots have
@@ -121,9 +123,7 @@ def _phrases(num: int, syllables: int, rng: np.random.Generator) -> tuple[Array,
     return (syllable - end + length) / (length - 1), syllable == end - 1
 
 
-def _choose(
-    choices: list[str], slots: int, shape: tuple[int, int], rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _choose(choices: list[str], slots: int, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.int64]:
     """Numbers in NAMES of the phones of randomly chosen parts of syllables [*shape, slots]."""
     table = [[NAMES.index(name) for name in (choice.split() + ["-"] * slots)[:slots]] for choice in choices]
     return np.array(table)[rng.integers(len(choices), size=shape)]
@@ -134,7 +134,9 @@ def draw_score(voice: Voice, seconds: float, rng: np.random.Generator) -> Score:
     num, syllables = len(voice.f0), math.ceil(seconds / 0.1)
     position, last = _phrases(num, syllables, rng)  # [N, K]
     stressed = rng.random((num, syllables)) < 0.4
-    parts = [_choose(choices, slots, (num, syllables), rng) for choices, slots in ((ONSETS, 3), (NUCLEI, 2), (CODAS, 2))]
+    parts = [
+        _choose(choices, slots, (num, syllables), rng) for choices, slots in ((ONSETS, 3), (NUCLEI, 2), (CODAS, 2))
+    ]
     pause = np.where(last, NAMES.index("pause"), NAMES.index("-"))[..., None]
     phones = np.concatenate([*parts, pause], 2)  # [N, K, slots]
 
@@ -198,7 +200,7 @@ def controls_of(score: Score, voice: Voice, seconds: float, rng: np.random.Gener
         damping=smooth(field("damping"), 0.01),
         voicing=smooth(field("voicing") * loudness, 0.015) * shimmer,
         aspiration=smooth(field("aspiration") * loudness, 0.01),
-        frication=smooth(field("frication") * loudness, 0.005),
+        frication=smooth(field("frication") * loudness, 0.0075),
         noise_poles=np.stack([smooth(noise[..., k], 0.01) for k in (0, 2)], 1),
         noise_bandwidths=np.stack([smooth(noise[..., k], 0.01) for k in (1, 3)], 1),
     )

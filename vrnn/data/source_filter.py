@@ -19,6 +19,7 @@ CONTROL_RATE = 400  # controls per second: 2.5 ms, half of Klatt's usual 5 ms
 BANDWIDTHS = np.array([60, 90, 150, 200, 300, 400, 500], np.float32)  # of F1 to F7, Hz
 FIXED_FORMANTS = np.array([4500, 5500, 6500], np.float32)  # F5 to F7 of a tract of 17.5 cm, Hz; they hardly move
 HIGHEST = 0.45  # fixed formants above this fraction of the sample rate are left out
+MOVING = slice(1, 5)  # the stages of F1 to F4
 FAINT = 1e-5  # -100 dB: noise that never stops, so that no filter decays into slow subnormal numbers
 
 
@@ -98,27 +99,27 @@ def glottal_flow(phase: Array, open_quotient: Array) -> Array:
     return 6.75 * u * u * (1 - u)
 
 
-def _coefficients(controls: Controls, voice: Voice, sample_rate: int) -> tuple[Array, Array, Array]:
-    """Coefficients of all stages at all controls, three of [C, S, N]: tilt, F1 to F7, (a gap), two noise poles.
+def _coefficients(controls: Controls, voice: Voice, sample_rate: int) -> Array:
+    """a, b, c of all stages at all controls [C, 3, S, N]: tilt, F1 to F7, a gap, two noise poles.
 
     The gap (all zero) separates the cascade of the voice from that of the frication noise.
     """
     num_controls, _, num = controls.formants.shape
-    a, b, c = np.zeros((3, num_controls, 11, num), np.float32)
-    b[:, 0] = np.exp(-2 * np.pi / sample_rate * voice.tilt)  # one pole
-    a[:, 0] = 1 - b[:, 0]
+    stages = np.zeros((num_controls, 3, 11, num), np.float32)
+    pole = np.exp(-2 * np.pi / sample_rate * voice.tilt)
+    stages[:, 0, 0], stages[:, 1, 0] = 1 - pole, pole
     damping = controls.damping[:, None]
     moving = resonator(controls.formants * voice.tract, damping * BANDWIDTHS[:4, None], sample_rate)
     highest = FIXED_FORMANTS[:, None] * voice.tract  # [3, N]
     fixed = resonator(highest, BANDWIDTHS[4:, None], sample_rate)
     fixed = (np.where(highest < HIGHEST * sample_rate, part, gap) for part, gap in zip(fixed, (1, 0, 0), strict=True))
-    noise = resonator(controls.noise_poles, controls.noise_bandwidths, sample_rate)
+    _, noise_b, noise_c = resonator(controls.noise_poles, controls.noise_bandwidths, sample_rate)
     # The noise poles get gain 1 at their centre instead of at 0 Hz.
-    radius, angle = np.sqrt(-noise[2]), 2 * np.pi / sample_rate * controls.noise_poles
-    peak = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
-    for out, parts in zip((a, b, c), zip(moving, fixed, (peak, *noise[1:]), strict=True), strict=True):
-        out[:, 1:5], out[:, 5:8], out[:, 9:11] = parts
-    return a, b, c
+    radius, angle = np.sqrt(-noise_c), 2 * np.pi / sample_rate * controls.noise_poles
+    noise_a = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
+    for k, (f1_to_f4, f5_to_f7, noise) in enumerate(zip(moving, fixed, (noise_a, noise_b, noise_c), strict=True)):
+        stages[:, k, MOVING], stages[:, k, 5:8], stages[:, k, 9:] = f1_to_f4, f5_to_f7, noise
+    return stages
 
 
 def synthesise(controls: Controls, voice: Voice, sample_rate: int, rng: np.random.Generator) -> Array:
@@ -132,7 +133,7 @@ def synthesise(controls: Controls, voice: Voice, sample_rate: int, rng: np.rando
     """
     num_controls, num = controls.f0.shape
     step = sample_rate // CONTROL_RATE
-    a, b, c = _coefficients(controls, voice, sample_rate)
+    stages = _coefficients(controls, voice, sample_rate)
     signal = np.empty((num, num_controls * step), np.float32)
     source = _Source(controls, voice, sample_rate, rng)
     # Row k + 1 is the output of stage k, whose input is row k one sample earlier: the whole cascade is one update
@@ -142,15 +143,21 @@ def synthesise(controls: Controls, voice: Voice, sample_rate: int, rng: np.rando
     block = np.empty((step, num), np.float32)
     for i in range(num_controls):
         throat, constriction = source.block(i)
+        # Formants move sample by sample: coefficients that jump click. What lies between two stable resonators is
+        # stable, because the stable (b, c) form a triangle.
+        current = stages[i].copy()
+        (a, b, c), moving = current, current[:, MOVING]
+        slope = (stages[min(i + 1, num_controls - 1), :, MOVING] - moving) / step
         for t in range(step):
             last[0], last[9] = throat[t], constriction[t]
-            np.multiply(a[i], last[:-1], out=now[1:])
-            np.multiply(b[i], last[1:], out=work)
+            np.multiply(a, last[:-1], out=now[1:])
+            np.multiply(b, last[1:], out=work)
             now[1:] += work
-            np.multiply(c[i], before[1:], out=work)
+            np.multiply(c, before[1:], out=work)
             now[1:] += work
             np.add(now[8], now[11], out=block[t])
             now, last, before = before, now, last
+            moving += slope
         signal[:, i * step : (i + 1) * step] = block.T
     return signal
 

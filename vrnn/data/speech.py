@@ -13,8 +13,9 @@ from vrnn.data.source_filter import CONTROL_RATE, Array, Voice, synthesise
 from vrnn.data.splits import Sequences, Splits, Standardisation
 
 UTTERANCE_SECONDS = 4.0
+SHORTEST_SECONDS = 2.0  # spoken even where less is used, so that it is a vowel that sets an utterance's level
 LEAD_SECONDS = 0.1  # synthesised and dropped: the filters start at rest
-NOISE_FLOOR = 5e-4  # standard deviation of the room noise: -60 dB below the middle of the speakers' peak levels
+NOISE_FLOOR = 6e-4  # standard deviation of the room noise: -60 dB below the middle of the speakers' peak levels
 
 
 def draw_voices(num: int, rng: np.random.Generator) -> Voice:
@@ -35,14 +36,15 @@ def draw_voices(num: int, rng: np.random.Generator) -> Voice:
 
 def allot(num_speakers: int, utterances: tuple[int, ...]) -> list[NDArray[np.int64]]:
     """Who speaks each utterance of each split [utterances of the split]; no speaker is in two splits."""
-    speakers = [max(1, num_speakers * count // sum(utterances)) for count in utterances]
-    speakers[0] = num_speakers - sum(speakers[1:])
+    spare = num_speakers - len(utterances)  # beyond the one that each split must have
+    speakers = [1 + spare * count // sum(utterances) for count in utterances]
     first = np.cumsum([0, *speakers])
     return [first[i] + np.arange(count) % speakers[i] for i, count in enumerate(utterances)]
 
 
 def speak(voice: Voice, seconds: float, sample_rate: int, rng: np.random.Generator) -> Array:
     """Utterances of the voices with room noise, in [-1, 1] up to that noise [N, samples >= seconds * sample_rate]."""
+    seconds = max(seconds, SHORTEST_SECONDS)
     score = draw_score(voice, seconds + 1, rng)
     signal = synthesise(controls_of(score, voice, seconds + LEAD_SECONDS, rng), voice, sample_rate, rng)
     signal = signal[:, round(LEAD_SECONDS * sample_rate) :]
@@ -96,7 +98,8 @@ def speech(
         raise ValueError(f"seed must be at least 0, got {seed}")
 
     samples = x_dim * num_frames
-    cuts = max(1, round(UTTERANCE_SECONDS * sample_rate / samples))  # sequences of one utterance
+    # Sequences cut from one utterance; fewer in a small set, so that every speaker has an utterance.
+    cuts = max(1, min(round(UTTERANCE_SECONDS * sample_rate / samples), sum(sizes.values()) // num_speakers))
     utterances = tuple(math.ceil(size / cuts) for size in sizes.values())
     rng = np.random.default_rng(seed)
     voices = draw_voices(num_speakers, rng)

@@ -63,11 +63,6 @@ class Sequences:
         """The same sequences with their values on `device`; lengths stay on the CPU, so that no batch synchronises."""
         return Sequences(self.values.to(device), self.lengths, self.draw)
 
-    def head(self, num: int) -> Sequences:
-        """The first `num` sequences."""
-        lengths = self.lengths[:num]
-        return Sequences(self.values[: int(lengths.sum())], lengths, self.draw)
-
     def batch(self, index: Tensor, generator: torch.Generator | None = None) -> Batch:
         """The sequences numbered `index` [B], padded to the longest of them.
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-WIDTH = 10.0  # inches
-HEADING = 0.3  # inches, a line of text
+COLUMN = 3.4  # inches, with the space to the next one
+MARGIN, LINE = 0.2, 0.22  # inches; at the edges of the page, and for a line of text
 WRAP = 3  # columns that a single label is spread over
-AIR = "#a9b0bb"
+AIR = "#b4bac4"
 GIVEN, WRITTEN = "#1f5fa8", "#e0631b"
 SLOW_TO_FAST = ("#1b1640", "#5b2a86", "#c2416b", "#f4923b")
 
@@ -84,15 +84,15 @@ class Strokes:
         if len(columns) == 1:
             columns = [(columns[0][0] if i == 0 else "", reference[i::WRAP]) for i in range(min(WRAP, len(reference)))]
         down, across = max(len(drawings) for _, drawings in columns), max(len(columns), 2)
-        pitch = cell * (1.08, 1.15)
-        scale = (WIDTH - 0.4) / (across * pitch[0])  # inches per unit
-        text = textwrap.fill(title, 110)
-        top = HEADING * (1.5 + text.count("\n") * 0.7 + 1)
-        height = down * pitch[1] * scale + top + 2 * HEADING
-        figure = Figure(figsize=(WIDTH, height), dpi=160)
-        figure.text(0.2 / WIDTH, 1 - 0.12 / height, text, ha="left", va="top", fontsize=12, fontweight="bold")
-        frame = (0.2 / WIDTH, 2 * HEADING / height, 1 - 0.4 / WIDTH, down * pitch[1] * scale / height)
-        axes = figure.add_axes(frame, xlim=(0, across * pitch[0]), ylim=(-down * pitch[1], 0))
+        pitch = cell * (1.12, 1.15)
+        frame = np.array([across, down * pitch[1] / pitch[0]]) * COLUMN  # inches
+        text = textwrap.fill(title, 28 * across)
+        below, above = 2.2 * LINE, (2.4 + text.count("\n")) * LINE
+        width, height = frame[0] + 2 * MARGIN, frame[1] + below + above
+        figure = Figure(figsize=(width, height), dpi=160)
+        figure.text(MARGIN / width, 1 - 0.4 * LINE / height, text, va="top", fontsize=12, fontweight="bold")
+        axes = figure.add_axes((MARGIN / width, below / height, frame[0] / width, frame[1] / height))
+        axes.set(xlim=(0, across * pitch[0]), ylim=(-down * pitch[1], 0))
         axes.set_axis_off()
         for line in range(1, down):
             axes.axhline(-line * pitch[1], color="#e8eaee", linewidth=0.6, zorder=0)
@@ -102,7 +102,7 @@ class Strokes:
             axes.annotate(label, (left, 0), (0, 4), textcoords="offset points", fontsize=10, color="#444444")
             placed += [drawing.placed(left, -(line + 0.5) * pitch[1], cell) for line, drawing in enumerate(drawings)]
         ink = _ink(axes, placed, [d for _, drawings in columns for d in drawings], reference, prefix)
-        _legend(figure, axes, ink, prefix)
+        _legend(figure, ink, prefix)
         figure.savefig(path)
         return [Path(path)]
 
@@ -121,8 +121,10 @@ def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawin
 
     moves = np.concatenate([np.stack([d.points[:-1], d.points[1:]], axis=1) for d in placed])  # [moves, 2, 2]
     inked = np.concatenate([d.on_paper for d in placed])
-    axes.add_collection(LineCollection(moves[~inked], colors=AIR, linewidths=0.6, linestyles=(0, (4, 3)), zorder=1))
-    ink = LineCollection(moves[inked], linewidths=1.3, capstyle="round", zorder=2)
+    axes.add_collection(
+        LineCollection(moves[~inked], colors=AIR, linewidths=0.6, linestyles=(0, (4, 3)), zorder=1, clip_on=False)
+    )
+    ink = LineCollection(moves[inked], linewidths=1.3, capstyle="round", zorder=2, clip_on=False)
     if prefix is None:
         speed = np.concatenate([d.distance for d in raw])[inked]
         fastest = np.quantile(np.concatenate([d.distance[d.on_paper] for d in reference]), 0.98)
@@ -137,38 +139,28 @@ def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawin
     axes.add_collection(ink)
     # Both ends of every move on paper; the beginning of one is mostly the end of the last, and hidden below it.
     for end in (0, 1):
-        axes.scatter(*moves[inked, end].T, s=5, c=colors, linewidths=0, zorder=3)
+        axes.scatter(*moves[inked, end].T, s=5, c=colors, linewidths=0, zorder=3, clip_on=False)
     return ink
 
 
-def _legend(figure, axes, ink, prefix: int | None) -> None:
+def _legend(figure, ink, prefix: int | None) -> None:
     """Says below the drawings what dots, dashes and colours are."""
     from matplotlib.lines import Line2D
 
     dot = {"marker": "o", "markersize": 2.5, "linewidth": 1.3}
-    inks = {"ink; a dot per step, at equal times": SLOW_TO_FAST[1]}
+    inks = {"ink, a dot per step": SLOW_TO_FAST[1]}
     if prefix is not None:
         inks = {f"given ({prefix} steps)": GIVEN, "what follows": WRITTEN}
     handles = [Line2D([], [], color=color, label=label, **dot) for label, color in inks.items()]
     handles.append(Line2D([], [], color=AIR, linewidth=0.8, linestyle=(0, (4, 3)), label="pen in the air"))
     width, height = figure.get_size_inches()
-    figure.legend(
-        handles=handles,
-        loc="lower left",
-        bbox_to_anchor=(0.1 / width, 0.02 / height),
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-    )
+    at = (0.4 * MARGIN / width, LINE / height)
+    figure.legend(handles=handles, loc="center left", bbox_to_anchor=at, ncols=3, frameon=False, fontsize=9)
     if prefix is None:
-        bar = figure.colorbar(
-            ink,
-            cax=figure.add_axes((1 - 2.2 / width, 0.32 / height, 2.0 / width, 0.09 / height)),
-            orientation="horizontal",
-            extend="max",
-        )
+        length, left = 1.5 / width, 1 - (MARGIN + 1.5) / width
+        bar_axes = figure.add_axes((left, 0.85 * LINE / height, length, 0.3 * LINE / height))
+        bar = figure.colorbar(ink, cax=bar_axes, orientation="horizontal", extend="max")
         bar.outline.set_visible(False)
-        bar.ax.tick_params(labelsize=7, length=2, pad=1)
-        figure.text(
-            1 - 2.35 / width, 0.365 / height, "speed (data units per step)", ha="right", va="center", fontsize=9
-        )
+        bar_axes.tick_params(labelsize=7, length=2, pad=1)
+        bar_axes.locator_params(nbins=4)
+        figure.text(left - 0.1 / width, LINE / height, "distance per step", ha="right", va="center", fontsize=9)

@@ -69,7 +69,7 @@ class Waveform:
         for label, examples in signals.items():
             wav = path.with_name(f"{path.stem}_{re.sub(r'[^a-z0-9]+', '_', label.lower()).strip('_')}.wav")
             gain = self._write_wav(wav, examples)
-            notes[label] = f"\n(wav × {gain:.2g})" if gain < 1 else ""
+            notes[label] = f"\n(wav scaled by {gain:.2g})" if gain < 1 else ""
             wavs.append(wav)
         self._figure(signals, notes, title, given).savefig(path, dpi=150)
         return [path, *wavs]

@@ -39,7 +39,7 @@ class Evaluation:
           log_det: nats per step between normalized and raw space (Standardisation.log_det).
         """
         normalized = self._figures(f"{split}/log_likelihood", self.bounds, "normalized")
-        raw = self._figures(f"{split}/raw_log_likelihood", self.bounds - log_det * self.lengths, "raw")
+        raw = self._figures(f"{split}/raw_log_likelihood", self.bounds - log_det * self.lengths.double(), "raw")
         num = len(self.bounds)
         kl = Figure(self.kl / num, None, num, "nats per sequence", "normalized", "estimate")
         return {**normalized, **raw, f"{split}/kl": kl}
@@ -48,7 +48,7 @@ class Evaluation:
         num, steps = len(nats), float(self.lengths.sum())
         per_sequence, per_step = float(nats.mean()), float(nats.sum()) / steps
         # The standard error of a ratio of sums, by its linearisation (Cochran 1977, section 2.11).
-        residual = nats - per_step * self.lengths
+        residual = nats - per_step * self.lengths.double()
         per_step_error = _standard_error(residual) * num / steps
         return {
             key: Figure(per_sequence, _standard_error(nats), num, "nats per sequence", space, self.kind),

@@ -20,6 +20,6 @@ def keyed_noise(seed: int, batch: Batch, num_samples: int, z_dim: int) -> Tensor
     """
     noise = np.zeros((batch.size, num_samples, batch.steps, z_dim), dtype=np.float32)
     for row, index, length in zip(noise, batch.index.tolist(), batch.lengths.tolist(), strict=True):
-        stream = np.random.Generator(np.random.Philox(key=[seed % 2**64, index]))
+        stream = np.random.Generator(np.random.Philox(key=np.array([seed % 2**64, index], np.uint64)))
         row[:, :length] = stream.standard_normal((num_samples, length, z_dim), dtype=np.float32)
     return torch.from_numpy(noise).flatten(0, 1).to(batch.x.device)

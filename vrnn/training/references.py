@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,6 +13,8 @@ from vrnn.data.splits import Sequences, Splits
 from vrnn.distributions import LOG_2PI
 from vrnn.likelihoods.base import Likelihood
 from vrnn.training.evaluation import Evaluation
+
+MIN_STD = 1e-4  # as the likelihoods' own
 
 
 def independent(likelihood: Likelihood, train: Sequences, sequences: Sequences) -> Evaluation:
@@ -21,53 +25,64 @@ def independent(likelihood: Likelihood, train: Sequences, sequences: Sequences) 
 
 
 class LinearPredictor:
-    """An autoregressive model of a signal, x_n = sum_k a_k x_{n-k} + c + e_n with Gaussian e_n: one sample at a time.
+    """An autoregressive model of a signal, x_n = sum_k a_k x_{n-k} + e_n with Gaussian e_n: one sample at a time.
 
-    It is fitted by least squares to train, with zeros before a sequence's first sample.
+    It is fitted to train by the autocorrelation method (Yule-Walker; Makhoul 1975, "Linear prediction", section II.B);
+    before a sequence's first sample stand zeros.
 
     Args:
-      train: sequences whose steps are frames of D consecutive samples.
+      lags: autocorrelation of the training signals at 0 to `order` samples, summed over all samples [order + 1].
+      num_samples: number of those samples.
+
+    Attributes:
       order: number of former samples.
+      weights: a_1 to a_order.
+      variance: of e_n.
     """
 
-    def __init__(self, train: Sequences, order: int):
-        self.order = order
-        gram = torch.zeros(order + 2, order + 2, dtype=torch.float64)
-        for index in train.by_length(256):
-            rows = torch.cat([*self._regressors(train, index)], -1).flatten(0, 1)  # [samples, order + 2]
-            gram += rows.T @ rows
-        # Gram matrix of [former samples, 1, sample]: the normal equations and the residual's energy in one.
-        self.weights = torch.linalg.solve(gram[:-1, :-1], gram[:-1, -1])
-        energy = gram[-1, -1] - self.weights @ gram[:-1, -1]
-        self.variance = float(energy / gram[-2, -2])
+    def __init__(self, lags: np.ndarray, num_samples: int):
+        from scipy.linalg import solve_toeplitz
+
+        # White noise in the training signals, without which silence and pure tones would be predicted exactly.
+        lags = lags + num_samples * MIN_STD**2 * (np.arange(len(lags)) == 0)
+        self.order = len(lags) - 1
+        self.weights = solve_toeplitz(lags[:-1], lags[1:])
+        self.variance = float(lags[0] - self.weights @ lags[1:]) / num_samples
 
     def evaluate(self, sequences: Sequences) -> Evaluation:
         """Exact log-likelihood of every sequence, on the same samples as a model's."""
-        nats = torch.zeros(len(sequences), dtype=torch.float64)
-        for index in sequences.by_length(256):
-            past, now = self._regressors(sequences, index)
-            squares = (now.squeeze(-1) - past @ self.weights).square() / self.variance
-            mask = torch.arange(now.shape[1]) < sequences.lengths[index][:, None] * sequences.x_dim
-            log_prob = -0.5 * (squares + LOG_2PI + math.log(self.variance))
-            nats[index] = torch.where(mask, log_prob, 0.0).sum(1)
-        return Evaluation(nats, sequences.lengths, 0.0, "exact")
+        from scipy.signal import lfilter
 
-    def _regressors(self, sequences: Sequences, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Former samples and a one [B, samples, order + 1], and the sample itself [B, samples, 1]; padding is zero."""
-        batch = sequences.batch(index)
-        signal = batch.x.cpu().double().flatten(1)  # [B, samples]
-        padded = torch.nn.functional.pad(signal, (self.order, 0))
-        past = padded.unfold(1, self.order, 1)[:, :-1]  # [B, samples, order]
-        real = batch.mask.cpu().double().repeat_interleave(sequences.x_dim, 1)[..., None]
-        return torch.cat([past * real, real], -1), signal[..., None]
+        constant = LOG_2PI + math.log(self.variance)
+        whitening = np.concatenate([[1.0], -self.weights])
+        nats = []
+        for signal in _signals(sequences):
+            residual = lfilter(whitening, 1.0, signal)
+            nats.append(-0.5 * (float(residual @ residual) / self.variance + len(residual) * constant))
+        return Evaluation(torch.tensor(nats, dtype=torch.float64), sequences.lengths, 0.0, "exact")
+
+
+def autocorrelation(sequences: Sequences, order: int) -> np.ndarray:
+    """sum_n x_n x_{n-k} over all signals, for k = 0 to order [order + 1]."""
+    lags = np.zeros(order + 1)
+    for signal in _signals(sequences):
+        size = len(signal) + order  # the padding keeps the ends from wrapping round
+        lags += np.fft.irfft(np.abs(np.fft.rfft(signal, size)) ** 2, size)[: order + 1]
+    return lags
+
+
+def _signals(sequences: Sequences) -> Iterator[np.ndarray]:
+    """Each sequence as the signal that its frames are cut from [samples], float64."""
+    for values in sequences.values.cpu().double().split(sequences.lengths.tolist()):
+        yield values.flatten().numpy()
 
 
 def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
     """The references that apply to these data, by name, on test; the predictor's order is chosen on valid."""
     found = {f"independent {likelihood.label}": independent(likelihood, splits.train, splits.test)}
     if splits.sample_rate is not None:
-        train = splits.train.head(2048)
-        predictors = [LinearPredictor(train, order) for order in (16, 32, 64)]
+        lags = autocorrelation(splits.train, 64)
+        predictors = [LinearPredictor(lags[: order + 1], splits.train.values.numel()) for order in (16, 32, 64)]
         best = max(predictors, key=lambda predictor: float(predictor.evaluate(splits.valid).bounds.mean()))
         found[f"linear predictor of order {best.order}"] = best.evaluate(splits.test)
     return found

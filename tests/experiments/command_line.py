@@ -1,0 +1,164 @@
+"""Calls the apps as a user does, each call a process of its own, and reads what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+
+# A word or two a second: a run of a few steps costs little more than the start of its process.
+WORDS = (
+    "data=handwriting",
+    "data.sample_rate=10",
+    "data.words_per_writer=2",
+    "data.train_sequences=40",
+    "data.valid_sequences=6",
+    "data.test_sequences=5",
+)
+SPEECH = ("data.num_frames=6", "data.train_sequences=16", "data.valid_sequences=6", "data.test_sequences=5")
+SMALL = ("latent=tiny", "trainer=debug")
+
+# Most of a call's time goes to importing libraries. This process imports them once and is then forked for every call;
+# what happens in the fork is what `python -m` does: the module runs as __main__, with nothing of the suite imported.
+WARM = """
+import json, os, runpy, sys
+import hydra, matplotlib.backends.backend_agg, matplotlib.figure, pydantic, rich.progress, rich.table
+import scipy.io.wavfile, scipy.signal, torch, wandb
+for line in sys.stdin:
+    call = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        os.chdir(call["cwd"])
+        os.environ.update(call["env"])
+        for number, name in enumerate([os.devnull, call["out"], call["err"]]):
+            os.dup2(os.open(name, os.O_WRONLY if number else os.O_RDONLY), number)
+        sys.argv = ["experiments", *call["arguments"]]
+        runpy.run_module("experiments." + call["app"], run_name="__main__", alter_sys=True)
+        sys.exit()
+    print(child, flush=True)
+    _, st, ru = os.wait4(child, 0); print(call["arguments"], ru.ru_utime + ru.ru_stime, file=sys.stderr); print(os.waitstatus_to_exitcode(st), flush=True)
+"""
+
+
+class Ended(NamedTuple):
+    """What a call printed, and its exit code (negative: the signal that ended it)."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Call(NamedTuple):
+    """A call that goes on; `kill` sends a signal to its process group, as Ctrl-C in a terminal does."""
+
+    pid: int
+    ended: Callable[[], Ended]
+
+    def kill(self, number: int) -> None:
+        os.killpg(self.pid, number)
+
+
+class Apps:
+    """Calls of experiments.<app>, in forks of an interpreter that has the libraries imported already.
+
+    Args:
+      folder: for its own files.
+      environment: of all calls.
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str]):
+        self.folder = folder
+        self.environment = environment
+        self.count = 0
+        command = [sys.executable, "-c", WARM]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
+        self.server = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
+
+    def start(self, app: str, *arguments: str, cwd: Path, **env: str) -> Call:
+        """Starts a call; the next one may start when it has ended."""
+        self.count += 1
+        out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
+        out.touch(), err.touch()
+        call = {"app": app, "arguments": arguments, "cwd": str(cwd), "env": env, "out": str(out), "err": str(err)}
+        self.server.stdin.write(json.dumps(call) + "\n")
+        self.server.stdin.flush()
+        pid = int(self.server.stdout.readline())
+        return Call(pid, lambda: Ended(int(self.server.stdout.readline()), out.read_text(), err.read_text()))
+
+    def __call__(self, app: str, *arguments: str, cwd: Path, **env: str) -> Ended:
+        """The whole call."""
+        return self.start(app, *arguments, cwd=cwd, **env).ended()
+
+    def fresh(self, app: str, *arguments: str, cwd: Path) -> Ended:
+        """The whole call, in an interpreter of its own."""
+        return self.shell([sys.executable, "-m", f"experiments.{app}", *arguments], cwd=cwd)
+
+    def shell(self, command: str | list[str], cwd: Path) -> Ended:
+        """Any command; a string is given to the shell."""
+        done = subprocess.run(
+            command, cwd=cwd, env=self.environment, capture_output=True, text=True, shell=isinstance(command, str)
+        )
+        return Ended(done.returncode, done.stdout, done.stderr)
+
+
+class Run:
+    """What lies in a run directory.
+
+    Args:
+      path: of the run.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def only(cls, folder: Path) -> Run:
+        """The one run below a folder."""
+        (run,) = cls.all(folder)
+        return run
+
+    @classmethod
+    def all(cls, folder: Path) -> list[Run]:
+        """The runs below a folder, by name."""
+        return [cls(hydra.parent) for hydra in sorted(folder.rglob(".hydra")) if (hydra.parent / "config.yaml").exists()]
+
+    @property
+    def result(self) -> dict[str, Any]:
+        return json.loads((self.path / "result.json").read_text(), parse_constant=pytest.fail)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """All lines but the time that they took."""
+        lines = map(json.loads, (self.path / "metrics.jsonl").read_text().splitlines())
+        return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+    def checkpoint(self, name: str) -> dict[str, Any]:
+        return torch.load(self.path / "checkpoints" / f"{name}.pt", weights_only=True)
+
+    def wandb(self) -> list[dict[str, Any]]:
+        """What each of the run's W&B folders holds, read back by W&B's own reader, in order of time."""
+        reader = Path(sys.executable).with_name("wandb")
+        found = []
+        for folder in sorted((self.path / "wandb").glob("offline-run-*")):
+            command = [reader, "leet", "inspect", "--summary", "--json", folder]
+            found.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+        return found
+
+    def wait_for_lines(self, number: int, call: Call) -> None:
+        """Returns when that many lines of metrics are there."""
+        file = self.path / "metrics.jsonl"
+        for _ in range(60_000):
+            if file.exists() and file.read_bytes().count(b"\n") >= number:
+                return
+            time.sleep(0.002)
+        call.kill(9)
+        pytest.fail(f"no {number} lines of metrics after two minutes: {call.ended()}")

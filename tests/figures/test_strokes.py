@@ -1,0 +1,98 @@
+"""Ink on paper: what is drawn where, and that nothing makes the drawing fail."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from vrnn.figures.strokes import Drawing, Strokes
+
+ZIGZAG = np.array([[1, 1, 0], [1, -1, 1], [2, 0, 0], [0, 1, 1]], dtype=np.float32)
+
+
+def scribble(steps: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    offsets = rng.normal([0.3, 0.0], 0.3, (steps, 2))
+    pen = rng.random(steps) < 0.1
+    return np.column_stack([offsets, pen]).astype(np.float32)
+
+
+def picture(path) -> np.ndarray:
+    image = imread(path)[..., :3]
+    assert image.shape[0] > 150
+    assert image.shape[1] > 500
+    assert 0.0005 < (image.min(axis=-1) < 0.9).mean() < 0.5  # something is drawn, on white paper
+    return image
+
+
+def test_positions_are_cumulative_sums_and_the_move_after_a_lift_is_in_the_air():
+    drawing = Drawing.of(ZIGZAG)
+    np.testing.assert_allclose(drawing.points, [[0, 0], [1, 1], [2, 0], [4, 0], [4, 1]])
+    assert drawing.on_paper.tolist() == [True, True, False, True]
+    np.testing.assert_allclose(drawing.extent, [4, 1])
+    np.testing.assert_allclose(drawing.distance, [2**0.5, 2**0.5, 2, 1])
+
+
+def test_pen_above_one_half_is_up():
+    soft = ZIGZAG.copy()
+    soft[:, 2] = [0.5, 0.51, -3.0, 0.9]
+    assert Drawing.of(soft).on_paper.tolist() == [True, True, False, True]
+
+
+def test_placing_shrinks_what_is_too_large_and_never_enlarges():
+    drawing = Drawing.of(ZIGZAG)
+    same = drawing.placed(10.0, -3.0, np.array([8.0, 8.0]))
+    np.testing.assert_allclose([same.points.min(axis=0), same.points.max(axis=0)], [[10, -3.5], [14, -2.5]])
+    half = drawing.placed(0.0, 0.0, np.array([2.0, 8.0]))
+    np.testing.assert_allclose(half.extent, [2, 0.5])
+
+
+@pytest.mark.parametrize("prefix", [None, 20])
+@pytest.mark.parametrize("labels", [1, 2, 4])
+def test_draws_one_picture(tmp_path, labels, prefix):
+    rows = {f"label {i}": [scribble(40 + 7 * k, seed=k + i) for k in range(5)] for i in range(labels)}
+    path = tmp_path / "strokes.png"
+    assert Strokes().draw(rows, path, title="Five scribbles", prefix=prefix) == [path]
+    picture(path)
+
+
+def test_prefix_has_a_colour_of_its_own(tmp_path):
+    rows = {"data": [scribble(60, seed=0)]}
+    Strokes().draw(rows, tmp_path / "half.png", title="t", prefix=30)
+    Strokes().draw(rows, tmp_path / "none.png", title="t")
+
+    def blue(image):
+        return ((image[..., 2] > 0.55) & (image[..., 0] < 0.25)).sum()
+
+    assert blue(picture(tmp_path / "half.png")) > 100 > blue(picture(tmp_path / "none.png"))
+
+
+@pytest.mark.parametrize(
+    "sequences",
+    [
+        [np.zeros((1, 3))],
+        [np.full((4, 3), np.nan)],
+        [np.array([[np.inf, 1.0, 0.0], [1e30, 1.0, 1.0]])],
+        [np.ones((9, 3))],  # the pen is always up
+        [np.column_stack([np.ones((9, 1)), np.zeros((9, 2))])],  # a straight line, never lifted
+        [ZIGZAG, np.zeros((1, 3)), 1e6 * ZIGZAG],
+    ],
+    ids=["one step", "nan", "infinite", "pen up", "straight", "mixed"],
+)
+def test_degenerate_sequences_are_drawn(tmp_path, sequences):
+    path = tmp_path / "strokes.png"
+    with np.errstate(all="raise", under="ignore"):
+        Strokes().draw({"samples": sequences}, path, title="Degenerate")
+        Strokes().draw({"samples": sequences, "again": sequences[:1]}, path, title="Degenerate", prefix=1)
+    picture(path)
+
+
+def test_ragged_rows_are_drawn_and_empty_ones_refused(tmp_path):
+    path = tmp_path / "strokes.png"
+    Strokes().draw({"input": [ZIGZAG, ZIGZAG], "samples": [ZIGZAG], "none": []}, path, title="Ragged")
+    picture(path)
+    with pytest.raises(ValueError, match="at least one sequence"):
+        Strokes().draw({"samples": []}, path, title="Nothing")
+    with pytest.raises(ValueError, match=r"must be \[T, 3\]"):
+        Strokes().draw({"samples": [np.zeros((4, 2))]}, path, title="Not strokes")

@@ -1,0 +1,116 @@
+"""Who may know whom: the import direction, read from the source of every module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted(path for package in ("vrnn", "experiments") for path in (ROOT / package).rglob("*.py"))
+MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
+
+# Each layer, and the layers that it may import besides itself.
+FLOOR = {"batch", "distributions", "nn"}
+LAYERS = {
+    "batch": set(),
+    "distributions": set(),
+    "nn": set(),
+    "figures": set(),
+    "data": {"batch"},
+    "likelihoods": {"distributions", "nn"},
+    "models": {"likelihoods", *FLOOR},
+    "objectives": {"models", "likelihoods", *FLOOR},
+    "training": {"objectives", "models", "likelihoods", "data", *FLOOR},
+    "experiments": {"training", "objectives", "models", "likelihoods", "data", "figures", *FLOOR},
+}
+# What is composed by configs is known to others by its contract only; so a new one needs no other edit.
+CONTRACTS = {
+    "likelihoods": {"vrnn.likelihoods.base"},
+    "models": {"vrnn.models.base"},
+    "objectives": {"vrnn.objectives.base"},
+    "data": {"vrnn.data.splits"},
+}
+COMMAND_LINE = {"hydra", "omegaconf", "wandb", "rich", "pydantic"}
+HEAVY = {"torchvision", "wandb", "matplotlib", "scipy", "HersheyFonts"}
+
+
+def layer(module: str) -> str:
+    """vrnn.models.vrnn -> models; experiments.train -> experiments."""
+    first, *rest = module.split(".")
+    return rest[0] if first == "vrnn" and rest else first
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """Modules that one import statement names."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute"
+        for alias in node.names:
+            inner = f"{node.module}.{alias.name}"
+            yield inner if inner in MODULES else node.module
+
+
+def imports(path: Path) -> set[str]:
+    """All modules that the file imports, wherever."""
+    return {name for node in ast.walk(ast.parse(path.read_text())) for name in imported(node)}
+
+
+def imports_at_import(path: Path) -> set[str]:
+    """The modules that are imported when the file is: those outside of functions, and not for type checkers only."""
+    found, nodes = set(), [ast.parse(path.read_text())]
+    while nodes:
+        node = nodes.pop()
+        found.update(imported(node))
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+        if not for_types and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def ours(names: set[str]) -> set[str]:
+    return {name for name in names if name.split(".")[0] in ("vrnn", "experiments")}
+
+
+def test_there_is_something_to_look_at():
+    assert {"vrnn.batch", "vrnn.models.vrnn", "vrnn.training.trainer"} <= MODULES.keys()
+    assert {layer(module) for module in MODULES} - {"vrnn"} <= LAYERS.keys(), "a layer without a place in the order"
+
+
+def test_the_order_of_layers_has_no_circle():
+    for name, below in LAYERS.items():
+        assert not any(name in LAYERS[other] for other in below)
+    assert "data" not in LAYERS["models"]
+    assert "models" not in LAYERS["data"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_one_way(module: str):
+    allowed = LAYERS.get(layer(module), set()) | {layer(module)}
+    found = ours(imports(MODULES[module]))
+    assert not {name for name in found if layer(name) not in allowed}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_configs_compose_is_imported_by_its_contract_only(module: str):
+    for name in ours(imports(MODULES[module])):
+        if layer(name) in CONTRACTS and layer(name) != layer(module):
+            assert name in CONTRACTS[layer(name)]
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module.startswith("vrnn")])
+def test_the_library_knows_no_command_line(module: str):
+    assert not {name.split(".")[0] for name in imports(MODULES[module])} & COMMAND_LINE
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_heavy_is_imported_before_it_is_used(module: str):
+    assert not {name.split(".")[0] for name in imports_at_import(MODULES[module])} & HEAVY
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_are_short(module: str):
+    assert len(MODULES[module].read_text().splitlines()) <= 300
