@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import typing
@@ -32,8 +33,8 @@ def build(cfg: DictConfig, key: str, **arguments: Any) -> Any:
         return instantiate(cfg[key], _convert_="all", **arguments)
     except InstantiationException as error:
         cause = error.__cause__
-        if isinstance(cause, ValueError | OSError):
-            raise UserError(explain(cfg, key, cause)) from cause
+        if isinstance(cause, ValueError | OSError | ImportError):
+            raise UserError(explain(cfg, key, error)) from cause
         raise (cause or error) from None
 
 
@@ -60,15 +61,19 @@ def check(cfg: DictConfig, key: str) -> None:
 
 
 def targets(cfg: DictConfig, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node at or below `key` that has a `_target_`, with its path; interpolations are left as they are."""
-    raw = OmegaConf.to_container(cfg[key], resolve=False)
-    waiting = [(key, raw)]
+    """Every node at or below `key` that has a `_target_`, with its path; its own interpolations are left as they are.
+
+    Hydra builds what stands in lists and what an interpolation leads to as well, so the walk goes there too.
+    """
+    waiting = [(key, cfg[key])]
     while waiting:
         path, node = waiting.pop()
-        if isinstance(node, dict):
-            if "_target_" in node:
-                yield path, node
-            waiting += [(f"{path}.{name}", value) for name, value in node.items()]
+        if OmegaConf.is_dict(node) and "_target_" in node:
+            yield path, OmegaConf.to_container(node, resolve=False)
+        names = node if OmegaConf.is_dict(node) else range(len(node)) if OmegaConf.is_list(node) else ()
+        for name in names:
+            with contextlib.suppress(OmegaConfBaseException):  # `resolve` tells of it where it is an argument
+                waiting.append((origin(cfg, path, name), node[name]))
 
 
 def find_target(path: str, name: str) -> Callable[..., Any]:
@@ -99,7 +104,7 @@ def resolve(cfg: DictConfig, path: str, name: str) -> Any:
         raise UserError(f"{path}.{name}: {str(error).splitlines()[0]}") from error
 
 
-def origin(cfg: DictConfig, path: str, name: str) -> str:
+def origin(cfg: DictConfig, path: str, name: str | int) -> str:
     """The key that a user would change: where `${latent.z_dim}` leads, or the key itself."""
     raw = OmegaConf.to_container(OmegaConf.select(cfg, path), resolve=False)[name]
     match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
@@ -132,7 +137,7 @@ def readable(hint: Any) -> str:
         return " or ".join(repr(option) for option in typing.get_args(hint))
     if typing.get_origin(hint) in (typing.Union, type(int | str)):
         return " or ".join(readable(option) for option in typing.get_args(hint))
-    return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else str(hint).rpartition(".")[2]
+    return hint.__name__ if inspect.isclass(hint) and not typing.get_args(hint) else re.sub(r"\w+\.", "", str(hint))
 
 
 def shown(value: Any) -> Any:
@@ -140,11 +145,14 @@ def shown(value: Any) -> Any:
     return "null" if value is None else value
 
 
-def explain(cfg: DictConfig, key: str, error: Exception) -> str:
+def explain(cfg: DictConfig, key: str, error: InstantiationException) -> str:
     """A constructor's complaint; where it begins with an argument's name, the user's own key stands in front."""
-    message = str(error)
+    message = str(error.__cause__)
     word = message.split(" ", 1)[0]
-    for path, node in targets(cfg, key):
+    # Hydra names the node that complained; another one may have an argument of the same name.
+    parent, _, last = str(error).rpartition("full_key: ")[2].rpartition(".")
+    complaining = origin(cfg, parent, last) if parent else last
+    for path, node in sorted(targets(cfg, key), key=lambda found: found[0] != complaining):
         if word in node:
             return f"{origin(cfg, path, word)}={shown(resolve(cfg, path, word))}: {message}"
     return f"{key}: {message}"

@@ -31,7 +31,7 @@ SMALL = ("latent=tiny", "trainer=debug")
 WARM = """
 import json, os, runpy, sys
 import hydra, matplotlib.backends.backend_agg, matplotlib.figure, pydantic, rich.progress, rich.table
-import scipy.io.wavfile, scipy.signal, torch, wandb
+import scipy.io.wavfile, scipy.signal, torch, torch._dynamo, wandb
 for line in sys.stdin:
     call = json.loads(line)
     child = os.fork()
@@ -45,7 +45,7 @@ for line in sys.stdin:
         runpy.run_module("experiments." + call["app"], run_name="__main__", alter_sys=True)
         sys.exit()
     print(child, flush=True)
-    _, st, ru = os.wait4(child, 0); print(call["arguments"], ru.ru_utime + ru.ru_stime, file=sys.stderr); print(os.waitstatus_to_exitcode(st), flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 

@@ -19,7 +19,6 @@ CONTROL_RATE = 400  # controls per second: 2.5 ms, half of Klatt's usual 5 ms
 BANDWIDTHS = np.array([60, 90, 150, 200, 300, 400, 500], np.float32)  # of F1 to F7, Hz
 FIXED_FORMANTS = np.array([4500, 5500, 6500], np.float32)  # F5 to F7 of a tract of 17.5 cm, Hz; they hardly move
 HIGHEST = 0.45  # fixed formants above this fraction of the sample rate are left out
-MOVING = slice(1, 5)  # the stages of F1 to F4
 FAINT = 1e-5  # -100 dB: noise that never stops, so that no filter decays into slow subnormal numbers
 
 
@@ -99,27 +98,27 @@ def glottal_flow(phase: Array, open_quotient: Array) -> Array:
     return 6.75 * u * u * (1 - u)
 
 
-def _coefficients(controls: Controls, voice: Voice, sample_rate: int) -> Array:
-    """a, b, c of all stages at all controls [C, 3, S, N]: tilt, F1 to F7, a gap, two noise poles.
+def _coefficients(controls: Controls, voice: Voice, sample_rate: int) -> tuple[Array, Array, Array]:
+    """a, b, c of the eleven stages: tilt, F1 to F7, a gap, two noise poles.
 
-    The gap (all zero) separates the cascade of the voice from that of the frication noise.
+    Returns all stages, with what moves left zero [3, 11, N]; F1 to F4 at every control [C, 3, 4, N]; the noise poles
+    at every control [C, 3, 2, N]. The gap is zero: it separates the cascade of the voice from that of the noise.
     """
-    num_controls, _, num = controls.formants.shape
-    stages = np.zeros((num_controls, 3, 11, num), np.float32)
+    stages = np.zeros((3, 11, len(voice.f0)), np.float32)
     pole = np.exp(-2 * np.pi / sample_rate * voice.tilt)
-    stages[:, 0, 0], stages[:, 1, 0] = 1 - pole, pole
-    damping = controls.damping[:, None]
-    moving = resonator(controls.formants * voice.tract, damping * BANDWIDTHS[:4, None], sample_rate)
+    stages[0, 0], stages[1, 0] = 1 - pole, pole
     highest = FIXED_FORMANTS[:, None] * voice.tract  # [3, N]
-    fixed = resonator(highest, BANDWIDTHS[4:, None], sample_rate)
-    fixed = (np.where(highest < HIGHEST * sample_rate, part, gap) for part, gap in zip(fixed, (1, 0, 0), strict=True))
-    _, noise_b, noise_c = resonator(controls.noise_poles, controls.noise_bandwidths, sample_rate)
+    fixed = np.stack(np.broadcast_arrays(*resonator(highest, BANDWIDTHS[4:, None], sample_rate)))
+    nothing = np.array([1, 0, 0])[:, None, None]  # y = x
+    stages[:, 5:8] = np.where(highest < HIGHEST * sample_rate, fixed, nothing)
+
+    damping = controls.damping[:, None]
+    formants = resonator(controls.formants * voice.tract, damping * BANDWIDTHS[:4, None], sample_rate)
+    _, b, c = resonator(controls.noise_poles, controls.noise_bandwidths, sample_rate)
     # The noise poles get gain 1 at their centre instead of at 0 Hz.
-    radius, angle = np.sqrt(-noise_c), 2 * np.pi / sample_rate * controls.noise_poles
-    noise_a = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
-    for k, (f1_to_f4, f5_to_f7, noise) in enumerate(zip(moving, fixed, (noise_a, noise_b, noise_c), strict=True)):
-        stages[:, k, MOVING], stages[:, k, 5:8], stages[:, k, 9:] = f1_to_f4, f5_to_f7, noise
-    return stages
+    radius, angle = np.sqrt(-c), 2 * np.pi / sample_rate * controls.noise_poles
+    a = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
+    return stages, np.stack(formants, 1), np.stack((a, b, c), 1)
 
 
 def synthesise(controls: Controls, voice: Voice, sample_rate: int, rng: np.random.Generator) -> Array:
@@ -133,7 +132,8 @@ def synthesise(controls: Controls, voice: Voice, sample_rate: int, rng: np.rando
     """
     num_controls, num = controls.f0.shape
     step = sample_rate // CONTROL_RATE
-    stages = _coefficients(controls, voice, sample_rate)
+    stages, formants, noise = _coefficients(controls, voice, sample_rate)
+    (a, b, c), moving = stages, stages[:, 1:5]
     signal = np.empty((num, num_controls * step), np.float32)
     source = _Source(controls, voice, sample_rate, rng)
     # Row k + 1 is the output of stage k, whose input is row k one sample earlier: the whole cascade is one update
@@ -145,9 +145,8 @@ def synthesise(controls: Controls, voice: Voice, sample_rate: int, rng: np.rando
         throat, constriction = source.block(i)
         # Formants move sample by sample: coefficients that jump click. What lies between two stable resonators is
         # stable, because the stable (b, c) form a triangle.
-        current = stages[i].copy()
-        (a, b, c), moving = current, current[:, MOVING]
-        slope = (stages[min(i + 1, num_controls - 1), :, MOVING] - moving) / step
+        moving[:], stages[:, 9:] = formants[i], noise[i]
+        slope = (formants[min(i + 1, num_controls - 1)] - formants[i]) / step
         for t in range(step):
             last[0], last[9] = throat[t], constriction[t]
             np.multiply(a, last[:-1], out=now[1:])

@@ -19,6 +19,7 @@ Array = NDArray[np.float32]
 WINDOW_SECONDS = 0.025  # long enough to show the harmonics of a voice, short enough for formants that move
 HOP_SECONDS = 0.002
 DYNAMIC_RANGE = 70.0  # dB from white to black
+QUIETEST_TOP = -50.0  # dB below full scale
 TOP_FREQUENCY = 8000.0  # Hz
 GAP_SECONDS = 0.25  # silence between the examples of a wav file
 
@@ -69,7 +70,7 @@ class Waveform:
         for label, examples in signals.items():
             wav = path.with_name(f"{path.stem}_{re.sub(r'[^a-z0-9]+', '_', label.lower()).strip('_')}.wav")
             gain = self._write_wav(wav, examples)
-            notes[label] = f"\n(wav scaled by {gain:.2g})" if gain < 1 else ""
+            notes[label] = f"  (wav scaled by {gain:.2g})" if gain < 1 else ""
             wavs.append(wav)
         self._figure(signals, notes, title, given).savefig(path, dpi=150)
         return [path, *wavs]
@@ -97,7 +98,8 @@ class Waveform:
             2 * len(signals), columns, squeeze=False, sharex="col", gridspec_kw={"height_ratios": [1, 2] * len(signals)}
         )
         levels = {label: [self._decibel(x) for x in examples] for label, examples in signals.items()}
-        top = max(level.max() for level in next(iter(levels.values())))  # loudest bin of the first label
+        # Black is the loudest bin of the first label, unless that is silence.
+        top = max(QUIETEST_TOP, *(level.max() for level in next(iter(levels.values()))))
         image = None
         for row, (label, examples) in enumerate(signals.items()):
             peak = 1.05 * max(np.abs(_finite(x)).max() for x in examples) or 1.0
@@ -160,7 +162,7 @@ class Waveform:
         transform = ShortTimeFFT(window, hop, self.sample_rate, mfft=4 * len(window), scale_to="magnitude")
         padded = np.pad(_finite(signal).astype(np.float64), (0, max(len(window) - len(signal), 0)))
         power = transform.spectrogram(padded, p0=0, p1=max(len(signal) // hop, 1), padding="even")
-        return 10 * np.log10(power + 1e-30)
+        return 10 * np.log10(power + 1e-12)
 
 
 def _finite(signal: Array) -> Array:

@@ -11,7 +11,7 @@ from torch import Tensor
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, at, state_at_lengths
+from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import JointMLP, mlp, positive, require_at_least
 
@@ -167,9 +167,9 @@ class VRNN(SequenceModel):
         inputs = self.prepare(batch)
         state = self.initial_state(batch.size) if state is None else state
         unrolled, states = [], []
-        for t in range(batch.steps):
+        for *fields, step_noise in zip(*(field.unbind(1) for field in (*inputs, noise)), strict=True):
             states.append(state)
-            step, state = self._advance(at(inputs, t), state, noise[:, t])
+            step, state = self._advance(Inputs(*fields), state, step_noise)
             unrolled.append(step)
         posteriors, *rest = zip(*unrolled, strict=True)
         posterior = DiagonalNormal(*(torch.stack(field, 1) for field in zip(*posteriors, strict=True)))

@@ -1,0 +1,274 @@
+"""Every file in conf/, as it is found there: it composes, builds, trains, and has no key that nothing reads."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.app import CONF
+from experiments.build import build, check
+from experiments.job import NODES
+from experiments.names import first_line, register_resolvers
+from vrnn.data.splits import Splits
+from vrnn.training.progress import Observer
+
+FILES = sorted(CONF.rglob("*.yaml"))
+APPS = sorted(path.stem for path in CONF.glob("*.yaml"))
+GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
+# Keys that make a dataset small, by how they end; a dataset whose sizes are called *_sequences needs no line here.
+SIZES = {"_sequences": 7, "valid_size": 5, "words_per_writer": 2}
+
+
+def options(group: str) -> list[str]:
+    """All choices of a group, nested ones as `folder/name`."""
+    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
+
+
+def raw(group: str, option: str) -> dict[str, Any]:
+    """A file's own content."""
+    return content(CONF / group / f"{option}.yaml")
+
+
+def content(path: Path) -> dict[str, Any]:
+    return OmegaConf.to_container(OmegaConf.load(path))
+
+
+def composed(*overrides: str, app: str = "train") -> DictConfig:
+    return compose(app, list(overrides))
+
+
+def chosen(*overrides: str) -> dict[str, str]:
+    """The option of every group."""
+    return dict(compose("train", list(overrides), return_hydra_config=True).hydra.runtime.choices)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hydra() -> Iterator[None]:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of data: 12 and 3 random images in the files of MNIST."""
+    root = tmp_path_factory.mktemp("data")
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, number in (("train", 12), ("t10k", 3)):
+        images = rng.integers(0, 256, (number, 28, 28), dtype=np.uint8)
+        for kind, values in (("images-idx3", images), ("labels-idx1", images[:, 0, 0])):
+            head = struct.pack(f">{1 + values.ndim}I", 0x0800 + values.ndim, *values.shape)
+            (raw / f"{part}-{kind}-ubyte").write_bytes(head + values.tobytes())
+    return root
+
+
+@pytest.fixture(scope="module")
+def small(root: Path) -> Callable[[str], tuple[list[str], Splits]]:
+    """The overrides that make a dataset small, and its splits, made once."""
+
+    @functools.cache
+    def make(dataset: str) -> tuple[list[str], Splits]:
+        keys = composed(f"data={dataset}").data
+        overrides = [f"data={dataset}"]
+        overrides += [f"data.{key}={size}" for key in keys for end, size in SIZES.items() if key.endswith(end)]
+        overrides += [f"data.root={root}"] if "root" in keys else []
+        return overrides, build(composed(*overrides), "data")
+
+    return make
+
+
+class Collector(Observer):
+    """Keeps every metric."""
+
+    def __init__(self) -> None:
+        self.metrics: list[dict[str, Any]] = []
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        self.metrics.append(metrics)
+
+
+@pytest.fixture
+def train(small, tmp_path) -> Callable[..., tuple[DictConfig, torch.nn.Module]]:
+    """Two updates with a dataset and further overrides; the config and the model."""
+
+    def train(dataset: str, *overrides: str) -> tuple[DictConfig, torch.nn.Module]:
+        sizes, splits = small(dataset)
+        debug = ("trainer=debug", "trainer.max_steps=2", "trainer.batch_size=3", "trainer.device=cpu")
+        cfg = composed(*sizes, *debug, *overrides)
+        torch.manual_seed(0)
+        model, collector = build(cfg, "model"), Collector()
+        model.likelihood.check(splits.train.values)
+        before = [parameter.detach().clone() for parameter in model.parameters()]
+        objective, optimizer, schedule = (build(cfg, node) for node in ("objective", "optimizer", "schedule"))
+        progress = build(cfg, "trainer").fit(
+            model, objective, splits, optimizer, schedule, seed=0, directory=tmp_path, observers=[collector]
+        )
+        assert progress.step == 2
+        assert {"train/loss", "valid/log_likelihood"} <= set().union(*collector.metrics)
+        assert all(math.isfinite(value) for line in collector.metrics for value in line.values())
+        assert all(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
+        return cfg, model
+
+    return train
+
+
+# Every file
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONF)))
+def test_line_1_is_a_sentence_that_help_can_print(path: Path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    line = next(line for line in lines if not line.startswith("# @package"))
+    assert line.startswith("# ")
+    assert first_line(path) == line.removeprefix("# ")
+    assert len(line.split()) > 3
+
+
+@pytest.mark.parametrize("choice", [f"{group}={option}" for group in GROUPS for option in options(group)])
+def test_every_option_composes_without_gaps_and_each_of_its_keys_is_read(choice: str):
+    group, _, option = choice.partition("=")
+    # A figure may read its data's keys, so it is looked at with data that it is natural for.
+    datasets = [
+        f"data={name}" for name in options("data") if group == "figures" and chosen(f"data={name}")[group] == option
+    ]
+    cfg = composed(*datasets[:1], choice)
+    assert OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)["trainer"]
+    for node in NODES:
+        check(cfg, node)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_every_key_of_an_app_is_read_and_has_a_value_or_must_be_given(app: str):
+    own = {key: value for key, value in content(CONF / f"{app}.yaml").items() if key not in ("defaults", "hydra")}
+    assert OmegaConf.missing_keys(composed(app=app)) == {key for key, value in own.items() if value == "???"}
+    sources = "".join(path.read_text() for path in CONF.with_name("experiments").glob("*.py"))
+    assert [key for key in own if f"cfg.{key}" not in sources] == []
+
+
+def test_every_object_of_the_config_is_checked_before_a_job_starts():
+    objects = {name for name, node in composed().items() if OmegaConf.is_dict(node) and "_target_" in node}
+    assert objects == set(NODES)
+
+
+def test_all_sizes_of_latent_are_read_by_some_other_file():
+    texts = [path.read_text() for path in FILES]
+    for option in options("latent"):
+        assert raw("latent", option).keys() == raw("latent", "small").keys()
+    for key in raw("latent", "small"):
+        assert any(f"${{latent.{key}}}" in text for text in texts)
+
+
+# What they build
+
+
+@pytest.mark.parametrize("dataset", options("data"))
+@pytest.mark.parametrize(("recurrence", "latent"), [*itertools.product(["gru", "lstm"], ["tiny", "small"])])
+def test_every_dataset_trains_with_its_natural_likelihood(train, dataset: str, recurrence: str, latent: str):
+    cfg, model = train(dataset, f"recurrence={recurrence}", f"latent={latent}")
+    sizes = raw("latent", latent)
+    assert (model.z_dim, model.recurrence.h_dim) == (sizes["z_dim"], sizes["h_dim"])
+    assert type(model.recurrence).__name__.lower() == recurrence
+    assert model.likelihood.x_dim == cfg.data.x_dim
+
+
+@pytest.mark.parametrize(
+    "choice", [f"{group}={option}" for group in ("model", "objective", "logger") for option in options(group)]
+)
+def test_every_model_and_objective_trains_and_every_logger_builds(train, choice: str):
+    cfg, _ = train("handwriting", choice, "latent=tiny")
+    assert callable(build(cfg, "logger").open)
+
+
+@pytest.mark.parametrize("likelihood", options("likelihood"))
+def test_every_likelihood_gives_nats(likelihood: str):
+    built = build(composed("data=handwriting", f"likelihood={likelihood}"), "likelihood")
+    nats = built(built.initial_params().expand(4, 5, -1)).log_prob(torch.ones(4, 5, built.x_dim))
+    assert nats.shape == (4, 5)
+    assert nats.isfinite().all()
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), [*itertools.product(options("optimizer"), options("schedule"))])
+def test_every_optimizer_steps_under_every_schedule(optimizer: str, schedule: str):
+    cfg = composed(f"optimizer={optimizer}", f"schedule={schedule}")
+    factors = [build(cfg, "schedule")(step, 20) for step in range(20)]
+    assert max(factors) == pytest.approx(1.0, abs=0.2)
+    assert all(0.0 <= factor <= 1.0 + 1e-6 for factor in factors)
+    weight = torch.ones(3, requires_grad=True)
+    built = build(cfg, "optimizer")([weight])
+    assert built.param_groups[0]["lr"] == cfg.optimizer.lr
+    weight.square().sum().backward()
+    built.step()
+    assert (weight < 1.0).all()
+
+
+def test_x_dim_is_typed_in_the_data_only():
+    cfg = composed("data.x_dim=17")
+    assert (cfg.model.x_dim, cfg.likelihood.x_dim, cfg.model.likelihood.x_dim) == (17, 17, 17)
+    for path in FILES:
+        text = path.read_text()
+        assert path.parent.name == "data" or text.count("x_dim:") == text.count("x_dim: ${data.x_dim}")
+
+
+# What wins
+
+
+@pytest.mark.parametrize("dataset", options("data"))
+def test_the_command_line_wins_over_a_datasets_natural_choices(dataset: str):
+    for likelihood in options("likelihood"):
+        overrides = [f"likelihood={likelihood}", f"data={dataset}"]
+        for order in (overrides, overrides[::-1]):
+            assert composed(*order).likelihood._target_ == raw("likelihood", likelihood)["_target_"]
+    for figure in options("figures"):
+        assert chosen(f"data={dataset}", f"figures={figure}")["figures"] == figure
+
+
+def overridden(group: str, option: str) -> dict[str, str]:
+    """The `override /group: option` lines of a file."""
+    entries = [entry for entry in raw(group, option).get("defaults", ()) if isinstance(entry, dict)]
+    return {key.split("@")[0].removeprefix("override /"): value for entry in entries for key, value in entry.items()}
+
+
+@pytest.mark.parametrize("dataset", options("data"))
+def test_a_dataset_brings_its_likelihood_and_figures(dataset: str):
+    choices, natural = chosen(f"data={dataset}"), overridden("data", dataset)
+    assert natural.keys() >= {"likelihood", "figures"}
+    assert {group: choices[group] for group in natural} == natural
+
+
+def leaves(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """All values of a file, with their keys as one types them."""
+    for name, value in node.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{path}{name}.")
+        elif name != "defaults":
+            yield f"{path}{name}", value
+
+
+@pytest.mark.parametrize("experiment", options("experiment"))
+def test_an_experiment_wins_over_the_defaults_and_the_command_line_over_both(experiment: str):
+    own = raw("experiment", experiment)
+    choices = chosen(f"experiment={experiment}")
+    expected = overridden("data", choices["data"]) | overridden("experiment", experiment)
+    assert {group: choices[group] for group in expected} == expected
+    cfg = composed(f"experiment={experiment}")
+    for key, value in leaves(own):
+        assert OmegaConf.select(cfg, key) == value
+        assert OmegaConf.select(composed(f"{key}=7", f"experiment={experiment}"), key) == 7
+    assert cfg.optimizer.eps == composed().optimizer.eps  # what it does not name stays
+    assert chosen("data=speech", f"experiment={experiment}")["data"] == "speech"
+    assert f"experiment={experiment}" in first_line(CONF / "experiment" / f"{experiment}.yaml")
+    for node in NODES:
+        check(cfg, node)
