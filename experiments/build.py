@@ -155,4 +155,4 @@ def explain(cfg: DictConfig, key: str, error: InstantiationException) -> str:
     for path, node in sorted(targets(cfg, key), key=lambda found: found[0] != complaining):
         if word in node:
             return f"{origin(cfg, path, word)}={shown(resolve(cfg, path, word))}: {message}"
-    return f"{key}: {message}"
+    return f"{complaining}: {message}"

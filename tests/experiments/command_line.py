@@ -129,7 +129,9 @@ class Run:
     @classmethod
     def all(cls, folder: Path) -> list[Run]:
         """The runs below a folder, by name."""
-        return [cls(hydra.parent) for hydra in sorted(folder.rglob(".hydra")) if (hydra.parent / "config.yaml").exists()]
+        return [
+            cls(hydra.parent) for hydra in sorted(folder.rglob(".hydra")) if (hydra.parent / "config.yaml").exists()
+        ]
 
     @property
     def result(self) -> dict[str, Any]:
