@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-# A word or two a second: a run of a few steps costs little more than the start of its process.
+# Words of some 30 steps, and a fraction of a second of speech: a run costs little more than the start of its process.
 WORDS = (
     "data=handwriting",
     "data.sample_rate=10",
@@ -23,8 +23,13 @@ WORDS = (
     "data.valid_sequences=6",
     "data.test_sequences=5",
 )
-SPEECH = ("data.num_frames=6", "data.train_sequences=16", "data.valid_sequences=6", "data.test_sequences=5")
-SMALL = ("latent=tiny", "trainer=debug")
+SPEECH = (
+    "data.num_frames=6",
+    "data.train_sequences=16",
+    "data.valid_sequences=6",
+    "data.test_sequences=5",
+    "figures.num_examples=1",
+)
 
 # Most of a call's time goes to importing libraries. This process imports them once and is then forked for every call;
 # what happens in the fork is what `python -m` does: the module runs as __main__, with nothing of the suite imported.

@@ -9,7 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiments.command_line import Apps
+from tests.experiments.command_line import WORDS, Apps, Run
+
+# Ten updates an epoch, a checkpoint after every fourth; nothing is as the defaults have it.
+LONG = (
+    *WORDS,
+    "latent=tiny",
+    "latent.z_dim=5",
+    "seed=3",
+    "data.seed=4",
+    "optimizer.lr=2e-3",
+    "trainer=debug",
+    "trainer.batch_size=4",
+    "trainer.checkpoint_every=4",
+    "trainer.max_steps=44",
+    "logger=none",
+)
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +40,18 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
     apps = Apps(home, {**kept, **own})
     yield apps
     apps.server.communicate()  # closes its input, which ends it
+
+
+@pytest.fixture(scope="session")
+def long() -> tuple[str, ...]:
+    """The overrides of a run that is long enough to be interrupted."""
+    return LONG
+
+
+@pytest.fixture(scope="session")
+def whole(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """That run, undisturbed; only to be looked at."""
+    folder = tmp_path_factory.mktemp("whole")
+    ended = apps("train", *LONG, cwd=folder)
+    assert ended.code == 0, ended.err
+    return Run.only(folder)

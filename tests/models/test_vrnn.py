@@ -123,7 +123,7 @@ def test_sizes_that_cannot_be_are_refused_by_name(make_vrnn):
         ({"z_dim": 0}, "z_dim must be at least 1, got 0"),
         ({"h_dim": 0}, "h_dim must be at least 1, got 0"),
         ({"posterior": [8, 0]}, r"widths of the layers must be at least 1, got \[8, 0\]"),
-        ({"min_std": -0.1}, "min_std must not be negative, got -0.1"),
+        ({"min_std": -0.1}, "min_std must be positive, got -0.1"),
         ({"prior": "normal"}, "prior must be a list of widths or 'standard', got 'normal'"),
     ):
         with pytest.raises(ValueError, match=message):

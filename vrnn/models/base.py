@@ -116,6 +116,9 @@ class SequenceModel(nn.Module, ABC):
           steps: steps to draw.
           generator: all randomness, on the model's device.
           prefix: `num` sequences to continue, each from its own end; None: from the initial state.
+
+        Raises:
+          ValueError: the prefix holds another number of sequences.
         """
 
     @abstractmethod

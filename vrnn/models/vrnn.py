@@ -69,7 +69,7 @@ class VRNN(SequenceModel):
       min_std: smallest standard deviation of prior and posterior, in units of z.
 
     Raises:
-      ValueError: a size below 1, min_std negative, an unknown prior, or a likelihood of another x_dim.
+      ValueError: a size below 1, min_std not positive, an unknown prior, or a likelihood of another x_dim.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class VRNN(SequenceModel):
     ):
         super().__init__()
         require_at_least(1, x_dim=x_dim, z_dim=z_dim)
-        if min_std < 0.0:
-            raise ValueError(f"min_std must not be negative, got {min_std}")
+        if not min_std > 0.0:
+            raise ValueError(f"min_std must be positive, got {min_std}: softplus alone can underflow to 0")
         if isinstance(prior, str) and prior != "standard":
             raise ValueError(f"prior must be a list of widths or 'standard', got {prior!r}")
         if likelihood.x_dim != x_dim:
@@ -137,6 +137,8 @@ class VRNN(SequenceModel):
     def sample(self, num: int, steps: int, generator: torch.Generator, prefix: Batch | None = None) -> Tensor:
         state = self.initial_state(num)
         if prefix is not None:
+            if prefix.size != num:
+                raise ValueError(f"prefix must hold num = {num} sequences, got {prefix.size}")
             shape = (num, prefix.steps, self.z_dim)
             noise = torch.randn(shape, generator=generator, device=state.h.device)
             _, state = self._unroll(prefix, noise, state)

@@ -48,17 +48,16 @@ class Evaluation:
         num, steps = len(nats), float(self.lengths.sum())
         per_sequence, per_step = float(nats.mean()), float(nats.sum()) / steps
         # The standard error of a ratio of sums, by its linearisation (Cochran 1977, section 2.11).
-        residual = nats - per_step * self.lengths.double()
-        per_step_error = _standard_error(residual) * num / steps
+        residual = (nats - per_step * self.lengths.double()) * num / steps
         return {
             key: Figure(per_sequence, _standard_error(nats), num, "nats per sequence", space, self.kind),
-            f"{key}_per_step": Figure(per_step, per_step_error, num, "nats per step", space, self.kind),
+            f"{key}_per_step": Figure(per_step, _standard_error(residual), num, "nats per step", space, self.kind),
         }
 
 
-def _standard_error(values: Tensor) -> float:
-    """Standard error of the mean of values [N]; infinite for a single one."""
-    return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+def _standard_error(values: Tensor) -> float | None:
+    """Standard error of the mean of values [N]; a single one has none."""
+    return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
 @torch.no_grad()

@@ -51,7 +51,7 @@ class Cosine:
         rise = self.warmup * total_steps
         if step < rise:
             return (step + 1) / (rise + 1)
-        return _cosine(1.0, self.end, (step - rise) / max(total_steps - rise, 1.0))
+        return _cosine(1.0, self.end, (step - rise) / max(total_steps - rise - 1.0, 1.0))
 
 
 class OneCycle:
