@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.build import build, check
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
+from experiments.parts import Parts, build_parts
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest
-from experiments.terminal import Terminal, console, figures_table
-from vrnn.data.splits import Splits
+from experiments.terminal import Terminal
 from vrnn.figures.curves import draw_curves
-from vrnn.models.base import SequenceModel
-from vrnn.objectives.base import Objective
 from vrnn.training import checkpoint
 from vrnn.training.evaluation import evaluate
 from vrnn.training.metrics import MARKS, Figure
 from vrnn.training.progress import Diverged, Interrupted, Observer
 from vrnn.training.references import references
-from vrnn.training.trainer import Trainer
-
-NODES = (
-    "data",
-    "likelihood",
-    "recurrence",
-    "model",
-    "objective",
-    "optimizer",
-    "schedule",
-    "trainer",
-    "figures",
-    "logger",
-)
 
 
 class Recorder(Observer):
@@ -52,178 +37,167 @@ class Recorder(Observer):
         self.run.metrics.write(metrics)
 
 
-class Job:
-    """A run of one config in one directory.
+def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool) -> int:
+    """Trains, measures and draws; returns the exit code.
 
     Args:
       cfg: the composed config.
-      run: where everything is written.
+      run: where everything is written; its result.json says how the job ended, also where it failed.
       resume: go on from the run's last checkpoint.
 
     Raises:
-      UserError: a value in the config is wrong; nothing was written then.
+      UserError: a value in the config is wrong, training diverged, or a checkpoint cannot be read or written.
     """
-
-    def __init__(self, cfg: DictConfig, run: RunDirectory, *, resume: bool):
-        if not isinstance(cfg.seed, int) or cfg.seed < 0:
-            raise UserError(f"seed={cfg.seed}: expected an integer of at least 0")
-        for name, size in cfg.latent.items():
-            if type(size) is not int or size < 1:
-                raise UserError(f"latent.{name}={size}: expected an integer of at least 1")
-        for node in NODES:
-            check(cfg, node)
-        self.cfg = cfg
-        self.run = run
-        self.resume = resume
-        self.result: dict[str, Any] = {
-            "format": 1,
-            "status": "running",
-            "error": None,
-            "config_hash": config_hash(cfg),
-            "seed": cfg.seed,
-            "step": 0,
-            "figures": {},
-            **provenance(),
-        }
-        hydra = HydraConfig.get()
-        self.terminal = Terminal(f"#{hydra.job.num}  " if hydra.mode == RunMode.MULTIRUN else "")
-        self.trainer: Trainer = build(cfg, "trainer")
-        self.objective: Objective = build(cfg, "objective")
-        self.schedule = build(cfg, "schedule")
-        self.tracker = build(cfg, "logger")
-        self.figure = build(cfg, "figures")
-        self.optimizer = build(cfg, "optimizer")
-        self._try_optimizer()
-        torch.manual_seed(cfg.seed)
-        self.model: SequenceModel = build(cfg, "model")
-        self.result["parameters"] = self.model.num_parameters
-
-    def execute(self) -> int:
-        """Trains, measures and draws; returns the exit code. The result is written however it ends."""
-        self.run.write_config(self.cfg)
-        code, started = 1, time.monotonic()
+    hydra = HydraConfig.get()
+    terminal = Terminal(f"#{hydra.job.num}  " if hydra.mode == RunMode.MULTIRUN else "")
+    with recorded(cfg, run, keep_former=resume) as result, StopRequest() as stop:
+        parts = build_parts(cfg)
+        result["parameters"] = parts.model.num_parameters
+        run.write_config(cfg)
+        introduce(terminal, parts, run, cfg.seed)
+        name = " ".join(hydra.overrides.task) or run.path.name
+        parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, group=run.path.parent.name)
+        code = 1
         try:
-            with StopRequest() as stop:
-                code = self._execute(stop)
-        except KeyboardInterrupt:
-            self.result["status"] = "interrupted"
-            raise
-        except Exception as error:
-            self.result |= {"status": "failed", "error": {"kind": type(error).__name__, "message": str(error)}}
-            if isinstance(error, Diverged | checkpoint.CheckpointError):
-                raise UserError(str(error)) from error
-            raise
+            code = train(cfg, run, parts, terminal, result, stop, resume=resume)
+            if code == 0:
+                figures = measure(parts, run, cfg.seed)
+                result["figures"] = figures_as_json(figures)
+                files = draw(parts, run, cfg.seed)
+                parts.tracker.show(figures, files)
+                conclude(terminal, parts, run, figures, files)
+                result["status"] = "done"
         finally:
-            self.result["seconds"] = time.monotonic() - started
-            self.result["overrides"] = list(HydraConfig.get().overrides.task)
-            self.run.write_result(self.result)
-            self.tracker.close(code)
-        return code
+            parts.tracker.close(code)
+    return code
 
-    def _execute(self, stop: StopRequest) -> int:
-        splits = self._data()
-        self.tracker.open(
-            self.run.path,
-            OmegaConf.to_container(self.cfg, resolve=True),
-            name=" ".join(HydraConfig.get().overrides.task) or self.run.path.name,
-            group=self.run.path.parent.name,
-        )
-        self._introduce(splits)
-        resumed = self.resume and (self.run.checkpoints / "last.pt").exists()
-        if resumed:
-            last = checkpoint.load(self.run.checkpoints / "last.pt", "cpu")
-            self.run.metrics.cut(last["progress"]["step"])
-        elif self.resume:
-            self.terminal.say("no checkpoint had been written yet: training starts again")
-            self.run.metrics.cut(-1)
-        kind = self.objective.kind(self.model)
-        try:
-            with self.terminal.following(kind, self.trainer.batch_size):
-                progress = self.trainer.fit(
-                    self.model,
-                    self.objective,
-                    splits,
-                    self.optimizer,
-                    self.schedule,
-                    seed=self.cfg.seed,
-                    directory=self.run.checkpoints,
-                    observers=[Recorder(self.run), self.terminal, self.tracker],
-                    should_stop=stop,
-                    resume=resumed,
-                )
-        except Interrupted:
-            self.result["status"] = "interrupted"
-            self.terminal.say(f"stopped; go on with: python -m experiments.train resume={self.run}")
-            return stop.exit_code
-        self.result |= {"step": progress.step, "best_step": progress.best_step}
-        self._measure(splits)
-        self._draw(splits, MARKS[kind])
-        self.result["status"] = "done"
-        return 0
 
-    def _data(self) -> Splits:
-        splits: Splits = build(self.cfg, "data")
-        try:
-            self.model.likelihood.check(splits.train.values)
-        except ValueError as error:
-            raise UserError(f"these data and this likelihood do not go together: {error}") from error
-        return splits
+@contextmanager
+def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterator[dict[str, Any]]:
+    """Gives the result to fill in, and writes result.json however the work within ends.
 
-    def _introduce(self, splits: Splits) -> None:
-        counts = " / ".join(f"{len(part):,}" for part in (splits.train, splits.valid, splits.test))
-        self.terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
-        self.terminal.say(
-            f"model       {self.model.num_parameters:,} parameters, {self.trainer.device}, seed {self.cfg.seed}"
-        )
-        self.terminal.say(f"run         {self.run}")
-        if splits.caution:
-            self.terminal.say(f"caution     {splits.caution}")
+    With `keep_former`, the result of a finished run is kept where this attempt did not even reach its training.
+    """
+    result: dict[str, Any] = {
+        "format": 1,
+        "status": "failed",
+        "error": None,
+        "config_hash": config_hash(cfg),
+        "seed": cfg.seed,
+        "step": 0,
+        "figures": {},
+        "overrides": list(HydraConfig.get().overrides.task),
+        **provenance(),
+    }
+    started = time.monotonic()
+    try:
+        yield result
+    except KeyboardInterrupt:
+        result["status"] = "interrupted"
+        raise
+    except Exception as error:
+        result["error"] = {"kind": type(error).__name__, "message": str(error)}
+        if isinstance(error, Diverged | checkpoint.CheckpointError):
+            raise UserError(str(error)) from error
+        raise
+    finally:
+        result["seconds"] = time.monotonic() - started
+        if not (keep_former and "parameters" not in result and run.result_file.exists()):
+            run.write_result(result)
 
-    def _measure(self, splits: Splits) -> None:
-        """The best checkpoint's figures on valid, and on test where the trainer says so."""
-        best = checkpoint.load(self.run.checkpoints / "best.pt", self.trainer.device)
-        self.model.load_state_dict(best["model"])
-        figures: dict[str, Figure] = {}
-        for split in ("valid", "test") if self.trainer.test else ("valid",):
-            sequences = getattr(splits, split).to(self.trainer.device)
-            batch_size = self.trainer.eval_batch_size
-            found = evaluate(self.model, self.objective, sequences, batch_size=batch_size, seed=self.cfg.seed)
-            figures |= found.figures(split, splits.standardisation.log_det)
-            if split == "test":
-                np.savez(self.run.test_sequences, bounds=found.bounds.numpy(), lengths=found.lengths.numpy())
-        for name, found in references(self.model.likelihood, splits).items() if self.trainer.test else ():
-            figures |= found.figures(f"reference/{name}", splits.standardisation.log_det)
-        self.result["figures"] = figures_as_json(figures)
-        self.figures = figures
 
-    def _draw(self, splits: Splits, mark: str) -> None:
-        directory = self.run.figures
-        files = draw_gallery(self.model, splits, self.figure, directory, split="valid", num=16, seed=self.cfg.seed)
-        files.append(draw_curves(self.run.metrics.read(), directory / "curves.png", mark=mark))
-        self.tracker.show(self.figures, files)
-        self._conclude(files)
+def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) -> None:
+    """The first words: what is trained on what, and where it is written."""
+    splits = parts.splits
+    counts = " / ".join(f"{len(part):,}" for part in (splits.train, splits.valid, splits.test))
+    terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
+    terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.device}, seed {seed}")
+    terminal.say(f"run         {run}")
+    if splits.caution:
+        terminal.say(f"caution     {splits.caution}")
 
-    def _conclude(self, files: list) -> None:
-        """The last words: the bound beside the references, then where everything lies."""
-        split = "test" if self.trainer.test else "valid"
-        rows = {f"this model, {split}": self.figures[f"{split}/log_likelihood"]}
-        for key, figure in self.figures.items():
-            reference, _, name = key.removeprefix("reference/").partition("/")
-            if key.startswith("reference/") and name == "log_likelihood":
-                rows[reference] = figure
-        rows[f"this model, {split}, per step"] = self.figures[f"{split}/log_likelihood_per_step"]
-        if not self.terminal.label:
-            console.print()
-            console.print(figures_table("Log-likelihood (higher is better)", rows))
-        if self.tracker.whereabouts():
-            self.terminal.say(f"tracking    {self.tracker.whereabouts()}")
-        self.terminal.say(f"{split} bound  {self.figures[f'{split}/log_likelihood']}")
-        self.terminal.say(f"run         {self.run}")
-        self.terminal.say("figures     " + " ".join(str(path.relative_to(self.run.path)) for path in files))
 
-    def _try_optimizer(self) -> None:
-        """A wrong rate or momentum is answered before the data are made."""
-        try:
-            self.optimizer([torch.zeros(1, requires_grad=True)])
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise UserError(f"optimizer: {error}") from error
+def train(
+    cfg: DictConfig,
+    run: RunDirectory,
+    parts: Parts,
+    terminal: Terminal,
+    result: dict[str, Any],
+    stop: StopRequest,
+    *,
+    resume: bool,
+) -> int:
+    """Fits the model, or goes on with it; the exit code is not 0 where a signal stopped it."""
+    last = run.checkpoints / "last.pt"
+    resumed = resume and last.exists()
+    if resumed:
+        run.metrics.cut(checkpoint.load(last, "cpu")["progress"]["step"])
+    elif resume:
+        terminal.say("no checkpoint had been written yet: training starts again")
+        run.metrics.cut(-1)
+    try:
+        with terminal.following(parts.objective.kind(parts.model), parts.trainer.batch_size):
+            progress = parts.trainer.fit(
+                parts.model,
+                parts.objective,
+                parts.splits,
+                parts.optimizer,
+                parts.schedule,
+                seed=cfg.seed,
+                directory=run.checkpoints,
+                observers=[Recorder(run), terminal, parts.tracker],
+                should_stop=stop,
+                resume=resumed,
+            )
+    except Interrupted:
+        result["status"] = "interrupted"
+        terminal.say(f"stopped; go on with: python -m experiments.train resume={run}")
+        return stop.exit_code
+    result |= {"step": progress.step, "best_step": progress.best_step}
+    return 0
+
+
+def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
+    """The best checkpoint's figures on valid, and on test beside its references where the trainer says so."""
+    trainer, model, splits = parts.trainer, parts.model, parts.splits
+    model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", trainer.device)["model"])
+    log_det = splits.standardisation.log_det
+    figures: dict[str, Figure] = {}
+    for split in ("valid", "test") if trainer.test else ("valid",):
+        sequences = getattr(splits, split).to(trainer.device)
+        found = evaluate(model, parts.objective, sequences, batch_size=trainer.eval_batch_size, seed=seed)
+        figures |= found.figures(split, log_det)
+    if trainer.test:
+        np.savez(run.test_sequences, bounds=found.bounds.numpy(), lengths=found.lengths.numpy())
+        for name, reference in references(model.likelihood, splits).items():
+            figures |= reference.figures(f"reference/{name}", log_det)
+    return figures
+
+
+def draw(parts: Parts, run: RunDirectory, seed: int) -> list[Path]:
+    """The run's pictures and sounds, from valid: test is only measured on."""
+    files = draw_gallery(parts.model, parts.splits, parts.figure, run.figures, split="valid", num=16, seed=seed)
+    mark = MARKS[parts.objective.kind(parts.model)]
+    return [*files, draw_curves(run.metrics.read(), run.figures / "curves.png", mark=mark)]
+
+
+def conclude(
+    terminal: Terminal, parts: Parts, run: RunDirectory, figures: dict[str, Figure], files: list[Path]
+) -> None:
+    """The last words: the bound beside its references, then where everything lies."""
+    split = "test" if parts.trainer.test else "valid"
+    rows = {f"this model, {split}": figures[f"{split}/log_likelihood"]}
+    for key, figure in figures.items():
+        kind, _, rest = key.partition("/")
+        reference, _, name = rest.partition("/")
+        if (kind, name) == ("reference", "log_likelihood"):
+            rows[reference] = figure
+    rows[f"this model, {split}, per step"] = figures[f"{split}/log_likelihood_per_step"]
+    terminal.table("Log-likelihood (higher is better)", rows)
+    if parts.tracker.whereabouts():
+        terminal.say(f"tracking    {parts.tracker.whereabouts()}")
+    terminal.say(f"{split} bound  {figures[f'{split}/log_likelihood']}")
+    terminal.say(f"run         {run}")
+    pictures = [path.name for path in files if path.suffix == ".png"]
+    sounds = len(files) - len(pictures)
+    terminal.say(f"figures     {run}/{run.figures.name}/: {' '.join(pictures)}{f' and {sounds} wav' if sounds else ''}")

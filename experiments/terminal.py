@@ -42,6 +42,12 @@ class Terminal(Observer):
         """One line on the screen; above the bar where there is one."""
         console.print(f"{self.label}{text}", markup=False)
 
+    def table(self, title: str, rows: dict[str, Figure]) -> None:
+        """Figures in a table; the jobs of a multirun go without."""
+        if not self.label:
+            console.print()
+            console.print(figures_table(title, rows))
+
     def following(self, kind: Kind, batch_size: int) -> Terminal:
         """Shows training within the context; kind gives the bound's mark, batch_size the throughput."""
         self.mark = MARKS[kind]

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.app import launch
-from experiments.job import Job
+from experiments.job import run_job
 from experiments.resume import resumed_config, resumed_directory
 from experiments.run_directory import RunDirectory
 
@@ -17,8 +17,8 @@ def train(cfg: DictConfig) -> int:
     """One job; returns its exit code."""
     if cfg.resume is not None:
         run = RunDirectory.existing(cfg.resume)
-        return Job(resumed_config(run, cfg), run, resume=True).execute()
-    return Job(cfg, RunDirectory(Path(HydraConfig.get().runtime.output_dir)), resume=False).execute()
+        return run_job(resumed_config(run, cfg), run, resume=True)
+    return run_job(cfg, RunDirectory(Path(HydraConfig.get().runtime.output_dir)), resume=False)
 
 
 if __name__ == "__main__":

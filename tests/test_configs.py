@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import CONF
 from experiments.build import build, check
-from experiments.job import NODES
+from experiments.parts import CHECKED
 from experiments.names import first_line, register_resolvers
 from vrnn.data.splits import Splits
 from vrnn.training.progress import Observer
@@ -146,7 +146,7 @@ def test_every_option_composes_without_gaps_and_each_of_its_keys_is_read(choice:
     ]
     cfg = composed(*datasets[:1], choice)
     assert OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)["trainer"]
-    for node in NODES:
+    for node in CHECKED:
         check(cfg, node)
 
 
@@ -160,7 +160,7 @@ def test_every_key_of_an_app_is_read_and_has_a_value_or_must_be_given(app: str):
 
 def test_every_object_of_the_config_is_checked_before_a_job_starts():
     objects = {name for name, node in composed().items() if OmegaConf.is_dict(node) and "_target_" in node}
-    assert objects == set(NODES)
+    assert objects == set(CHECKED)
 
 
 def test_all_sizes_of_latent_are_read_by_some_other_file():
@@ -270,5 +270,5 @@ def test_an_experiment_wins_over_the_defaults_and_the_command_line_over_both(exp
     assert cfg.optimizer.eps == composed().optimizer.eps  # what it does not name stays
     assert chosen("data=speech", f"experiment={experiment}")["data"] == "speech"
     assert f"experiment={experiment}" in first_line(CONF / "experiment" / f"{experiment}.yaml")
-    for node in NODES:
+    for node in CHECKED:
         check(cfg, node)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pytest
 import torch
@@ -62,14 +63,23 @@ class Ended(NamedTuple):
     err: str
 
 
-class Call(NamedTuple):
-    """A call that goes on; `kill` sends a signal to its process group, as Ctrl-C in a terminal does."""
+class Call:
+    """A call that goes on."""
 
-    pid: int
-    ended: Callable[[], Ended]
+    def __init__(self, pid: int, code: IO[str], out: Path, err: Path):
+        self.pid = pid
+        self.code, self.out, self.err = code, out, err
+        self.is_over = False
 
     def kill(self, number: int) -> None:
+        """Sends a signal to the call's process group, as Ctrl-C in a terminal does."""
         os.killpg(self.pid, number)
+
+    def ended(self) -> Ended:
+        """Waits for the end of it; to be asked once."""
+        code = int(self.code.readline())
+        self.is_over = True
+        return Ended(code, self.out.read_text(), self.err.read_text())
 
 
 class Apps:
@@ -84,20 +94,25 @@ class Apps:
         self.folder = folder
         self.environment = environment
         self.count = 0
+        self.call: Call | None = None
         command = [sys.executable, "-c", WARM]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
         self.server = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
 
     def start(self, app: str, *arguments: str, cwd: Path, **env: str) -> Call:
-        """Starts a call; the next one may start when it has ended."""
+        """Starts a call; what a failed test has left running is ended first."""
+        if self.call is not None and not self.call.is_over:
+            with contextlib.suppress(ProcessLookupError):
+                self.call.kill(signal.SIGKILL)
+            self.call.ended()
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
         out.touch(), err.touch()
         call = {"app": app, "arguments": arguments, "cwd": str(cwd), "env": env, "out": str(out), "err": str(err)}
         self.server.stdin.write(json.dumps(call) + "\n")
         self.server.stdin.flush()
-        pid = int(self.server.stdout.readline())
-        return Call(pid, lambda: Ended(int(self.server.stdout.readline()), out.read_text(), err.read_text()))
+        self.call = Call(int(self.server.stdout.readline()), self.server.stdout, out, err)
+        return self.call
 
     def __call__(self, app: str, *arguments: str, cwd: Path, **env: str) -> Ended:
         """The whole call."""
@@ -163,9 +178,12 @@ class Run:
     def wait_for_lines(self, number: int, call: Call) -> None:
         """Returns when that many lines of metrics are there."""
         file = self.path / "metrics.jsonl"
-        for _ in range(60_000):
+        for _ in range(15_000):
             if file.exists() and file.read_bytes().count(b"\n") >= number:
                 return
-            time.sleep(0.002)
-        call.kill(9)
-        pytest.fail(f"no {number} lines of metrics after two minutes: {call.ended()}")
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(call.pid, 0)
+                time.sleep(0.002)
+                continue
+            break
+        pytest.fail(f"no {number} lines of metrics in half a minute: {call.err.read_text()}")

@@ -1,0 +1,68 @@
+"""Everything a run is made of, built from its config; what is wrong in it is answered before the slow parts begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from omegaconf import DictConfig
+
+from experiments.build import build, check
+from experiments.errors import UserError
+from experiments.tracking import NoTracker
+from vrnn.data.splits import Splits
+from vrnn.models.base import SequenceModel
+from vrnn.objectives.base import Objective
+from vrnn.training.schedules import Schedule
+from vrnn.training.trainer import Trainer
+
+CHECKED = ("data", "likelihood", "recurrence", "model", "objective", "optimizer", "schedule", "trainer", "figures")
+
+
+class Parts(NamedTuple):
+    """The objects of a run, ready to be put together.
+
+    Attributes:
+      trainer, objective, schedule, tracker, model, splits: see their classes.
+      optimizer: builds the optimizer from parameters.
+      figure: how these data are drawn, see `vrnn.figures`.
+    """
+
+    trainer: Trainer
+    objective: Objective
+    schedule: Schedule
+    optimizer: Callable[..., torch.optim.Optimizer]
+    tracker: NoTracker
+    figure: Any
+    model: SequenceModel
+    splits: Splits
+
+
+def build_parts(cfg: DictConfig) -> Parts:
+    """Checks every value, then builds; the model's initial weights are those of cfg.seed.
+
+    Raises:
+      UserError: the first value that is wrong, or data and a likelihood that do not go together.
+    """
+    if type(cfg.seed) is not int or cfg.seed < 0:
+        raise UserError(f"seed={cfg.seed}: expected an integer of at least 0")
+    for name, size in cfg.latent.items():
+        if type(size) is not int or size < 1:
+            raise UserError(f"latent.{name}={size}: expected an integer of at least 1")
+    for node in CHECKED:
+        check(cfg, node)
+    trainer, objective, schedule = build(cfg, "trainer"), build(cfg, "objective"), build(cfg, "schedule")
+    tracker, figure, optimizer = build(cfg, "logger"), build(cfg, "figures"), build(cfg, "optimizer")
+    try:
+        optimizer([torch.zeros(1, requires_grad=True)])
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise UserError(f"optimizer: {error}") from error
+    torch.manual_seed(cfg.seed)
+    model = build(cfg, "model")
+    splits = build(cfg, "data")
+    try:
+        model.likelihood.check(splits.train.values)
+    except ValueError as error:
+        raise UserError(f"these data and this likelihood do not go together: {error}") from error
+    return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, splits)
