@@ -13,7 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.names import register_resolvers
@@ -28,7 +28,7 @@ class JobFailed(CompactHydraException):
 def launch(
     config_name: str,
     task: Callable[[DictConfig], int],
-    more_overrides: Callable[[list[str]], list[str]] = lambda arguments: [],
+    prepare: Callable[[list[str]], list[str]] = list,
 ) -> NoReturn:
     """Runs `task` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
 
@@ -36,15 +36,20 @@ def launch(
       config_name: the app's YAML in conf/.
       task: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
         defect of the suite, so its traceback is shown.
-      more_overrides: overrides that follow from the command line's arguments and must be known before Hydra starts.
+      prepare: the command line's arguments -> those that Hydra is to see.
     """
     register_resolvers()
-    if answer(lambda: sys.argv.extend(more_overrides(sys.argv[1:])) or 0):
+
+    def prepared() -> int:
+        sys.argv[1:] = prepare(sys.argv[1:])
+        return 0
+
+    if answer(prepared):
         sys.exit(1)
     codes: list[int] = []
 
     def guarded(cfg: DictConfig) -> None:
-        code = answer(lambda: task(cfg))
+        code = answer(lambda: task(complete(cfg)))
         codes.append(code)
         if code and HydraConfig.get().mode == RunMode.MULTIRUN:
             if code > 128:  # stopped by a signal: so is the whole multirun
@@ -56,6 +61,13 @@ def launch(
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(next((code for code in codes if code), 0))
+
+
+def complete(cfg: DictConfig) -> DictConfig:
+    """The config, if every value that must be given was."""
+    for key in sorted(OmegaConf.missing_keys(cfg)):
+        raise UserError(f"{key}: no value was given; add {key}=<value>, --help says what it is")
+    return cfg
 
 
 def answer(work: Callable[[], int]) -> int:

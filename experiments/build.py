@@ -129,6 +129,12 @@ def check_value(name: str, value: Any, hint: Any) -> None:
         raise UserError(f"{name}={shown(value)}: expected {readable(hint)}, got {value!r} ({type(value).__name__})")
 
 
+def require_integer(name: str, value: Any, at_least: int) -> None:
+    """Raises UserError unless the value is an integer of at least that."""
+    if type(value) is not int or value < at_least:
+        raise UserError(f"{name}={shown(value)}: expected an integer of at least {at_least}, got {value!r}")
+
+
 def readable(hint: Any) -> str:
     """An annotation as a user would say it: `int | None` -> "int or null"."""
     if hint is type(None):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from experiments.app import launch
-from experiments.build import build
+from experiments.build import build, require_integer
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
 from experiments.terminal import console, figures_table, say
@@ -16,6 +16,9 @@ from vrnn.training.evaluation import evaluate
 def measure(cfg: DictConfig) -> int:
     """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory."""
     run = RunDirectory.existing(cfg.run)
+    for name, at_least in (("batch_size", 1), ("seed", 0)):
+        if cfg[name] is not None:
+            require_integer(name, cfg[name], at_least)
     objective: Objective = build(cfg, "objective")
     restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from experiments.errors import UserError
 from vrnn.batch import Batch
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
@@ -65,6 +66,8 @@ def draw_gallery(
     rows = {"input": inputs, "reconstruction": raw(mean, lengths)}
     files += figure.draw(rows, directory / "reconstructions.png", title="Posterior reconstructions (means)")
 
+    if prefix is not None and prefix >= min(lengths):
+        raise UserError(f"prefix={prefix}: expected fewer steps than the shortest of these sequences has, {min(lengths)}")
     given = prefix or max(1, min(lengths) // 2)
     start = Batch.of(batch.x[:, :given], batch.lengths.clamp(max=given), batch.index)
     rest = max(batch.steps - given, 1)

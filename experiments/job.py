@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.parts import Parts, build_parts
+from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest
 from experiments.terminal import Terminal
@@ -28,10 +29,17 @@ from vrnn.training.references import references
 
 
 class Recorder(Observer):
-    """Writes every metric to the run's own file, which a killed process leaves whole."""
+    """Writes every metric to the run's own file, which a killed process leaves whole, and the step to its result."""
 
-    def __init__(self, run: RunDirectory):
+    def __init__(self, run: RunDirectory, result: dict[str, Any]):
         self.run = run
+        self.result = result
+
+    def start(self, step: int, total_steps: int) -> None:
+        self.result["step"] = step
+
+    def advance(self, step: int) -> None:
+        self.result["step"] = step
 
     def log(self, metrics: dict[str, Any]) -> None:
         self.run.metrics.write(metrics)
@@ -59,14 +67,15 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool) -> int:
         parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, group=run.path.parent.name)
         code = 1
         try:
-            code = train(cfg, run, parts, terminal, result, stop, resume=resume)
-            if code == 0:
+            stopped = train(cfg, run, parts, terminal, result, stop, resume=resume)
+            if not stopped:
                 figures = measure(parts, run, cfg.seed)
                 result["figures"] = figures_as_json(figures)
                 files = draw(parts, run, cfg.seed)
                 parts.tracker.show(figures, files)
                 conclude(terminal, parts, run, figures, files)
                 result["status"] = "done"
+            code = stopped
         finally:
             parts.tracker.close(code)
     return code
@@ -127,7 +136,7 @@ def train(
     *,
     resume: bool,
 ) -> int:
-    """Fits the model, or goes on with it; the exit code is not 0 where a signal stopped it."""
+    """Fits the model, or goes on with it; returns 0, or the exit code where a signal stopped it."""
     last = run.checkpoints / "last.pt"
     resumed = resume and last.exists()
     if resumed:
@@ -145,15 +154,15 @@ def train(
                 parts.schedule,
                 seed=cfg.seed,
                 directory=run.checkpoints,
-                observers=[Recorder(run), terminal, parts.tracker],
+                observers=[Recorder(run, result), terminal, parts.tracker],
                 should_stop=stop,
                 resume=resumed,
             )
     except Interrupted:
         result["status"] = "interrupted"
-        terminal.say(f"stopped; go on with: python -m experiments.train resume={run}")
+        terminal.say(f"stopped; go on with: {resume_command(run)}")
         return stop.exit_code
-    result |= {"step": progress.step, "best_step": progress.best_step}
+    result["best_step"] = progress.best_step
     return 0
 
 

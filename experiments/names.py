@@ -31,7 +31,8 @@ def experiment_name(*, _root_: DictConfig) -> str:
 def job_name(*, _root_: DictConfig) -> str:
     """A job's directory: its overrides as a slug in [A-Za-z0-9._-], with a short hash of them against clashes."""
     overrides = sorted(_root_.hydra.overrides.task)
-    slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", override.split(".")[-1]) for override in overrides)
+    changes = (override.partition("=") for override in overrides)
+    slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", f"{key.split('.')[-1]}-{value}") for key, _, value in changes)
     digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]
     return f"{slug[:100].strip('-_.') or 'job'}-{digest}"
 

@@ -17,7 +17,18 @@ from vrnn.objectives.base import Objective
 from vrnn.training.schedules import Schedule
 from vrnn.training.trainer import Trainer
 
-CHECKED = ("data", "likelihood", "recurrence", "model", "objective", "optimizer", "schedule", "trainer", "figures")
+CHECKED = (
+    "data",
+    "likelihood",
+    "recurrence",
+    "model",
+    "objective",
+    "optimizer",
+    "schedule",
+    "trainer",
+    "figures",
+    "logger",
+)
 
 
 class Parts(NamedTuple):

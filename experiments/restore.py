@@ -47,8 +47,8 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
     model: SequenceModel = build(cfg, "model")
     try:
         model.load_state_dict(content["model"])
-    except (KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except (KeyError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error

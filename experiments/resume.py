@@ -7,8 +7,15 @@ change the results so far is applied to it.
 
 from __future__ import annotations
 
+import re
+import shlex
+import shutil
+import sys
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
@@ -29,20 +36,47 @@ ALLOWED = (
 )
 
 
-def resumed_directory(arguments: list[str]) -> list[str]:
-    """The Hydra override that makes the run directory of `resume=<dir>` the output directory; else nothing.
+def resumed_arguments(arguments: list[str]) -> list[str]:
+    """The arguments with which Hydra takes the run directory of `resume=<dir>` for its own; without it, the same.
 
     Raises:
       UserError: it is not a run directory (Hydra would make one), or it is to be resumed by a multirun.
     """
-    given = [argument for argument in arguments if argument.startswith("resume=")]
-    directory = given[-1].removeprefix("resume=").strip("'\"") if given else "null"
-    if directory in ("", "null"):
-        return []
+    directory = requested_directory(arguments)
+    if directory is None:
+        return arguments
     if "--multirun" in arguments or "-m" in arguments:
         raise UserError(f"resume={directory}: one run goes on at a time; leave out --multirun")
-    quoted = str(RunDirectory.existing(directory).path).replace("\\", "\\\\").replace("'", "\\'")
-    return [f"hydra.run.dir='{quoted}'"]
+    path = str(RunDirectory.existing(directory).path)
+    # The default dataset has no root; the run's own one, which is not composed, may have.
+    forced = [f"++{argument}" if argument.startswith("data.root=") else argument for argument in arguments]
+    return [*forced, f"hydra.run.dir={quoted(path)}"]
+
+
+def requested_directory(arguments: list[str]) -> str | None:
+    """The value of `resume=`; None where there is none, or nothing that Hydra itself will accept."""
+    given = [argument for argument in arguments if argument.startswith("resume=")]
+    try:
+        override = OverridesParser.create().parse_override(given[-1]) if given else None
+    except HydraException:
+        return None
+    if override is None or override.is_sweep_override() or override.value() in (None, ""):
+        return None
+    value = override.value()
+    return value if isinstance(value, str) else given[-1].removeprefix("resume=")  # the name may be a number
+
+
+def resume_command(run: RunDirectory) -> str:
+    """What to type in a shell to go on with a run."""
+    path = str(run)
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    value = path if re.fullmatch(r"[\w./+-]+", path) else quoted(path)
+    return shlex.join([python, "-m", "experiments.train", f"resume={value}"])
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's override grammar reads it literally."""
+    return QuotedString(text, Quote.single).with_quotes()
 
 
 def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:

@@ -55,7 +55,7 @@ class RunDirectory:
         Raises:
           UserError: there is no such directory, or no run in it.
         """
-        run = cls(Path(path))
+        run = cls(Path(str(path)))  # a name of digits arrives as a number
         if not run.path.is_dir():
             raise UserError(f"{path}: there is no such run directory; runs lie in outputs/<experiment>/<date>")
         if not run.config_file.is_file():

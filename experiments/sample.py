@@ -7,7 +7,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from experiments.app import launch
-from experiments.build import build
+from experiments.build import build, require_integer
 from experiments.gallery import draw_gallery
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory
@@ -17,6 +17,10 @@ from experiments.terminal import say
 def sample(cfg: DictConfig) -> int:
     """Writes samples, reconstructions and continuations as pictures (and sounds)."""
     run = RunDirectory.existing(cfg.run)
+    require_integer("num", cfg.num, 1)
+    for name, at_least in (("steps", 1), ("prefix", 1), ("seed", 0)):
+        if cfg[name] is not None:
+            require_integer(name, cfg[name], at_least)
     restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
     files = draw_gallery(
         restored.model,

@@ -84,11 +84,12 @@ class WandbTracker(NoTracker):
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
         import wandb
 
+        media = {".png": wandb.Image, ".wav": wandb.Audio}
+        # Logged first: it completes the last row, whose values (of the last validation) would take the summary's place.
+        self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in files})
         self.run.summary.update({name: figure.value for name, figure in figures.items()})
         errors = {name: figure.standard_error for name, figure in figures.items() if figure.standard_error is not None}
         self.run.summary.update({f"{name}_standard_error": error for name, error in errors.items()})
-        media = {".png": wandb.Image, ".wav": wandb.Audio}
-        self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in files})
 
     def whereabouts(self) -> str:
         if self.mode == "online":

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from experiments.app import launch
 from experiments.job import run_job
-from experiments.resume import resumed_config, resumed_directory
+from experiments.resume import resumed_arguments, resumed_config
 from experiments.run_directory import RunDirectory
 
 
@@ -22,4 +22,4 @@ def train(cfg: DictConfig) -> int:
 
 
 if __name__ == "__main__":
-    launch("train", train, resumed_directory)
+    launch("train", train, resumed_arguments)

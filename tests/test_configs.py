@@ -18,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import CONF
 from experiments.build import build, check
-from experiments.parts import CHECKED
 from experiments.names import first_line, register_resolvers
+from experiments.parts import CHECKED
 from vrnn.data.splits import Splits
 from vrnn.training.progress import Observer
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+import matplotlib.image
 import pytest
 import torch
 
@@ -187,3 +188,9 @@ class Run:
                 continue
             break
         pytest.fail(f"no {number} lines of metrics in half a minute: {call.err.read_text()}")
+
+
+def is_drawn(path: Path) -> bool:
+    """Whether a PNG can be read, is of a size that can be looked at, and is not blank."""
+    pixels = matplotlib.image.imread(path)
+    return min(pixels.shape[:2]) >= 100 and float(pixels[..., :3].std()) > 0.01

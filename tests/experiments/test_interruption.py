@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
+from experiments.app import CONF
+from experiments.errors import UserError
+from experiments.names import register_resolvers
+from experiments.resume import resumed_arguments, resumed_config
+from experiments.run_directory import RunDirectory
 from tests.experiments.command_line import Apps, Run
 
 ODD = "a run, of=mine's"  # what has a meaning to the shell, to Hydra, or to both
@@ -106,8 +116,8 @@ def test_terminated_and_resumed_from_elsewhere_equals_undisturbed(apps, long, wh
 
 @pytest.mark.slow
 def test_ctrl_c_ends_a_whole_multirun(apps, long, tmp_path):
-    jobs = ("--multirun", "seed=0,1", "hydra.sweep.dir=sweep", "hydra.sweep.subdir=${seed}")
-    ended = interrupted(apps, signal.SIGINT, Run(tmp_path / "sweep" / "0"), *long, *jobs, cwd=tmp_path)
+    jobs = ("--multirun", *long, "seed=0,1", "hydra.sweep.dir=sweep", "hydra.sweep.subdir=${seed}")
+    ended = interrupted(apps, signal.SIGINT, Run(tmp_path / "sweep" / "0"), *jobs, cwd=tmp_path)
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert Run(tmp_path / "sweep" / "0").result["status"] == "interrupted"
@@ -137,24 +147,89 @@ def test_a_longer_limit_goes_on_where_the_run_had_ended(apps, whole, copy):
     assert copy.checkpoint("last")["progress"]["step"] == 47
 
 
-@pytest.mark.parametrize(
-    "override", ["latent.z_dim=6", "seed=4", "data=speech", "optimizer.lr=1e-3", "trainer=default", "+latent.more=1"]
-)
-def test_what_would_change_the_results_is_refused_and_nothing_is_touched(apps, copy, override):
+def test_what_would_change_the_results_is_refused_and_nothing_is_touched(apps, copy, tmp_path):
     before = snapshot(copy)
-    ended = apps("train", "resume=copy", override, cwd=copy.path.parent)
+    ended = apps("train", "resume=copy", "trainer.max_steps=47", "latent.z_dim=6", cwd=tmp_path)
     assert ended.code == 1
-    assert ended.err.startswith(f"error: {override}: a resumed run keeps its own config; only logger, ")
+    assert ended.err.startswith("error: latent.z_dim=6: a resumed run keeps its own config; only logger, ")
+    assert "trainer.max_steps" in ended.err
     assert "copy/config.yaml" in ended.err
     assert snapshot(copy) == before
 
 
-def test_the_place_of_the_data_may_change(apps, copy, tmp_path):
-    """data.root is no key of the default dataset, which is what Hydra composes before the run's own config is read."""
-    config = copy.path / "config.yaml"
-    config.write_text(config.read_text().replace("data:\n", "data:\n  root: /former\n"))
-    ended = apps("train", "resume=copy", "data.root=/new/place", cwd=tmp_path)
-    assert ended.err.startswith("error: data.root: vrnn.data.handwriting.handwriting takes no argument 'root'")
+@pytest.fixture
+def resumed(whole: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DictConfig]:
+    """The config that the undisturbed run would go on with, under an override."""
+    register_resolvers()
+
+    def resumed(override: str) -> DictConfig:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("train", ["resume=somewhere", override], return_hydra_config=True)
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
+        return resumed_config(RunDirectory.existing(whole.path), cfg)
+
+    return resumed
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "seed=4",
+        "data=speech",
+        "data.seed=5",
+        "optimizer=adam",
+        "optimizer.lr=2e-3",
+        "trainer=default",
+        "trainer.batch_size=4",
+        "experiment=mnist_rows",
+        "+latent.more=1",
+        "~schedule",
+    ],
+)
+def test_whatever_else_would_is_refused_too(resumed, override):
+    with pytest.raises(UserError, match=f"^{re.escape(override)}: a resumed run keeps its own config"):
+        resumed(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("trainer.patience=2", 2),
+        ("++data.root=/new/place", "/new/place"),
+        ("logger=wandb", "offline"),
+        ("trainer.test=false", False),
+    ],
+)
+def test_what_cannot_may_change_and_all_else_is_the_runs_own(resumed, whole, override, value):
+    key = override.split("=")[0].lstrip("+")
+    cfg, own = resumed(override), OmegaConf.load(whole.path / "config.yaml")
+    assert OmegaConf.select(cfg, "logger.mode" if key == "logger" else key) == value
+    OmegaConf.update(cfg, key, None, merge=False)
+    OmegaConf.update(own, key, None, merge=False, force_add=True)
+    assert {**cfg, "resume": None} == own
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["seed=3"], ["seed=3"]),
+        (["resume=null", "seed=3"], ["resume=null", "seed=3"]),
+        (["resume=run"], ["resume=run", "hydra.run.dir='run'"]),
+        (["resume='run'"], ["resume='run'", "hydra.run.dir='run'"]),
+        (["resume=nowhere", "resume=run"], ["resume=nowhere", "resume=run", "hydra.run.dir='run'"]),
+        (["resume=12"], ["resume=12", "hydra.run.dir='12'"]),
+        ([f"resume={QUOTED}"], [f"resume={QUOTED}", f"hydra.run.dir={QUOTED}"]),
+        (["resume=run", "data.root=/new"], ["resume=run", "++data.root=/new", "hydra.run.dir='run'"]),
+        (["resume=run,12"], ["resume=run,12"]),  # Hydra says that this is for multiruns
+        (["resume='run"], ["resume='run"]),  # and that this is no value
+    ],
+)
+def test_the_run_directory_becomes_hydras_own(tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    for name in ("run", "12", ODD):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").touch()
+    assert resumed_arguments(arguments) == expected
 
 
 @pytest.mark.parametrize(
@@ -163,19 +238,22 @@ def test_the_place_of_the_data_may_change(apps, copy, tmp_path):
         (["resume=nowhere"], "nowhere: there is no such run directory"),
         (["resume='no, where'"], "no, where: there is no such run directory"),
         (["resume=empty"], "empty: this is not a run directory"),
-        (["resume=12"], "12: this is not a run directory"),
-        (["resume=copy", "--multirun"], "resume=copy: one run goes on at a time; leave out --multirun"),
-        (["resume=copy", "-m"], "resume=copy: one run goes on at a time; leave out --multirun"),
+        (["resume=run", "--multirun"], "resume=run: one run goes on at a time; leave out --multirun"),
+        (["-m", "resume=run"], "resume=run: one run goes on at a time; leave out --multirun"),
     ],
 )
-def test_what_cannot_be_resumed_is_refused_and_not_made(apps, tmp_path, arguments, expected):
-    for name in ("empty", "12"):
-        (tmp_path / name).mkdir()
-    ended = apps("train", *arguments, cwd=tmp_path)
+def test_what_cannot_be_resumed_is_refused(tmp_path, monkeypatch, arguments, expected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=f"^{expected}"):
+        resumed_arguments(arguments)
+
+
+def test_a_directory_to_resume_is_not_made(apps, tmp_path):
+    ended = apps("train", "resume=nowhere", cwd=tmp_path)
     assert ended.code == 1
-    assert ended.err.startswith(f"error: {expected}")
-    assert "Traceback" not in ended.err
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["12", "empty"]
+    assert ended.err.startswith("error: nowhere: there is no such run directory; ")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_without_a_checkpoint_starts_again(apps, whole, copy, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 COLUMN = 3.4  # inches, with the space to the next one
 MARGIN, LINE = 0.2, 0.22  # inches; at the edges of the page, and for a line of text
 WRAP = 3  # columns that a single label is spread over
+MOST = 8  # examples of several labels: more would not fit a page
 AIR = "#b4bac4"
 GIVEN, WRITTEN = "#1f5fa8", "#e0631b"
 SLOW_TO_FAST = ("#1b1640", "#5b2a86", "#c2416b", "#f4923b")
@@ -63,7 +64,8 @@ class Strokes:
 
     Dots are the positions of the pen, at equal times: where they are far apart, the pen is fast, and the colour says so
     too. Moves in the air are dashed. With a prefix, the colours are those of the given part and of what follows it.
-    The scale is that of the first label; drawings that are too large for it are shrunk to their cell.
+    The scale is that of the first label; drawings that are too large for it are shrunk to their cell. Of several
+    labels, the first 8 examples are drawn.
     """
 
     def draw(
@@ -81,7 +83,9 @@ class Strokes:
             raise ValueError("rows must hold at least one sequence to draw, got none")
         reference = columns[0][1]
         cell = _cell([drawing.extent for drawing in reference])
-        if len(columns) == 1:
+        if len(columns) > 1:
+            columns = [(label, drawings[:MOST]) for label, drawings in columns]
+        else:
             columns = [(columns[0][0] if i == 0 else "", reference[i::WRAP]) for i in range(min(WRAP, len(reference)))]
         down, across = max(len(drawings) for _, drawings in columns), max(len(columns), 2)
         pitch = cell * (1.12, 1.15)

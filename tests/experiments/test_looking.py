@@ -1,0 +1,225 @@
+"""The apps that look at a finished run: evaluate and sample, and the --help pages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from scipy.io import wavfile
+
+from experiments.app import CONF
+from experiments.errors import UserError
+from experiments.evaluate import measure
+from experiments.names import first_line, register_resolvers
+from experiments.sample import sample
+from tests.experiments.command_line import SMALL, SPEECH, Run, is_drawn
+
+
+@pytest.fixture(scope="module")
+def spoken(apps, tmp_path_factory) -> Run:
+    """A run on speech; only to be looked at."""
+    folder = tmp_path_factory.mktemp("spoken")
+    assert apps("train", *SPEECH, *SMALL, "logger=none", "data.num_frames=9", cwd=folder).code == 0
+    return Run.only(folder)
+
+
+@pytest.fixture
+def copy(whole: Run, tmp_path: Path) -> Run:
+    """A run on handwriting, moved, to be changed."""
+    return Run(shutil.copytree(whole.path, tmp_path / "copy"))
+
+
+def pixels(path: Path) -> np.ndarray:
+    return matplotlib.image.imread(path)
+
+
+# evaluate
+
+
+def test_evaluate_finds_the_runs_own_figures_whatever_the_batch_size(apps, copy, tmp_path):
+    own, before = copy.result["figures"], (copy.path / "result.json").read_bytes()
+    ended = apps("evaluate", "run=copy", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    (file,) = copy.path.glob("evaluations/*")
+    assert file.name == "elbo-1.json"
+    found = json.loads(file.read_text())
+    assert found["figures"] == {name: figure for name, figure in own.items() if name.startswith("test/")}
+    assert (found["checkpoint"], found["step"], found["seed"]) == ("best", copy.result["best_step"], 3)
+    assert found["num_samples"] == 1
+    assert f"{own['test/log_likelihood']['value']:.2f}" in ended.out
+    assert "nats per sequence" in ended.out
+
+    assert apps("evaluate", "run=copy", "batch_size=2", cwd=tmp_path).code == 0
+    for name, figure in json.loads(file.read_text())["figures"].items():
+        assert figure["value"] == pytest.approx(own[name]["value"], rel=1e-5)
+        assert {**figure, "value": 0, "standard_error": 0} == {**own[name], "value": 0, "standard_error": 0}
+    assert (copy.path / "result.json").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
+
+
+def test_evaluate_looks_at_another_split_checkpoint_and_seed(apps, copy, tmp_path):
+    (copy.path / "checkpoints" / "best.pt").unlink()  # which is not asked for
+    ended = apps("evaluate", f"run={copy.path}", "split=valid", "checkpoint=last", "seed=8", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    found = json.loads((copy.path / "evaluations" / "elbo-1-valid-last.json").read_text())
+    assert (found["step"], found["seed"]) == (44, 8)
+    value = found["figures"]["valid/log_likelihood"]["value"]
+    last = copy.metrics[-1]["valid/log_likelihood"]
+    assert value != last  # other noise
+    assert value == pytest.approx(last, abs=5.0)
+
+
+# sample
+
+
+def test_sample_draws_the_same_for_the_same_seed_and_another_for_another(apps, spoken, tmp_path):
+    for name, seed in (("one", 5), ("two", 5), ("three", 6)):
+        ended = apps("sample", f"run={spoken.path}", f"output={name}", "num=3", f"seed={seed}", cwd=tmp_path)
+        assert (ended.code, ended.err) == (0, "")
+    one, two, three = (tmp_path / name for name in ("one", "two", "three"))
+    pictures = sorted(path.name for path in one.glob("*.png"))
+    assert pictures == ["continuations.png", "reconstructions.png", "samples.png"]
+    for name in pictures:
+        assert is_drawn(one / name)
+        assert np.array_equal(pixels(one / name), pixels(two / name))
+    assert not np.array_equal(pixels(one / "samples.png"), pixels(three / "samples.png"))
+    assert sorted(path.name for path in one.iterdir()) == sorted(path.name for path in two.iterdir())
+    sounds = {path.name: wavfile.read(path) for path in one.glob("*.wav")}
+    assert len(sounds) >= 3
+    for name, (rate, samples) in sounds.items():
+        assert rate == 16000
+        assert len(samples) >= 9 * 200
+        assert np.array_equal(samples, wavfile.read(two / name)[1])
+    assert set(ended.out.split()) == {f"three/{path.name}" for path in three.iterdir()}
+
+
+def test_sample_writes_to_the_runs_figures_and_is_told_how_long(apps, copy, tmp_path):
+    shutil.rmtree(copy.path / "figures")
+    ended = apps("sample", "run=copy", "num=2", "steps=11", "prefix=4", "split=test", "checkpoint=last", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(path.stem for path in copy.path.glob("figures/*")) == ["continuations", "reconstructions", "samples"]
+    assert all(map(is_drawn, copy.path.glob("figures/*")))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
+
+
+# What is wrong with a run, or with what is asked of it
+
+
+def damage(run: Run, name: str) -> None:
+    """Something that happens to run directories."""
+    best, config = run.path / "checkpoints" / "best.pt", run.path / "config.yaml"
+    if name == "truncated":
+        best.write_bytes(best.read_bytes()[:1000])
+    elif name == "empty":
+        best.write_bytes(b"")
+    elif name == "missing":
+        best.unlink()
+    elif name == "other model":
+        content = torch.load(best, weights_only=True)
+        content["model"]["phi_z.0.weight"] = torch.zeros(3, 3)
+        torch.save(content, best)
+    elif name == "not a checkpoint":
+        torch.save([1, 2], best)
+    elif name == "no yaml":
+        config.write_text("a: [")
+    elif name == "other yaml":
+        config.write_text("a: 1\n")
+    elif name == "evil":
+        config.write_text(config.read_text().replace("vrnn.models.vrnn.VRNN", "os.system"))
+
+
+@pytest.fixture
+def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Asks for something, without a process, and expects to be refused."""
+    register_resolvers()
+    monkeypatch.chdir(tmp_path)
+
+    def looked_at(expected: str, apps: Sequence[str] = ("evaluate", "sample"), **arguments: object) -> None:
+        for app in apps:
+            with initialize_config_dir(str(CONF), version_base="1.3"):
+                cfg = OmegaConf.merge(compose(app), {"device": "cpu", **arguments})
+            with pytest.raises(UserError) as caught:
+                {"evaluate": measure, "sample": sample}[app](cfg)
+            assert str(caught.value).startswith(expected)
+
+    return looked_at
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("truncated", "copy/checkpoints/best.pt: this is not a whole checkpoint"),
+        ("empty", "copy/checkpoints/best.pt: this is not a whole checkpoint"),
+        ("missing", "copy/checkpoints/best.pt: there is no such checkpoint"),
+        ("other model", "copy/checkpoints/best.pt does not fit the model of copy/config.yaml"),
+        ("not a checkpoint", "copy/checkpoints/best.pt"),
+        ("no yaml", "copy/config.yaml: this is not a readable YAML file"),
+        ("other yaml", "copy/config.yaml: this is not the config of a run"),
+        ("evil", "model._target_=os.system: only vrnn, torch.optim, experiments.tracking may be built"),
+    ],
+)
+def test_a_damaged_run_is_answered_by_file(looked_at, copy, name, expected):
+    damage(copy, name)
+    looked_at(expected, run="copy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"run": "nowhere"}, "nowhere: there is no such run directory"),
+        ({"run": "."}, ".: this is not a run directory"),
+        ({"run": 12}, "12: there is no such run directory"),
+        ({"split": "dev"}, "split=dev: expected train, valid or test"),
+        ({"checkpoint": "first"}, "checkpoint=first: expected best or last"),
+        ({"device": "cuda:77"}, "device 'cuda:77' is not available"),
+        ({"seed": "abc"}, "seed=abc: expected an integer of at least 0, got 'abc'"),
+        ({"seed": -1}, "seed=-1: expected an integer of at least 0"),
+        ({"root": "/nowhere"}, "data.root: vrnn.data.handwriting.handwriting takes no argument 'root'"),
+        ({"apps": ["evaluate"], "batch_size": 0}, "batch_size=0: expected an integer of at least 1"),
+        ({"apps": ["evaluate"], "batch_size": 2.5}, "batch_size=2.5: expected an integer of at least 1"),
+        ({"apps": ["sample"], "num": 0}, "num=0: expected an integer of at least 1"),
+        ({"apps": ["sample"], "num": None}, "num=null: expected an integer of at least 1"),
+        ({"apps": ["sample"], "steps": 0}, "steps=0: expected an integer of at least 1"),
+        ({"apps": ["sample"], "prefix": "half"}, "prefix=half: expected an integer of at least 1"),
+        ({"apps": ["sample"], "prefix": 500}, "prefix=500: expected fewer steps than the shortest"),
+    ],
+)
+def test_a_wrong_request_is_answered_by_name(looked_at, copy, arguments, expected):
+    looked_at(expected, **{"run": "copy", **arguments})
+
+
+@pytest.mark.parametrize("app", ["evaluate", "sample"])
+@pytest.mark.parametrize("arguments", [[], ["run=nowhere"], ["run=."]])
+def test_a_run_that_is_none_is_answered_on_the_command_line(apps, tmp_path, app, arguments):
+    ended = apps(app, *arguments, cwd=tmp_path)
+    assert ended.code == 1
+    assert ended.err.startswith("error: run") if not arguments else ended.err.startswith("error: " + arguments[0][4:])
+    assert "Traceback" not in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+# --help
+
+
+@pytest.mark.parametrize("app", sorted(path.stem for path in CONF.glob("*.yaml")))
+def test_help_has_a_line_for_every_option(apps, tmp_path, app):
+    ended = apps(app, "--help", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.startswith(first_line(CONF / f"{app}.yaml"))
+    lines = [" ".join(line.split()) for line in ended.out.splitlines()]
+    groups = [path for path in CONF.iterdir() if path.is_dir() and path.name != "hydra"]
+    if app != "train":
+        groups = [group for group in groups if f"- {group.name}:" in (CONF / f"{app}.yaml").read_text()]
+    options = [(group, path) for group in groups for path in group.rglob("*.yaml")]
+    for group, path in options:
+        assert f"{group.name}={path.relative_to(group).with_suffix('')} {first_line(path)}" in lines
+    assert len([line for line in lines if line.split("=")[0] in {group.name for group in groups}]) == len(options)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,190 @@
+"""What a multirun leaves behind: four runs, each whole and by itself, and the same under a parallel launcher."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from scipy.io import wavfile
+
+from tests.experiments.command_line import SPEECH, Apps, Ended, Run, is_drawn
+
+SIZES = {"train": 16, "valid": 6, "test": 5}
+
+
+@pytest.fixture(scope="module")
+def multirun(apps: Apps, tmp_path_factory) -> tuple[Ended, Path]:
+    folder = tmp_path_factory.mktemp("multirun")
+    swept = ("latent=tiny,small", "optimizer=adam,adamw", "optimizer.lr=2e-3")
+    return apps.fresh("train", "--multirun", *SPEECH, "trainer=debug", *swept, cwd=folder), folder
+
+
+@pytest.fixture(scope="module")
+def runs(multirun: tuple[Ended, Path]) -> list[Run]:
+    ended, folder = multirun
+    assert (ended.code, ended.err) == (0, "")
+    return Run.all(folder)
+
+
+def config(run: Run) -> dict:
+    return OmegaConf.to_container(OmegaConf.load(run.path / "config.yaml"), resolve=False)
+
+
+def test_every_combination_has_a_run_of_its_own(multirun, runs):
+    _, folder = multirun
+    found = {(config(run)["latent"]["h_dim"], config(run)["optimizer"]["_target_"]) for run in runs}
+    assert found == set(itertools.product((32, 128), ("torch.optim.Adam", "torch.optim.AdamW")))
+    assert len(runs) == 4
+    for run in runs:
+        assert run.path.parent.parent == folder / "outputs" / "sweeps" / "train"
+        assert re.fullmatch(r"[A-Za-z0-9._-]{1,120}", run.path.name)
+    assert [path.name for path in folder.iterdir()] == ["outputs"]
+
+
+def test_the_terminal_tells_the_jobs_apart(multirun, runs):
+    ended, folder = multirun
+    for number in range(4):
+        mine = [line.removeprefix(f"#{number}  ") for line in ended.out.splitlines() if line.startswith(f"#{number}  ")]
+        (path,) = {line.split()[1] for line in mine if line.startswith("run ")}
+        run = Run(folder / path)
+        figure = run.result["figures"]["test/log_likelihood"]
+        assert any(
+            f"test bound  ≥ {figure['value']:.2f} ± {figure['standard_error']:.2f} nats" in line for line in mine
+        )
+
+
+def test_the_config_is_whole_and_plain(runs):
+    for run in runs:
+        cfg = config(run)
+        assert "${" not in (run.path / "config.yaml").read_text()
+        assert not OmegaConf.missing_keys(OmegaConf.create(cfg))
+        assert "hydra" not in cfg
+        assert cfg["data"]["train_sequences"] == SIZES["train"]
+        assert cfg["model"]["x_dim"] == cfg["likelihood"]["x_dim"] == cfg["data"]["x_dim"] == 200
+
+
+def test_metrics_have_every_update_and_every_validation(runs):
+    for run in runs:
+        assert [line["step"] for line in run.metrics if "train/loss" in line] == [1, 2, 3, 4]
+        assert [(line["step"], line["epoch"]) for line in run.metrics if "valid/kl" in line] == [(2, 1), (4, 2)]
+        assert all(np.isfinite(value) for line in run.metrics for value in line.values())
+
+
+def test_the_result_says_what_was_measured_on_what_and_how(runs):
+    for run in runs:
+        result = run.result
+        assert (result["format"], result["status"], result["error"]) == (1, "done", None)
+        assert (result["seed"], result["step"]) == (0, 4)
+        assert result["seconds"] > 0.0
+        assert re.fullmatch("[0-9a-f]{16}", result["config_hash"])
+        assert re.fullmatch("[0-9a-f]{40}", result["commit"] or "0" * 40)
+        assert torch.__version__.startswith(result["versions"]["torch"])
+        assert result["parameters"] == sum(value.numel() for value in run.checkpoint("best")["model"].values())
+        assert {"valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl"} <= result["figures"].keys()
+        assert {"test/log_likelihood", "test/log_likelihood_per_step", "test/kl"} <= result["figures"].keys()
+        for name, figure in result["figures"].items():
+            assert figure.keys() == {"value", "standard_error", "count", "unit", "space", "kind"}
+            assert figure["count"] == SIZES["valid" if name.startswith("valid/") else "test"]
+            assert figure["unit"] == ("nats per step" if name.endswith("_per_step") else "nats per sequence")
+            assert figure["space"] == ("raw" if "/raw_" in name else "normalized")
+            if "log_likelihood" in name:
+                assert figure["kind"] == ("exact" if name.startswith("reference/") else "lower_bound")
+                assert figure["standard_error"] > 0.0
+        bound, kl = (result["figures"][f"test/{name}"]["value"] for name in ("log_likelihood", "kl"))
+        per_step = result["figures"]["test/log_likelihood_per_step"]["value"]
+        assert per_step == pytest.approx(bound / 6)
+        assert kl > 0.0
+
+
+def test_the_result_agrees_with_the_other_files(runs):
+    for run in runs:
+        with np.load(run.path / "test_sequences.npz") as sequences:
+            assert sequences["lengths"].tolist() == [6] * SIZES["test"]
+            bounds = sequences["bounds"]
+        figures = run.result["figures"]
+        assert bounds.mean() == pytest.approx(figures["test/log_likelihood"]["value"], rel=1e-12)
+        assert bounds.std(ddof=1) / 5**0.5 == pytest.approx(figures["test/log_likelihood"]["standard_error"])
+        valid = [line["valid/log_likelihood"] for line in run.metrics if "valid/log_likelihood" in line]
+        assert figures["valid/log_likelihood"]["value"] == pytest.approx(max(valid), rel=1e-12)
+        assert run.result["best_step"] == run.checkpoint("best")["step"] == 2 * (1 + int(np.argmax(valid)))
+        assert run.checkpoint("last")["progress"]["step"] == 4
+    assert len({run.result["config_hash"] for run in runs}) == 4
+    assert len({run.result["parameters"] for run in runs}) == 2
+
+
+def test_the_recorded_command_is_this_jobs_own(runs):
+    for run in runs:
+        python, _, module, *overrides = shlex.split(run.result["command"])
+        assert (python, module) == ("python", "experiments.train")
+        h_dim = config(run)["latent"]["h_dim"]
+        assert f"latent={'tiny' if h_dim == 32 else 'small'}" in overrides
+        assert {"trainer=debug", *SPEECH} <= set(overrides)
+
+
+def test_pictures_are_drawn_and_sounds_can_be_heard(runs):
+    for run in runs:
+        pictures = sorted(run.path.glob("figures/*.png"))
+        assert [path.stem for path in pictures] == ["continuations", "curves", "reconstructions", "samples"]
+        assert all(map(is_drawn, pictures))
+        sounds = sorted(run.path.glob("figures/*.wav"))
+        assert len(sounds) >= 3
+        for path in sounds:
+            rate, samples = wavfile.read(path)
+            assert rate == 16000
+            assert len(samples) >= 6 * 200
+            assert samples.std() > 0
+
+
+def test_every_job_is_one_wandb_run_with_its_config_and_its_figures(runs):
+    found = {run: run.wandb() for run in runs}
+    assert all(len(folders) == 1 for folders in found.values())
+    assert len({folder["run_id"] for (folder,) in found.values()}) == 4
+    for run, (folder,) in found.items():
+        assert (folder["state"], folder["exit_code"], folder["project"]) == ("finished", 0, "vrnn")
+        assert folder["config"] == json.loads(json.dumps(config(run)))
+        for name, figure in run.result["figures"].items():
+            assert folder["summary"][name] == pytest.approx(figure["value"]), name
+        assert folder["summary"]["train/loss"] == pytest.approx(run.metrics[-2]["train/loss"])
+        assert {f"figures/{path.name}" for path in run.path.glob("figures/*")} <= folder["summary"].keys()
+        size = "tiny" if config(run)["latent"]["h_dim"] == 32 else "small"
+        assert f"latent={size}" in folder["name"]
+
+
+@pytest.mark.slow
+def test_parallel_jobs_find_what_serial_ones_do(apps, runs, tmp_path):
+    swept = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "optimizer=adam,adamw", "latent=tiny")
+    ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "optimizer.lr=2e-3", *swept, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "Traceback" not in ended.err
+
+    def by_optimizer(runs: list[Run]) -> dict[str, Run]:
+        return {config(run)["optimizer"]["_target_"]: run for run in runs if config(run)["latent"]["h_dim"] == 32}
+
+    serial, parallel = by_optimizer(runs), by_optimizer(Run.all(tmp_path))
+    assert parallel.keys() == serial.keys()
+    for name, run in parallel.items():
+        assert run.result["status"] == "done"
+        assert run.metrics == serial[name].metrics
+        assert run.result["figures"] == serial[name].result["figures"]
+        (folder,) = run.wandb()
+        assert folder["exit_code"] == 0
+
+
+def test_a_bad_job_of_a_multirun_is_told_and_the_others_finish(apps, tmp_path):
+    swept = ("latent.width=0,8,abc", "hydra.sweep.dir=sweep", "hydra.sweep.subdir=${hydra:job.num}")
+    ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "latent=tiny", "logger=none", *swept, cwd=tmp_path)
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+    assert ended.err.startswith("error: latent.width=0: expected an integer of at least 1\n")
+    assert "error: latent.width=abc: expected an integer of at least 1\n" in ended.err
+    bad, good, text = (Run(tmp_path / "sweep" / str(number)).result for number in range(3))
+    assert (good["status"], bad["status"], text["status"]) == ("done", "failed", "failed")
+    assert bad["error"]["message"] == "latent.width=0: expected an integer of at least 1"
+    assert not (tmp_path / "sweep" / "0" / "checkpoints").exists()
