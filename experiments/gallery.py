@@ -67,7 +67,7 @@ def draw_gallery(
     files += figure.draw(rows, directory / "reconstructions.png", title="Posterior reconstructions (means)")
 
     if prefix is not None and prefix >= min(lengths):
-        raise UserError(f"prefix={prefix}: expected fewer steps than the shortest of these sequences has, {min(lengths)}")
+        raise UserError(f"prefix={prefix}: expected fewer steps than the {min(lengths)} of the shortest sequence here")
     given = prefix or max(1, min(lengths) // 2)
     start = Batch.of(batch.x[:, :given], batch.lengths.clamp(max=given), batch.index)
     rest = max(batch.steps - given, 1)

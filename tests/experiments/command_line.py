@@ -33,6 +33,8 @@ SPEECH = (
     "figures.num_examples=1",
 )
 
+SMALL = ("latent=tiny", "trainer=debug", "logger=none")
+
 # Most of a call's time goes to importing libraries. This process imports them once and is then forked for every call;
 # what happens in the fork is what `python -m` does: the module runs as __main__, with nothing of the suite imported.
 WARM = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.experiments.command_line import WORDS, Apps, Run
+from tests.experiments.command_line import SPEECH, WORDS, Apps, Ended, Run
 
 # Ten updates an epoch, a checkpoint after every fourth; nothing is as the defaults have it.
 LONG = (
@@ -55,3 +55,19 @@ def whole(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> Run:
     ended = apps("train", *LONG, cwd=folder)
     assert ended.code == 0, ended.err
     return Run.only(folder)
+
+
+@pytest.fixture(scope="session")
+def multirun(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Path]:
+    """Two sizes by two optimizers on speech, and the folder that they were called in."""
+    folder = tmp_path_factory.mktemp("multirun")
+    swept = ("latent=tiny,small", "optimizer=adam,adamw", "optimizer.lr=2e-3")
+    return apps.fresh("train", "--multirun", *SPEECH, "trainer=debug", *swept, cwd=folder), folder
+
+
+@pytest.fixture(scope="session")
+def runs(multirun: tuple[Ended, Path]) -> list[Run]:
+    """The four runs, by name; only to be looked at."""
+    ended, folder = multirun
+    assert (ended.code, ended.err) == (0, "")
+    return Run.all(folder)

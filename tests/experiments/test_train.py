@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 import shlex
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,23 +13,9 @@ import torch
 from omegaconf import OmegaConf
 from scipy.io import wavfile
 
-from tests.experiments.command_line import SPEECH, Apps, Ended, Run, is_drawn
+from tests.experiments.command_line import SPEECH, Run, is_drawn
 
 SIZES = {"train": 16, "valid": 6, "test": 5}
-
-
-@pytest.fixture(scope="module")
-def multirun(apps: Apps, tmp_path_factory) -> tuple[Ended, Path]:
-    folder = tmp_path_factory.mktemp("multirun")
-    swept = ("latent=tiny,small", "optimizer=adam,adamw", "optimizer.lr=2e-3")
-    return apps.fresh("train", "--multirun", *SPEECH, "trainer=debug", *swept, cwd=folder), folder
-
-
-@pytest.fixture(scope="module")
-def runs(multirun: tuple[Ended, Path]) -> list[Run]:
-    ended, folder = multirun
-    assert (ended.code, ended.err) == (0, "")
-    return Run.all(folder)
 
 
 def config(run: Run) -> dict:

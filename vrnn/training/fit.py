@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,17 +19,15 @@ from vrnn.training import checkpoint
 from vrnn.training.evaluation import evaluate
 from vrnn.training.progress import Diverged, Interrupted, Observer, Progress
 from vrnn.training.schedules import Schedule
-
-if TYPE_CHECKING:
-    from vrnn.training.trainer import Trainer
+from vrnn.training.settings import Settings
 
 
 class Fit:
-    """One run of the loop; its arguments are those of Trainer.fit, and `trainer` holds the settings."""
+    """One run of the loop; its arguments are those of Trainer.fit, and `settings` are the trainer."""
 
     def __init__(
         self,
-        trainer: Trainer,
+        settings: Settings,
         model: SequenceModel,
         objective: Objective,
         splits: Splits,
@@ -39,23 +37,23 @@ class Fit:
         directory: Path,
         observers: list[Observer],
     ):
-        self.trainer = trainer
+        self.settings = settings
         self.model = model
         self.objective = objective
-        self.train = splits.train.to(trainer.device)
-        self.valid = splits.valid.to(trainer.device)
+        self.train = splits.train.to(settings.device)
+        self.valid = splits.valid.to(settings.device)
         self.optimizer = optimizer(model.parameters())
         self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.schedule = schedule
         self.seed = seed
         self.directory = directory
         self.observers = observers
-        self.generator = torch.Generator(trainer.device).manual_seed(seed)
+        self.generator = torch.Generator(settings.device).manual_seed(seed)
         self.progress = Progress()
         self.sums: dict[str, Tensor] = {}
-        epoch_steps = math.ceil(len(self.train) / trainer.batch_size)
-        by_epochs = math.inf if trainer.max_epochs is None else trainer.max_epochs * epoch_steps
-        by_steps = math.inf if trainer.max_steps is None else trainer.max_steps
+        epoch_steps = math.ceil(len(self.train) / settings.batch_size)
+        by_epochs = math.inf if settings.max_epochs is None else settings.max_epochs * epoch_steps
+        by_steps = math.inf if settings.max_steps is None else settings.max_steps
         self.total_steps = int(min(by_epochs, by_steps))
 
     def run(self, should_stop: Callable[[], bool]) -> None:
@@ -65,19 +63,19 @@ class Fit:
         for observer in self.observers:
             observer.start(progress.step, self.total_steps)
         while progress.step < self.total_steps and not self.out_of_patience():
-            batches = self.train.shuffled(self.trainer.batch_size, self.seed, progress.epoch)
+            batches = self.train.shuffled(self.settings.batch_size, self.seed, progress.epoch)
             for index in batches[progress.batch :]:
                 self.update(index)
                 progress.seconds = time.monotonic() - started
                 finished = progress.step == self.total_steps or progress.batch == len(batches)
-                if progress.step % self.trainer.log_every == 0:
+                if progress.step % self.settings.log_every == 0:
                     self.log_training()
                 if finished:
                     break
                 if should_stop():
                     self.save()
                     raise Interrupted
-                if progress.step % self.trainer.checkpoint_every == 0:
+                if progress.step % self.settings.checkpoint_every == 0:
                     self.save()
             progress.epoch += progress.batch == len(batches)
             progress.batch %= len(batches)
@@ -91,11 +89,11 @@ class Fit:
         """One update: estimate, gradient, clip, step. Nothing here synchronises with the device."""
         batch = self.train.batch(index, self.generator)
         shape = (batch.size * self.objective.num_samples, batch.steps, self.model.z_dim)
-        noise = torch.randn(shape, generator=self.generator, device=self.trainer.device)
+        noise = torch.randn(shape, generator=self.generator, device=self.settings.device)
         estimate = self.objective(self.model, batch, self.progress.step, noise)
         self.optimizer.zero_grad(set_to_none=True)
         estimate.loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.trainer.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
         factor = self.schedule(self.progress.step, self.total_steps)
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
             group["lr"] = rate * factor
@@ -109,7 +107,7 @@ class Fit:
     def accumulate(self, estimate: Estimate, norm: Tensor) -> None:
         """Adds one update to the sums that the next line of metrics is made from, on the device."""
         new = {**estimate.sums, "loss": estimate.loss.detach(), "gradient_norm": norm.detach()}
-        new["updates"] = torch.ones((), device=self.trainer.device)
+        new["updates"] = torch.ones((), device=self.settings.device)
         self.sums = {name: value + self.sums[name] if self.sums else value for name, value in new.items()}
 
     def log_training(self) -> None:
@@ -137,7 +135,7 @@ class Fit:
             self.model,
             self.objective,
             self.valid,
-            batch_size=self.trainer.eval_batch_size,
+            batch_size=self.settings.eval_batch_size,
             seed=self.seed,
             step=progress.step,
         )
@@ -154,7 +152,7 @@ class Fit:
 
     def out_of_patience(self) -> bool:
         """Whether validation has gone without improvement for as long as the trainer bears."""
-        return self.trainer.patience is not None and self.progress.stale >= self.trainer.patience
+        return self.settings.patience is not None and self.progress.stale >= self.settings.patience
 
     def tell(self, metrics: dict[str, Any]) -> None:
         """Passes metrics to all observers, with where they belong."""
@@ -193,7 +191,7 @@ class Fit:
 
     def load(self) -> None:
         """The state of last.pt; new limits and learning-rate schedule follow the trainer, not the file."""
-        content = checkpoint.load(self.directory / "last.pt", self.trainer.device)
+        content = checkpoint.load(self.directory / "last.pt", self.settings.device)
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"].cpu())

@@ -1,0 +1,193 @@
+"""Mistakes: each is answered by the name of the thing, what was expected and what to do, and never by a traceback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from experiments.app import CONF
+from experiments.errors import UserError
+from experiments.names import register_resolvers
+from experiments.parts import build_parts
+from tests.experiments.command_line import SMALL, SPEECH, WORDS, Run
+
+
+def answered(ended, *expected: str) -> None:
+    """The call failed with a message and nothing else."""
+    assert ended.code == 1
+    assert "Traceback" not in ended.out + ended.err
+    assert ended.err.strip()
+    for text in expected:
+        assert text in ended.err
+
+
+# By Hydra, while composing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trainer.epochs=3"], ["Could not override 'trainer.epochs'", "Key 'epochs' is not in struct"]),
+        (["data=speach"], ["Could not find 'data/speach'", "Available options in 'data'", "handwriting", "speech"]),
+        (["foo=bar"], ["Could not override 'foo'"]),
+        (["latent.z_dim=[1"], ["latent.z_dim=[1"]),
+    ],
+)
+def test_an_unknown_key_or_option_is_named_beside_what_there_is(apps, tmp_path, arguments, expected):
+    answered(apps.fresh("train", *arguments, cwd=tmp_path), *expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+# By the suite, before anything slow
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch) -> Callable[..., str]:
+    """How overrides are refused, without a process and without network."""
+    register_resolvers()
+    monkeypatch.chdir(tmp_path)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("VRNN_DATA_DIR", raising=False)
+
+    def refused(*overrides: str) -> str:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("train", [*SMALL, *overrides])
+        with pytest.raises(UserError) as caught:
+            build_parts(cfg)
+        return str(caught.value)
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["optimizer.lr=abc"], "optimizer.lr=abc: expected float or Tensor, got 'abc' (str)"),
+        (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
+        (["optimizer.betas=[0.9]"], "optimizer.betas=[0.9]: expected tuple[float"),
+        (["optimizer.betas=[0.9,2]"], "optimizer: Invalid beta parameter at index 1: 2"),
+        (["optimizer.fused=maybe"], "optimizer.fused=maybe: expected bool or null"),
+        (["seed=-1"], "seed=-1: expected an integer of at least 0"),
+        (["seed=1.5"], "seed=1.5: expected an integer of at least 0"),
+        (["seed=true"], "seed=True: expected an integer of at least 0"),
+        (["latent.z_dim=0"], "latent.z_dim=0: expected an integer of at least 1"),
+        (["latent.h_dim=true"], "latent.h_dim=True: expected an integer of at least 1"),
+        (["latent.width=null"], "latent.width=null: expected an integer of at least 1"),
+        (["trainer.batch_size=2.5"], "trainer.batch_size=2.5: expected int, got 2.5 (float)"),
+        (["trainer.batch_size=0"], "trainer.batch_size=0: batch_size must be at least 1, got 0"),
+        (
+            ["trainer.max_steps=null"],
+            "trainer.max_epochs=null: max_epochs and max_steps are both null: give at least one",
+        ),
+        (["trainer.device=tpu"], "trainer.device=tpu: device 'tpu' is not available"),
+        (["trainer.max_grad_norm=0"], "trainer.max_grad_norm=0: max_grad_norm must be positive, or null"),
+        (["trainer.test=yes please"], "trainer.test=yes please: expected bool"),
+        (["schedule.warmup=2"], "schedule.warmup=2: warmup must be between 0 and 1, got 2"),
+        (["objective.beta.steps=-1"], "objective.beta.steps=-1: steps must be at least 0, got -1"),
+        (["likelihood.min_std=0"], "likelihood.min_std=0: min_std must be positive, got 0"),
+        (["model.min_std=-1"], "model.min_std=-1: min_std must be at least 0"),
+        (["model.prior=normal"], "model.prior=normal: expected Sequence[int] or 'standard'"),
+        (["model.phi_x=[8,0]"], "model: the widths of the layers must be at least 1, got [8, 0]"),
+        (["+model.depth=3"], "model.depth: vrnn.models.vrnn.VRNN takes no argument 'depth'; it takes "),
+        (["data.num_frames=0"], "data.num_frames=0: num_frames must be at least 1, got 0"),
+        (["data.seed=-1"], "data.seed=-1: seed must be at least 0"),
+        (["data=handwriting", "data.style=bold"], "data.style=bold: expected "),
+        (["data=handwriting", "data.x_dim=2"], "data.x_dim=2: x_dim must be 3"),
+        (["likelihood=bivariate_gmm"], "likelihood: a bivariate mixture with a pen needs x_dim = 3"),
+        (
+            [*SPEECH, "likelihood=bernoulli"],
+            "these data and this likelihood do not go together: a Bernoulli likelihood needs",
+        ),
+        (
+            [*WORDS, "likelihood=bernoulli"],
+            "these data and this likelihood do not go together: a Bernoulli likelihood needs",
+        ),
+        (
+            ["model._target_=os.system"],
+            "model._target_=os.system: only vrnn, torch.optim, experiments.tracking may be built",
+        ),
+        (["data=mnist", "data.binarize=static"], "binarize=static needs "),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected(refused, overrides, expected):
+    found = refused(*overrides)
+    assert expected in found
+    assert found.index(expected) <= len("data.binarize=static: ")
+
+
+@pytest.mark.slow
+def test_missing_data_are_named_with_the_folder_and_what_to_do(refused, tmp_path):
+    found = refused("data=mnist", "data.root=nowhere")
+    for part in (str(tmp_path / "nowhere" / "MNIST" / "raw"), "train-images-idx3-ubyte", "data.root=", "VRNN_DATA_DIR"):
+        assert part in found
+    assert list(tmp_path.iterdir()) == []
+
+
+# On the command line: that such an answer arrives, and what is left of the run
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["optimizer.lr=abc"], "error: optimizer.lr=abc: expected float or Tensor, got 'abc' (str)\n"),
+        (["likelihood=bivariate_gmm"], "error: likelihood: a bivariate mixture with a pen needs x_dim = 3"),
+        ([*SPEECH, "likelihood=bernoulli"], "error: these data and this likelihood do not go together: "),
+    ],
+)
+def test_the_answer_arrives_and_the_run_says_that_it_failed(apps, tmp_path, overrides, expected):
+    ended = apps("train", *SMALL, *overrides, "hydra.run.dir=run", cwd=tmp_path)
+    answered(ended)
+    assert ended.err.startswith(expected)
+    assert ended.err.count("\n") == 1
+    result = Run(tmp_path / "run").result
+    assert (result["status"], result["error"]["kind"]) == ("failed", "UserError")
+    assert ended.err == f"error: {result['error']['message']}\n"
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_says_so_and_keeps_what_it_had(apps, tmp_path):
+    """The first update has a rate of 0 and is saved; the later ones have one at which everything overflows."""
+    explosive = (
+        "optimizer=sgd",
+        "optimizer.lr=1e30",
+        "schedule=one_cycle",
+        "schedule.start=0.0",
+        "schedule.warmup=0.5",
+    )
+    limits = ("trainer.max_steps=40", "trainer.checkpoint_every=1")
+    ended = apps("train", *WORDS, *SMALL, *explosive, *limits, "logger=wandb", "hydra.run.dir=run", cwd=tmp_path)
+    answered(
+        ended, "error: training diverged: the ", "at step ", "checkpoints from before are kept", "smaller optimizer.lr"
+    )
+    run = Run(tmp_path / "run")
+    assert (run.result["status"], run.result["error"]["kind"]) == ("failed", "Diverged")
+    assert 1 < run.result["step"] < 40
+    last = run.checkpoint("last")
+    assert 1 <= last["progress"]["step"] < run.result["step"]
+    assert all(value.isfinite().all() for value in last["model"].values())
+    assert "NaN" not in (run.path / "metrics.jsonl").read_text()
+    (folder,) = run.wandb()
+    assert folder["exit_code"] == 1
+
+
+@pytest.mark.slow
+def test_wandb_online_without_a_key_is_one_message_at_once(apps, tmp_path):
+    ended = apps("train", *WORDS, *SMALL, "logger=wandb_online", "hydra.run.dir=run", cwd=tmp_path)
+    answered(ended, "Weights & Biases could not start", "wandb login", "logger=wandb", "logger=none")
+    assert ended.err.startswith("error: logger")
+    assert Run(tmp_path / "run").result["status"] == "failed"
+
+
+def test_a_place_that_cannot_be_written_to_is_named(apps, tmp_path):
+    (tmp_path / "file").touch()
+    ended = apps("train", *WORDS, *SMALL, "hydra.run.dir=file/run", cwd=tmp_path)
+    assert ended.code == 1
+    assert "file" in ended.err
+    assert json and torch and Path

@@ -1,0 +1,60 @@
+"""The settings of a training run, and what values they may have."""
+
+from __future__ import annotations
+
+import math
+
+from vrnn.nn import require_at_least
+from vrnn.training.device import find_device
+
+
+class Settings:
+    """How long, in which portions and where a model is trained.
+
+    Args:
+      max_epochs: epochs to train; None: no limit but max_steps.
+      max_steps: updates to train; None: no limit but max_epochs.
+      batch_size: sequences per update.
+      eval_batch_size: sequences at a time in evaluation; bounds do not depend on it.
+      max_grad_norm: the gradient is scaled down to this norm before each update; None: never.
+      patience: validations without improvement after which training stops; None: never.
+      log_every: updates between two lines of training metrics.
+      checkpoint_every: updates between two checkpoints within an epoch; every epoch ends with one.
+      test: whether whoever called for the training is to measure the test split after it.
+      device: where to train; auto takes a GPU where there is one.
+
+    Raises:
+      ValueError: a value out of its range, no limit at all, or a GPU that is not there.
+    """
+
+    def __init__(
+        self,
+        max_epochs: int | None,
+        max_steps: int | None,
+        batch_size: int,
+        eval_batch_size: int,
+        max_grad_norm: float | None,
+        patience: int | None,
+        log_every: int,
+        checkpoint_every: int,
+        test: bool = True,
+        device: str = "auto",
+    ):
+        optional = {"max_epochs": max_epochs, "max_steps": max_steps, "patience": patience}
+        require_at_least(1, **{name: value for name, value in optional.items() if value is not None})
+        require_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        require_at_least(1, log_every=log_every, checkpoint_every=checkpoint_every)
+        if max_epochs is None and max_steps is None:
+            raise ValueError("max_epochs and max_steps are both null: give at least one, or training has no end")
+        if max_grad_norm is not None and not max_grad_norm > 0.0:
+            raise ValueError(f"max_grad_norm must be positive, or null for no clipping; got {max_grad_norm}")
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.max_grad_norm = math.inf if max_grad_norm is None else max_grad_norm
+        self.patience = patience
+        self.log_every = log_every
+        self.checkpoint_every = checkpoint_every
+        self.test = test
+        self.device = find_device(device)
