@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import DictConfig
 
-from experiments.build import build, check
+from experiments.build import build, check, require_integer
 from experiments.errors import UserError
 from experiments.tracking import NoTracker
 from vrnn.data.splits import Splits
@@ -56,11 +56,9 @@ def build_parts(cfg: DictConfig) -> Parts:
     Raises:
       UserError: the first value that is wrong, or data and a likelihood that do not go together.
     """
-    if type(cfg.seed) is not int or cfg.seed < 0:
-        raise UserError(f"seed={cfg.seed}: expected an integer of at least 0")
+    require_integer("seed", cfg.seed, 0)
     for name, size in cfg.latent.items():
-        if type(size) is not int or size < 1:
-            raise UserError(f"latent.{name}={size}: expected an integer of at least 1")
+        require_integer(f"latent.{name}", size, 1)
     for node in CHECKED:
         check(cfg, node)
     trainer, objective, schedule = build(cfg, "trainer"), build(cfg, "objective"), build(cfg, "schedule")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-import torch
 from hydra import compose, initialize_config_dir
 
 from experiments.app import CONF
@@ -35,7 +32,6 @@ def answered(ended, *expected: str) -> None:
         (["trainer.epochs=3"], ["Could not override 'trainer.epochs'", "Key 'epochs' is not in struct"]),
         (["data=speach"], ["Could not find 'data/speach'", "Available options in 'data'", "handwriting", "speech"]),
         (["foo=bar"], ["Could not override 'foo'"]),
-        (["latent.z_dim=[1"], ["latent.z_dim=[1"]),
     ],
 )
 def test_an_unknown_key_or_option_is_named_beside_what_there_is(apps, tmp_path, arguments, expected):
@@ -91,14 +87,14 @@ def refused(tmp_path, monkeypatch) -> Callable[..., str]:
         (["schedule.warmup=2"], "schedule.warmup=2: warmup must be between 0 and 1, got 2"),
         (["objective.beta.steps=-1"], "objective.beta.steps=-1: steps must be at least 0, got -1"),
         (["likelihood.min_std=0"], "likelihood.min_std=0: min_std must be positive, got 0"),
-        (["model.min_std=-1"], "model.min_std=-1: min_std must be at least 0"),
+        (["model.min_std=-1"], "model.min_std=-1: min_std must be positive, got -1"),
         (["model.prior=normal"], "model.prior=normal: expected Sequence[int] or 'standard'"),
         (["model.phi_x=[8,0]"], "model: the widths of the layers must be at least 1, got [8, 0]"),
         (["+model.depth=3"], "model.depth: vrnn.models.vrnn.VRNN takes no argument 'depth'; it takes "),
         (["data.num_frames=0"], "data.num_frames=0: num_frames must be at least 1, got 0"),
         (["data.seed=-1"], "data.seed=-1: seed must be at least 0"),
         (["data=handwriting", "data.style=bold"], "data.style=bold: expected "),
-        (["data=handwriting", "data.x_dim=2"], "data.x_dim=2: x_dim must be 3"),
+        (["data=handwriting", "likelihood=gaussian", "data.x_dim=2"], "data.x_dim=2: x_dim must be 3"),
         (["likelihood=bivariate_gmm"], "likelihood: a bivariate mixture with a pen needs x_dim = 3"),
         (
             [*SPEECH, "likelihood=bernoulli"],
@@ -153,25 +149,18 @@ def test_the_answer_arrives_and_the_run_says_that_it_failed(apps, tmp_path, over
 
 @pytest.mark.slow
 def test_a_run_that_diverges_says_so_and_keeps_what_it_had(apps, tmp_path):
-    """The first update has a rate of 0 and is saved; the later ones have one at which everything overflows."""
-    explosive = (
-        "optimizer=sgd",
-        "optimizer.lr=1e30",
-        "schedule=one_cycle",
-        "schedule.start=0.0",
-        "schedule.warmup=0.5",
-    )
+    """The first update has a rate of 0 and is saved; the second one has a rate at which weights overflow."""
+    rates = ("optimizer=sgd", "optimizer.lr=3e38", "schedule=one_cycle", "schedule.start=0.0", "schedule.warmup=0.025")
     limits = ("trainer.max_steps=40", "trainer.checkpoint_every=1")
-    ended = apps("train", *WORDS, *SMALL, *explosive, *limits, "logger=wandb", "hydra.run.dir=run", cwd=tmp_path)
-    answered(
-        ended, "error: training diverged: the ", "at step ", "checkpoints from before are kept", "smaller optimizer.lr"
-    )
+    ended = apps("train", *WORDS, *SMALL, *rates, *limits, "logger=wandb", "hydra.run.dir=run", cwd=tmp_path)
+    answered(ended, "checkpoints from before are kept", "a smaller optimizer.lr, a smaller trainer.max_grad_norm")
+    assert ended.err.startswith("error: training diverged: ")
     run = Run(tmp_path / "run")
     assert (run.result["status"], run.result["error"]["kind"]) == ("failed", "Diverged")
-    assert 1 < run.result["step"] < 40
+    assert f"at step {run.result['step']} " in ended.err
     last = run.checkpoint("last")
-    assert 1 <= last["progress"]["step"] < run.result["step"]
-    assert all(value.isfinite().all() for value in last["model"].values())
+    assert last["progress"]["step"] == 1 < run.result["step"]
+    assert all(value.abs().max() < 10.0 for value in last["model"].values())
     assert "NaN" not in (run.path / "metrics.jsonl").read_text()
     (folder,) = run.wandb()
     assert folder["exit_code"] == 1
@@ -183,11 +172,3 @@ def test_wandb_online_without_a_key_is_one_message_at_once(apps, tmp_path):
     answered(ended, "Weights & Biases could not start", "wandb login", "logger=wandb", "logger=none")
     assert ended.err.startswith("error: logger")
     assert Run(tmp_path / "run").result["status"] == "failed"
-
-
-def test_a_place_that_cannot_be_written_to_is_named(apps, tmp_path):
-    (tmp_path / "file").touch()
-    ended = apps("train", *WORDS, *SMALL, "hydra.run.dir=file/run", cwd=tmp_path)
-    assert ended.code == 1
-    assert "file" in ended.err
-    assert json and torch and Path

@@ -167,9 +167,9 @@ def test_a_bad_job_of_a_multirun_is_told_and_the_others_finish(apps, tmp_path):
     ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "latent=tiny", "logger=none", *swept, cwd=tmp_path)
     assert ended.code == 1
     assert "Traceback" not in ended.err
-    assert ended.err.startswith("error: latent.width=0: expected an integer of at least 1\n")
-    assert "error: latent.width=abc: expected an integer of at least 1\n" in ended.err
+    assert ended.err.startswith("error: latent.width=0: expected an integer of at least 1, got 0\n")
+    assert "error: latent.width=abc: expected an integer of at least 1, got 'abc'\n" in ended.err
     bad, good, text = (Run(tmp_path / "sweep" / str(number)).result for number in range(3))
     assert (good["status"], bad["status"], text["status"]) == ("done", "failed", "failed")
-    assert bad["error"]["message"] == "latent.width=0: expected an integer of at least 1"
+    assert bad["error"]["message"] == "latent.width=0: expected an integer of at least 1, got 0"
     assert not (tmp_path / "sweep" / "0" / "checkpoints").exists()
