@@ -20,16 +20,6 @@ from vrnn.data import mnist as module
 from vrnn.data.mnist import FILES, mnist
 
 
-def pixels(sequences) -> torch.Tensor:
-    """All stored images, [N, 784]."""
-    return sequences.values.reshape(len(sequences), 784)
-
-
-def numbers(sequences) -> list[int]:
-    """Which image of its file each sequence is: grey pixels only."""
-    return (pixels(sequences)[:, 0] * 255).round().int().tolist()
-
-
 @pytest.mark.parametrize("valid_size", [0, -1, TRAIN])
 def test_valid_size_out_of_range_is_named(make, valid_size):
     with pytest.raises(ValueError, match=f"valid_size must be from 1 to {TRAIN - 1}, got {valid_size}"):
