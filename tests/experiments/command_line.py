@@ -35,6 +35,9 @@ SPEECH = (
 
 SMALL = ("latent=tiny", "trainer=debug", "logger=none")
 
+ODD = "a run, of=mine's"  # what has a meaning to the shell, to Hydra, or to both
+QUOTED = "'a run, of=mine\\'s'"
+
 # Most of a call's time goes to importing libraries. This process imports them once and is then forked for every call;
 # what happens in the fork is what `python -m` does: the module runs as __main__, with nothing of the suite imported.
 WARM = """
@@ -47,7 +50,6 @@ for line in sys.stdin:
     if child == 0:
         os.setpgid(0, 0)
         os.chdir(call["cwd"])
-        os.environ.update(call["env"])
         for number, name in enumerate([os.devnull, call["out"], call["err"]]):
             os.dup2(os.open(name, os.O_WRONLY if number else os.O_RDONLY), number)
         sys.argv = ["experiments", *call["arguments"]]
@@ -102,7 +104,7 @@ class Apps:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
         self.server = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
 
-    def start(self, app: str, *arguments: str, cwd: Path, **env: str) -> Call:
+    def start(self, app: str, *arguments: str, cwd: Path) -> Call:
         """Starts a call; what a failed test has left running is ended first."""
         if self.call is not None and not self.call.is_over:
             with contextlib.suppress(ProcessLookupError):
@@ -111,25 +113,20 @@ class Apps:
         self.count += 1
         out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
         out.touch(), err.touch()
-        call = {"app": app, "arguments": arguments, "cwd": str(cwd), "env": env, "out": str(out), "err": str(err)}
+        call = {"app": app, "arguments": arguments, "cwd": str(cwd), "out": str(out), "err": str(err)}
         self.server.stdin.write(json.dumps(call) + "\n")
         self.server.stdin.flush()
         self.call = Call(int(self.server.stdout.readline()), self.server.stdout, out, err)
         return self.call
 
-    def __call__(self, app: str, *arguments: str, cwd: Path, **env: str) -> Ended:
+    def __call__(self, app: str, *arguments: str, cwd: Path) -> Ended:
         """The whole call."""
-        return self.start(app, *arguments, cwd=cwd, **env).ended()
+        return self.start(app, *arguments, cwd=cwd).ended()
 
     def fresh(self, app: str, *arguments: str, cwd: Path) -> Ended:
         """The whole call, in an interpreter of its own."""
-        return self.shell([sys.executable, "-m", f"experiments.{app}", *arguments], cwd=cwd)
-
-    def shell(self, command: str | list[str], cwd: Path) -> Ended:
-        """Any command; a string is given to the shell."""
-        done = subprocess.run(
-            command, cwd=cwd, env=self.environment, capture_output=True, text=True, shell=isinstance(command, str)
-        )
+        command = [sys.executable, "-m", f"experiments.{app}", *arguments]
+        done = subprocess.run(command, cwd=cwd, env=self.environment, capture_output=True, text=True)
         return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -181,15 +178,14 @@ class Run:
     def wait_for_lines(self, number: int, call: Call) -> None:
         """Returns when that many lines of metrics are there."""
         file = self.path / "metrics.jsonl"
-        for _ in range(15_000):
-            if file.exists() and file.read_bytes().count(b"\n") >= number:
-                return
-            with contextlib.suppress(ProcessLookupError):
+        deadline = time.monotonic() + 60.0
+        while not (file.exists() and file.read_bytes().count(b"\n") >= number):
+            try:
                 os.kill(call.pid, 0)
-                time.sleep(0.002)
-                continue
-            break
-        pytest.fail(f"no {number} lines of metrics in half a minute: {call.err.read_text()}")
+            except ProcessLookupError:
+                pytest.fail(f"ended before {number} lines of metrics: {call.err.read_text()}")
+            assert time.monotonic() < deadline, f"no {number} lines of metrics in a minute"
+            time.sleep(0.002)
 
 
 def is_drawn(path: Path) -> bool:

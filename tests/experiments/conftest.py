@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,12 @@ def whole(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> Run:
     ended = apps("train", *LONG, cwd=folder)
     assert ended.code == 0, ended.err
     return Run.only(folder)
+
+
+@pytest.fixture
+def copy(whole: Run, tmp_path: Path) -> Run:
+    """A copy of it, to be changed."""
+    return Run(shutil.copytree(whole.path, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="session")

@@ -23,12 +23,6 @@ from experiments.sample import sample
 from tests.experiments.command_line import Run, is_drawn
 
 
-@pytest.fixture
-def copy(whole: Run, tmp_path: Path) -> Run:
-    """A run on handwriting, moved, to be changed."""
-    return Run(shutil.copytree(whole.path, tmp_path / "copy"))
-
-
 def pixels(path: Path) -> np.ndarray:
     return matplotlib.image.imread(path)
 

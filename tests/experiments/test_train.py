@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 from scipy.io import wavfile
 
+from experiments.names import job_name
 from tests.experiments.command_line import SPEECH, Run, is_drawn
 
 SIZES = {"train": 16, "valid": 6, "test": 5}
@@ -144,10 +145,14 @@ def test_every_job_is_one_wandb_run_with_its_config_and_its_figures(runs):
 
 @pytest.mark.slow
 def test_parallel_jobs_find_what_serial_ones_do(apps, runs, tmp_path):
-    swept = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "optimizer=adam,adamw", "latent=tiny")
-    ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "optimizer.lr=2e-3", *swept, cwd=tmp_path)
-    assert ended.code == 0, ended.err
+    """Two jobs at a time; the two with a rate of -1 are told, and cost the others nothing."""
+    swept = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "optimizer=adam,adamw", "optimizer.lr=2e-3,-1")
+    ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "latent=tiny", *swept, cwd=tmp_path)
+    assert ended.code == 1
+    assert ended.err.count("error: optimizer: Invalid learning rate: -1") == 2
     assert "Traceback" not in ended.err
+    statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("result.json")]
+    assert sorted(statuses) == ["done", "done", "failed", "failed"]
 
     def by_optimizer(runs: list[Run]) -> dict[str, Run]:
         return {config(run)["optimizer"]["_target_"]: run for run in runs if config(run)["latent"]["h_dim"] == 32}
@@ -155,11 +160,22 @@ def test_parallel_jobs_find_what_serial_ones_do(apps, runs, tmp_path):
     serial, parallel = by_optimizer(runs), by_optimizer(Run.all(tmp_path))
     assert parallel.keys() == serial.keys()
     for name, run in parallel.items():
-        assert run.result["status"] == "done"
         assert run.metrics == serial[name].metrics
         assert run.result["figures"] == serial[name].result["figures"]
         (folder,) = run.wandb()
         assert folder["exit_code"] == 0
+
+
+def test_a_jobs_name_says_what_it_is_and_is_its_own():
+    def name(*overrides: str) -> str:
+        return job_name(_root_=OmegaConf.create({"hydra": {"overrides": {"task": list(overrides)}}}))
+
+    assert name("optimizer.lr=0.002", "seed=3").startswith("lr-0.002_seed-3-")
+    assert name("optimizer.lr=0.002", "seed=3") == name("seed=3", "optimizer.lr=0.002")
+    assert name("data.root=/some/where") != name("data.root=/some.where")
+    assert name("model.prior=[8,8]", "+x=a b/c='d'") != name()
+    for overrides in ([f"a.key_{number}=1" for number in range(50)], ["+x='ü/*?\\'"], []):
+        assert re.fullmatch(r"[A-Za-z0-9._-]{6,120}", name(*overrides))
 
 
 def test_a_bad_job_of_a_multirun_is_told_and_the_others_finish(apps, tmp_path):
