@@ -35,11 +35,7 @@ def options(group: str) -> list[str]:
 
 def raw(group: str, option: str) -> dict[str, Any]:
     """A file's own content."""
-    return content(CONF / group / f"{option}.yaml")
-
-
-def content(path: Path) -> dict[str, Any]:
-    return OmegaConf.to_container(OmegaConf.load(path))
+    return OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
 
 
 def overridden(group: str, option: str) -> dict[str, str]:
@@ -70,9 +66,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("data")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    rng = np.random.default_rng(0)
     for part, number in (("train", 12), ("t10k", 3)):
-        images = rng.integers(0, 256, (number, 28, 28), dtype=np.uint8)
+        images = np.random.default_rng(number).integers(0, 256, (number, 28, 28), dtype=np.uint8)
         write_idx(raw / f"{part}-images-idx3-ubyte", images)
         write_idx(raw / f"{part}-labels-idx1-ubyte", images[:, 0, 0])
     return root
@@ -106,8 +101,8 @@ def train(small, tmp_path) -> Callable[..., tuple[DictConfig, torch.nn.Module]]:
         model.likelihood.check(splits.train.values)
         before = [parameter.detach().clone() for parameter in model.parameters()]
         objective, optimizer, schedule = (build(cfg, node) for node in ("objective", "optimizer", "schedule"))
-        where = {"directory": tmp_path, "observers": []}
-        progress = build(cfg, "trainer").fit(model, objective, splits, optimizer, schedule, seed=0, **where)
+        rest = {"seed": 0, "directory": tmp_path, "observers": []}
+        progress = build(cfg, "trainer").fit(model, objective, splits, optimizer, schedule, **rest)
         assert progress.step == 2
         assert math.isfinite(progress.best)
         assert all(not torch.equal(old, new) for old, new in zip(before, model.parameters(), strict=True))
@@ -140,7 +135,7 @@ def test_every_option_composes_without_gaps_and_each_of_its_keys_is_read(choice:
 
 @pytest.mark.parametrize("app", sorted(path.stem for path in CONF.glob("*.yaml")))
 def test_every_key_of_an_app_is_read_and_has_a_value_or_must_be_given(app: str):
-    own = {key: value for key, value in content(CONF / f"{app}.yaml").items() if key not in ("defaults", "hydra")}
+    own = {key: value for key, value in raw(".", app).items() if key not in ("defaults", "hydra")}
     assert OmegaConf.missing_keys(composed(app=app)) == {key for key, value in own.items() if value == "???"}
     sources = "".join(path.read_text() for path in CONF.with_name("experiments").glob("*.py"))
     assert [key for key in own if f"cfg.{key}" not in sources] == []
@@ -152,10 +147,9 @@ def test_every_object_of_the_config_is_checked_before_a_job_starts():
 
 
 def test_all_sizes_of_latent_are_read_by_some_other_file():
-    texts = [path.read_text() for path in FILES]
+    text = "".join(path.read_text() for path in FILES)
     for option in options("latent"):
-        assert raw("latent", option).keys() == raw("latent", "small").keys()
-        assert all(any(f"${{latent.{key}}}" in text for text in texts) for key in raw("latent", option))
+        assert [key for key in raw("latent", option) if f"${{latent.{key}}}" not in text] == []
 
 
 # What they build
@@ -191,8 +185,7 @@ def test_every_likelihood_gives_nats(likelihood: str):
 def test_every_optimizer_steps_under_every_schedule(optimizer: str, schedule: str):
     cfg = composed(f"optimizer={optimizer}", f"schedule={schedule}")
     factors = [build(cfg, "schedule")(step, 20) for step in range(20)]
-    assert max(factors) == pytest.approx(1.0, abs=0.2)
-    assert all(0.0 <= factor <= 1.0 + 1e-6 for factor in factors)
+    assert 0.0 <= min(factors) <= max(factors) == pytest.approx(0.9, abs=0.1 + 1e-6)  # the peak, at most 1
     weight = torch.ones(3, requires_grad=True)
     built = build(cfg, "optimizer")([weight])
     assert built.param_groups[0]["lr"] == cfg.optimizer.lr
@@ -204,9 +197,8 @@ def test_every_optimizer_steps_under_every_schedule(optimizer: str, schedule: st
 def test_x_dim_is_typed_in_the_data_only():
     cfg = composed("data.x_dim=17")
     assert (cfg.model.x_dim, cfg.likelihood.x_dim, cfg.model.likelihood.x_dim) == (17, 17, 17)
-    for path in FILES:
-        text = path.read_text()
-        assert path.parent.name == "data" or text.count("x_dim:") == text.count("x_dim: ${data.x_dim}")
+    for text in (path.read_text() for path in FILES if path.parent.name != "data"):
+        assert text.count("x_dim:") == text.count("x_dim: ${data.x_dim}")
 
 
 # What wins
