@@ -40,8 +40,9 @@ QUOTED = "'a run, of=mine\\'s'"
 
 # Most of a call's time goes to importing libraries. This process imports them once and is then forked for every call;
 # what happens in the fork is what `python -m` does: the module runs as __main__, with nothing of the suite imported.
+# Only the libraries are not torn down at the end, object by object, which takes seconds in a fork.
 WARM = """
-import json, os, runpy, sys
+import atexit, json, os, runpy, sys, threading, traceback
 import hydra, matplotlib.backends.backend_agg, matplotlib.figure, pydantic, rich.progress, rich.table
 import scipy.io.wavfile, scipy.signal, torch, torch._dynamo, wandb
 for line in sys.stdin:
@@ -53,8 +54,18 @@ for line in sys.stdin:
         for number, name in enumerate([os.devnull, call["out"], call["err"]]):
             os.dup2(os.open(name, os.O_WRONLY if number else os.O_RDONLY), number)
         sys.argv = ["experiments", *call["arguments"]]
-        runpy.run_module("experiments." + call["app"], run_name="__main__", alter_sys=True)
-        sys.exit()
+        code = 0
+        try:
+            runpy.run_module("experiments." + call["app"], run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            code = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(code)
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
