@@ -67,7 +67,7 @@ class RunDirectory:
 
     def write_config(self, cfg: DictConfig) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, self.config_file, resolve=True)
+        write_whole(self.config_file, OmegaConf.to_yaml(cfg, resolve=True))
 
     def read_config(self) -> DictConfig:
         try:
@@ -84,10 +84,15 @@ class RunDirectory:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file by way of a temporary one, so that it is whole or not there."""
+    """Writes a JSON file, whole or not at all."""
+    write_whole(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file by way of a temporary one, so that a kill leaves the former one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
 

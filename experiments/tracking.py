@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.errors import UserError
+from experiments.run_directory import write_json
 from vrnn.training.metrics import Figure
 from vrnn.training.progress import Observer
 
@@ -56,6 +58,7 @@ class WandbTracker(NoTracker):
     def open(self, directory: Path, config: dict[str, Any], name: str, group: str) -> None:
         import wandb
 
+        identity = first_identity(directory, name)
         try:
             self.run = wandb.init(
                 dir=directory,
@@ -63,10 +66,9 @@ class WandbTracker(NoTracker):
                 project=self.project,
                 entity=self.entity,
                 tags=self.tags,
-                name=name,
                 group=group,
                 config=config,
-                id=run_id(directory),
+                **identity,
                 resume="allow",
                 reinit="finish_previous",  # or the jobs of a multirun merge into one
                 settings=wandb.Settings(console="off", silent=True),
@@ -103,10 +105,9 @@ class WandbTracker(NoTracker):
             self.run = None
 
 
-def run_id(directory: Path) -> str:
-    """The id of a run directory's W&B run, the same over all resumes."""
-    file = directory / "wandb" / "run_id"
+def first_identity(directory: Path, name: str) -> dict[str, str]:
+    """The id and name of a run directory's W&B run: those of its first start, over all resumes."""
+    file = directory / "wandb" / "identity.json"
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(uuid.uuid4().hex[:8])
-    return file.read_text()
+        write_json(file, {"id": uuid.uuid4().hex[:8], "name": name})
+    return json.loads(file.read_text(encoding="utf-8"))

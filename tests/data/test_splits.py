@@ -69,14 +69,11 @@ def test_sequences_of_equal_length_are_those_of_the_tensor():
     assert torch.equal(data.batch(torch.arange(6)).x, x)
 
 
-def test_head_and_to_keep_the_sequences_and_their_draw(data):
-    drawn = Sequences(data.values, data.lengths, draw=lambda x, generator: -x)
-    head = drawn.head(5).to("cpu")
+def test_to_keeps_the_sequences_and_their_draw(data):
+    drawn = Sequences(data.values, data.lengths, draw=lambda x, generator: -x).to("cpu")
     index = torch.arange(5)
-    assert len(head) == 5
-    assert head.num_steps == int(data.lengths[:5].sum())
-    assert torch.equal(head.batch(index, torch.Generator()).x, -data.batch(index).x)
-    assert len(data.head(NUM + 1)) == NUM
+    assert (len(drawn), drawn.num_steps) == (len(data), data.num_steps)
+    assert torch.equal(drawn.batch(index, torch.Generator()).x, -data.batch(index).x)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +180,6 @@ def test_identity_changes_nothing():
 
 
 def test_splits_know_x_dim(data):
-    splits = Splits(data, data.head(3), data.head(2), Standardisation.identity(X_DIM))
+    splits = Splits(data, data, data, Standardisation.identity(X_DIM))
     assert splits.x_dim == X_DIM
     assert (splits.sample_rate, splits.caution) == (None, None)

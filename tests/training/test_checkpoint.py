@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,15 @@ from vrnn.training.checkpoint import CheckpointError, load, save
 CONTENT = {"model": {"weight": torch.arange(6.0).view(2, 3)}, "step": 7, "best": -1.5, "state": [None, True, "name"]}
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow past 300 bytes, as on a disk that has just run full."""
+    """No file may grow past 300 bytes, as on a disk that has just run full; nor may the log of the tests, within it."""
     former = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, former[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path):
@@ -35,17 +38,20 @@ def test_what_is_saved_is_loaded(tmp_path: Path):
     assert os.listdir(path.parent) == ["last.pt"]
 
 
-def test_a_full_disk_keeps_the_former_checkpoint_and_leaves_nothing_behind(tmp_path: Path, small_files: None):
+def test_a_full_disk_keeps_the_former_checkpoint_and_leaves_nothing_behind(tmp_path: Path):
     path = tmp_path / "last.pt"
     path.write_bytes(b"the former one")
-    with pytest.raises(CheckpointError, match=r"last\.pt: .*File too large.*former one is kept.*resume="):
+    with (
+        pytest.raises(CheckpointError, match=r"last\.pt: .*File too large.*former one is kept.*resume="),
+        small_files(),
+    ):
         save(path, CONTENT)
     assert path.read_bytes() == b"the former one"
     assert os.listdir(tmp_path) == ["last.pt"]
 
 
-def test_a_full_disk_at_the_first_checkpoint_says_that_there_is_none(tmp_path: Path, small_files: None):
-    with pytest.raises(CheckpointError, match=r"there is no former one"):
+def test_a_full_disk_at_the_first_checkpoint_says_that_there_is_none(tmp_path: Path):
+    with pytest.raises(CheckpointError, match=r"there is no former one"), small_files():
         save(tmp_path / "last.pt", CONTENT)
     assert os.listdir(tmp_path) == []
 
