@@ -29,8 +29,9 @@ def measure(cfg: DictConfig) -> int:
     path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
     write_json(path, {"format": 1, **about, "figures": figures_as_json(figures), **provenance()})
-    if restored.splits.caution:
-        say(f"caution: {restored.splits.caution}")
+    for caution in (restored.splits.caution, restored.model.likelihood.caution(restored.splits.train.values)):
+        if caution:
+            say(f"caution: {caution}")
     console.print(figures_table(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures))
     say(f"written to {path}")
     return 0

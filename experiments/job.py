@@ -122,8 +122,9 @@ def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) ->
     terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
     terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.device}, seed {seed}")
     terminal.say(f"run         {run}")
-    if splits.caution:
-        terminal.say(f"caution     {splits.caution}")
+    for caution in (splits.caution, parts.model.likelihood.caution(splits.train.values)):
+        if caution:
+            terminal.say(f"caution     {caution}")
 
 
 def train(

@@ -154,3 +154,11 @@ def test_sizes_are_refused_by_name():
             BivariateGMM(x_dim)
     with pytest.raises(ValueError, match="num_components must be at least 1, got 0"):
         BivariateGMM(3, num_components=0)
+
+
+def test_a_density_over_repeated_values_is_cautioned_against():
+    x = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0))
+    assert Gaussian(3).caution(x) is None
+    x[:, 1] = (x[:, 1] > 1.0).float()
+    assert "discrete values (8" in Gaussian(3).caution(x)
+    assert Bernoulli(3).caution(x) is None

@@ -35,6 +35,10 @@ class Likelihood(ABC):
     def fit(self, x: Tensor) -> Tensor:
         """Parameters [P] of the same distribution at every step, fitted to x [N, D]: the independent reference."""
 
+    def caution(self, x: Tensor) -> str | None:
+        """A sentence that must stand beside every figure of this likelihood on x [N, D]; None: nothing to say."""
+        return None
+
     @abstractmethod
     def check(self, x: Tensor) -> None:
         """Raises ValueError if x [N, D] is nothing this likelihood can model."""

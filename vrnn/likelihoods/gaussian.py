@@ -47,5 +47,16 @@ class Gaussian(Likelihood):
         if not bool(x.isfinite().all()):
             raise ValueError("a Gaussian likelihood needs finite values, but x holds NaN or infinity")
 
+    def caution(self, x: Tensor) -> str | None:
+        """Over a value that comes again and again, a density has no ceiling."""
+        first = x[:10_000]
+        share = float((first == first.mode(0).values).double().mean(0).max())
+        if share < 0.05:
+            return None
+        return (
+            f"a Gaussian density over discrete values ({share:.0%} of one dimension of x are one number) is bounded "
+            f"by likelihood.min_std={self.min_std} alone; its figures say little and compare with nothing"
+        )
+
     def _params(self, mean: Tensor, std: Tensor) -> Tensor:
         return torch.cat([mean, inverse_positive(std, self.min_std)])
