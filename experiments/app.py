@@ -6,7 +6,6 @@ import errno
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import NoReturn
 
 import hydra
@@ -16,9 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
-from experiments.names import register_resolvers
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
+from experiments.names import CONF, register_resolvers
 
 
 class JobFailed(CompactHydraException):

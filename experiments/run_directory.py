@@ -66,7 +66,6 @@ class RunDirectory:
         return run
 
     def write_config(self, cfg: DictConfig) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
         write_whole(self.config_file, OmegaConf.to_yaml(cfg, resolve=True))
 
     def read_config(self) -> DictConfig:

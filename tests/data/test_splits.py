@@ -65,14 +65,14 @@ def test_nan_drawn_in_the_padding_is_zero():
 def test_sequences_of_equal_length_are_those_of_the_tensor():
     x = torch.randn(6, 3, X_DIM, generator=torch.Generator().manual_seed(0))
     data = Sequences.of_equal_length(x)
-    assert (len(data), data.num_steps, data.x_dim) == (6, 18, X_DIM)
+    assert (len(data), len(data.values), data.x_dim) == (6, 18, X_DIM)
     assert torch.equal(data.batch(torch.arange(6)).x, x)
 
 
 def test_to_keeps_the_sequences_and_their_draw(data):
     drawn = Sequences(data.values, data.lengths, draw=lambda x, generator: -x).to("cpu")
     index = torch.arange(5)
-    assert (len(drawn), drawn.num_steps) == (len(data), data.num_steps)
+    assert (len(drawn), len(drawn.values)) == (len(data), len(data.values))
     assert torch.equal(drawn.batch(index, torch.Generator()).x, -data.batch(index).x)
 
 
@@ -124,7 +124,7 @@ def test_evaluation_visits_every_sequence_once_shortest_first(data, batch_size):
 
 
 def padded_share(data: Sequences, batches: list[torch.Tensor]) -> float:
-    return 1 - data.num_steps / sum(len(index) * int(data.lengths[index].max()) for index in batches)
+    return 1 - len(data.values) / sum(len(index) * int(data.lengths[index].max()) for index in batches)
 
 
 def test_buckets_reduce_padding(ragged):

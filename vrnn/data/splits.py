@@ -54,11 +54,6 @@ class Sequences:
     def x_dim(self) -> int:
         return self.values.shape[1]
 
-    @property
-    def num_steps(self) -> int:
-        """All steps of all sequences."""
-        return len(self.values)
-
     def to(self, device: torch.device | str) -> Sequences:
         """The same sequences with their values on `device`; lengths stay on the CPU, so that no batch synchronises."""
         return Sequences(self.values.to(device), self.lengths, self.draw)

@@ -173,11 +173,11 @@ class VRNN(SequenceModel):
             states.append(state)
             step, state = self._advance(Inputs(*fields), state, step_noise)
             unrolled.append(step)
-        posteriors, *rest = zip(*unrolled, strict=True)
+        posteriors, z, phi_z, _ = zip(*unrolled, strict=True)
         posterior = DiagonalNormal(*(torch.stack(field, 1) for field in zip(*posteriors, strict=True)))
         before = type(state)(*(torch.stack(field, 1) for field in zip(*states, strict=True)))
-        state = state_at_lengths(before, state, batch.lengths)
-        return Unrolled(posterior, *(torch.stack(field, 1) for field in rest)), state
+        whole = Unrolled(posterior, torch.stack(z, 1), torch.stack(phi_z, 1), before.h)
+        return whole, state_at_lengths(before, state, batch.lengths)
 
     def _terms(self, x: Tensor, unrolled: Unrolled) -> tuple[Tensor, Tensor, Tensor]:
         """log_px, kl and log_ratio, of one step [B] or of all [B, T]."""
