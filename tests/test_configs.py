@@ -20,6 +20,7 @@ from experiments.build import build, check
 from experiments.names import first_line, register_resolvers
 from experiments.parts import CHECKED
 from tests.data.conftest import write_idx
+from tests.data.recordings import clip, write_archive
 from vrnn.data.splits import Splits
 
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -62,7 +63,7 @@ def hydra() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of data: 12 and 3 random images in the files of MNIST."""
+    """A folder of data: 12 and 3 random images in the files of MNIST, and short recordings."""
     root = tmp_path_factory.mktemp("data")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -70,6 +71,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = np.random.default_rng(number).integers(0, 256, (number, 28, 28), dtype=np.uint8)
         write_idx(raw / f"{part}-images-idx3-ubyte", images)
         write_idx(raw / f"{part}-labels-idx1-ubyte", images[:, 0, 0])
+    digits = {f"7_anna_{take}": clip(take, 900 + 70 * take, 8000) for take in range(0, 24, 2)}
+    write_archive(root / "speech" / "fsdd_8k_int16.npz", digits, 8000)
     return root
 
 

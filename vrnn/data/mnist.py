@@ -107,6 +107,7 @@ def mnist(
         test=Sequences.of_equal_length(test),
         standardisation=Standardisation.identity(x_dim),
         caution=caution,
+        levels=None if binarize == "none" else 2,
     )
 
 

@@ -138,6 +138,9 @@ class Splits:
       standardisation: how raw values became x.
       sample_rate: samples per second, where the D values of a step are consecutive samples of one signal; else None.
       caution: a sentence that must stand beside every figure on these data (an entropy floor, say); None: none.
+      levels: values that one dimension of raw x can take, where raw x is quantised (and uniformly dequantised, if
+        noise was added) in unit steps: 2 for binary images, 65536 for 16-bit audio; None: x is continuous. With it,
+        figures are also given in bits per dimension.
     """
 
     train: Sequences
@@ -146,6 +149,7 @@ class Splits:
     standardisation: Standardisation
     sample_rate: int | None = None
     caution: str | None = None
+    levels: int | None = None
 
     @property
     def x_dim(self) -> int:

@@ -1,0 +1,120 @@
+"""From recordings to sequences of frames: the part that all datasets of real audio share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from vrnn.data.clips import Array, Clip
+from vrnn.data.quantisation import STEPS, dequantise, quantise
+from vrnn.data.splits import Sequences, Splits, Standardisation
+
+PARTS = ("train", "valid", "test")
+
+
+class Framing(NamedTuple):
+    """How a clip becomes sequences of frames.
+
+    What is left over at a clip's end is dropped, so that no sample is made up; a clip that is shorter than one
+    sequence is dropped whole.
+
+    Attributes:
+      x_dim: samples per frame.
+      sample_rate: samples per second, which clips are brought to.
+      seed: makes the noise.
+      num_frames: frames per sequence, cut end to end from a clip; None: each clip is one sequence of all its frames.
+      quantize: levels of x; None: 16-bit steps with uniform noise of one step, drawn once.
+      mu_law: whether companding comes before `quantize`.
+    """
+
+    x_dim: int
+    sample_rate: int
+    seed: int
+    num_frames: int | None = None
+    quantize: int | None = None
+    mu_law: bool = False
+
+    def check(self) -> None:
+        """Raises ValueError if a value is out of range."""
+        for name, least in {"x_dim": 1, "sample_rate": 1, "seed": 0, "num_frames": 1, "quantize": 2}.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if self.quantize is not None and self.quantize > STEPS:
+            raise ValueError(f"quantize must be at most {STEPS}, the levels of 16 bits, got {self.quantize}")
+        if self.mu_law and self.quantize is None:
+            raise ValueError("mu_law needs quantize, the number of levels after companding (256 in ITU-T G.711)")
+
+    def lengths(self, clip: Clip) -> list[int]:
+        """Frames of each sequence that the clip gives."""
+        frames = clip.length_at(self.sample_rate) // self.x_dim
+        if self.num_frames is None:
+            return [frames] if frames else []
+        return [self.num_frames] * (frames // self.num_frames)
+
+    def raw(self, clip: Clip, rng: np.random.Generator) -> Array:
+        """All frames of these sequences, in the units of raw x [sum of lengths, D]."""
+        samples = clip.samples_at(self.sample_rate)[: sum(self.lengths(clip)) * self.x_dim]
+        raw = dequantise(samples, rng) if self.quantize is None else quantise(samples, self.quantize, self.mu_law)
+        return raw.reshape(-1, self.x_dim)
+
+
+def frame(parts: dict[str, list[Clip]], framing: Framing) -> Splits:
+    """The sequences of train, valid and test, standardised by one scalar mean and standard deviation of train.
+
+    Quantised x is not fitted to train but brought to [-1, 1], so that its levels are the same for all data.
+
+    Raises:
+      ValueError: a size out of range, or a part that no sequence can be cut from.
+    """
+    framing.check()
+    lengths = {part: [length for clip in parts[part] for length in framing.lengths(clip)] for part in PARTS}
+    for part in PARTS:
+        if not lengths[part]:
+            seconds = framing.x_dim * (framing.num_frames or 1) / framing.sample_rate
+            raise ValueError(
+                f"x_dim leaves {part} without a sequence: none of its {len(parts[part])} clips has the {seconds:g} s "
+                f"of {framing.num_frames or 1} frames of {framing.x_dim} samples at {framing.sample_rate} Hz"
+            )
+    values = np.empty((sum(map(sum, lengths.values())), framing.x_dim), np.float32)
+    standardisation = fill(values, parts, framing)
+    first, sequences = 0, []
+    for part in PARTS:
+        last = first + sum(lengths[part])
+        sequences.append(Sequences(torch.from_numpy(values[first:last]), torch.tensor(lengths[part])))
+        first = last
+    levels = framing.quantize or STEPS
+    return Splits(*sequences, standardisation, sample_rate=framing.sample_rate, levels=levels)
+
+
+def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing) -> Standardisation:
+    """Writes x into values [frames of all parts, D], clip by clip, and returns how it was standardised."""
+    row, total, squares = 0, 0.0, 0.0
+    for number, part in enumerate(PARTS):
+        rng = np.random.default_rng([framing.seed, number])  # its own, so that no part depends on another
+        for clip in parts[part]:
+            frames = framing.raw(clip, rng)
+            values[row : row + len(frames)] = frames
+            row += len(frames)
+            if part == "train":
+                total += float(frames.sum(dtype=np.float64))
+                squares += float(np.square(frames, dtype=np.float64).sum())
+        if part == "train":
+            count = row * framing.x_dim
+            mean, std = total / count, math.sqrt(squares / count - (total / count) ** 2)
+    if framing.quantize is not None:
+        mean = std = (framing.quantize - 1) / 2
+    ones = torch.ones(framing.x_dim)
+    standardisation = Standardisation(mean * ones, std * ones)
+    for rows in blocks(len(values)):
+        values[rows] = standardisation.forward(torch.from_numpy(values[rows]))
+    return standardisation
+
+
+def blocks(num: int, size: int = 65_536) -> Iterator[slice]:
+    """The numbers 0 to num - 1 as slices."""
+    return (slice(start, min(start + size, num)) for start in range(0, num, size))
