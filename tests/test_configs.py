@@ -21,6 +21,7 @@ from experiments.names import first_line, register_resolvers
 from experiments.parts import CHECKED
 from tests.data.conftest import write_idx
 from tests.data.recordings import clip, write_archive
+from tests.data.stroke_files import write_packed
 from vrnn.data.splits import Splits
 
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -63,7 +64,7 @@ def hydra() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of data: 12 and 3 random images in the files of MNIST, and short recordings."""
+    """A folder of data: 12 and 3 random images in the files of MNIST, short recordings and small drawings."""
     root = tmp_path_factory.mktemp("data")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -73,6 +74,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_idx(raw / f"{part}-labels-idx1-ubyte", images[:, 0, 0])
     digits = {f"7_anna_{take}": clip(take, 900 + 70 * take, 8000) for take in range(0, 24, 2)}
     write_archive(root / "speech" / "fsdd_8k_int16.npz", digits, 8000)
+    write_packed(root / "handwriting" / "omniglot_stroke3.npz")
     return root
 
 

@@ -13,7 +13,6 @@ from vrnn.data.handwriting import (
     Hand,
     draw_word_hand,
     draw_writer,
-    fit_joint_scalar,
     handwriting,
     pen_points,
     split_words,
@@ -107,12 +106,6 @@ def test_standardisation_is_one_joint_scalar_fitted_on_train_only(splits):
     other = handwriting(**SMALL | {"valid_sequences": 3, "test_sequences": 2}).standardisation
     assert torch.equal(other.mean, fitted.mean)
     assert torch.equal(other.std, fitted.std)
-
-
-def test_joint_scalar_in_closed_form():
-    fitted = fit_joint_scalar(torch.tensor([[1.0, 2.0], [3.0, -2.0]]))  # mean 2, E[dx^2 + dy^2] = 9
-    assert fitted.mean.tolist() == [2.0, 2.0, 0.0]
-    torch.testing.assert_close(fitted.std, torch.tensor([5.0**0.5, 5.0**0.5, 1.0]))
 
 
 def test_slant_stays_within_its_limit_and_varies():

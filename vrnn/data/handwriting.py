@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from vrnn.data.pen import Array, Face, Path, trace, tremor_noise, write
-from vrnn.data.splits import Sequences, Splits, Standardisation
+from vrnn.data.splits import Sequences, Splits
+from vrnn.data.strokes import fit_joint_scalar
 
 VOCABULARY = """
 able about above across act add after again age ago air all alone along also always among animal answer any apple
@@ -137,24 +138,6 @@ def _write_words(
         rows.append(np.column_stack([np.diff(points, axis=0), pen_up[1:]]))
     lengths = torch.tensor([len(row) for row in rows])
     return Sequences(torch.from_numpy(np.concatenate(rows)).float(), lengths)
-
-
-def fit_joint_scalar(offsets: torch.Tensor) -> Standardisation:
-    """One mean and one std for dx and dy together: mean = sum(dx + dy) / n, std^2 = E[dx^2 + dy^2] - mean^2.
-
-    As the VRNN's authors did with IAM-OnDB: it keeps the shape of letters, and log-likelihoods are in the unit of
-    theirs (the std is about sqrt(2) times that of a coordinate). The pen stays exactly 0 or 1.
-
-    Args:
-      offsets: (dx, dy) of all n steps of train [n, 2].
-    """
-    offsets = offsets.double()
-    mean = offsets.sum() / len(offsets)
-    std = (offsets.square().sum() / len(offsets) - mean.square()).sqrt()
-    return Standardisation(
-        mean=torch.stack([mean, mean, torch.zeros_like(mean)]).float(),
-        std=torch.stack([std, std, torch.ones_like(std)]).float(),
-    )
 
 
 def handwriting(
