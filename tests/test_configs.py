@@ -20,7 +20,7 @@ from experiments.build import build, check
 from experiments.names import first_line, register_resolvers
 from experiments.parts import CHECKED
 from tests.data.conftest import write_idx
-from tests.data.recordings import clip, write_archive
+from tests.data.recordings import write_corpora
 from tests.data.stroke_files import write_packed
 from vrnn.data.splits import Splits
 
@@ -72,8 +72,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images = np.random.default_rng(number).integers(0, 256, (number, 28, 28), dtype=np.uint8)
         write_idx(raw / f"{part}-images-idx3-ubyte", images)
         write_idx(raw / f"{part}-labels-idx1-ubyte", images[:, 0, 0])
-    digits = {f"7_anna_{take}": clip(take, 900 + 70 * take, 8000) for take in range(0, 24, 2)}
-    write_archive(root / "speech" / "fsdd_8k_int16.npz", digits, 8000)
+    write_corpora(root)
     write_packed(root / "handwriting" / "omniglot_stroke3.npz")
     return root
 

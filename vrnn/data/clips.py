@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 Array = NDArray[np.float32]
 
 FULL_SCALE = 32_768  # a sample of 1.0 in steps of 16 bits
+SUFFIXES = {".wav", ".flac"}
 
 
 class Clip(NamedTuple):
     """A recording, decoded whenever it is read.
 
     Attributes:
-      name: what tells it from others of its dataset; for a file, its path below the dataset's folder.
+      name: what tells it from others of its dataset; for a file, its path below the dataset's folder, without suffix.
       path: the file that it lies in.
       rate: samples per second.
       num_samples: its length.
@@ -79,18 +80,23 @@ def archived_clips(path: Path) -> list[Clip]:
     ]
 
 
-def file_clips(folder: Path, paths: Iterable[Path]) -> list[Clip]:
-    """Clips of the audio files `paths` below `folder`, in that order; several channels are averaged.
+def audio_files(folder: Path) -> list[str]:
+    """The wav and flac files anywhere below a folder, as sorted paths below it."""
+    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
+
+
+def file_clip(folder: Path, name: str) -> Clip:
+    """The clip of the audio file `name` below `folder`, its channels averaged; only the header is read at once.
+
+    A decoded file is held in memory whole, the largest one sets how much.
 
     Raises:
-      ValueError: a file is damaged, or of a kind that libsndfile does not read.
+      ValueError: the file is damaged, or of a kind that libsndfile does not read.
     """
-    return [_file_clip(path, str(path.relative_to(folder))) for path in paths]
-
-
-def _file_clip(path: Path, name: str) -> Clip:
-    """A clip of one audio file; only its header is read here."""
     import soundfile
+
+    path = folder / name
 
     def refuse(reason: object) -> ValueError:
         return ValueError(f"{path.absolute()} is damaged or no audio file ({reason}); replace it or take it away")
@@ -109,4 +115,49 @@ def _file_clip(path: Path, name: str) -> Clip:
             raise refuse(f"its header promises {header.frames} samples, it holds {len(samples)}")
         return samples.mean(1) * np.float32(FULL_SCALE)
 
-    return Clip(name, path, header.samplerate, header.frames, decode)
+    return Clip(str(Path(name).with_suffix("")), path, header.samplerate, header.frames, decode)
+
+
+def recordings(root: str | None, what: str, folders: tuple[str, ...], archive: str | None, advice: str) -> list[Clip]:
+    """A dataset's clips by name, from the first of these places below root that holds any.
+
+    Args:
+      root: None: `data` in the working directory.
+      what: the dataset, as a message calls it.
+      folders: of wav or flac files.
+      archive: comes last, see `archived_clips`.
+      advice: what data.root may be.
+
+    Raises:
+      FileNotFoundError: there are none.
+    """
+    base = Path("data" if root is None else root).expanduser()
+    for folder in (base / name for name in folders):
+        if names := audio_files(folder):
+            return sorted((file_clip(folder, name) for name in names), key=lambda clip: clip.name)
+    if archive is not None and (base / archive).is_file():
+        return sorted(archived_clips(base / archive), key=lambda clip: clip.name)
+    places = [f"wav or flac files in {name}/" for name in folders] + ([archive] if archive else [])
+    raise FileNotFoundError(
+        f"{what} is not in {base.absolute()}: expected there {' or '.join(places)}. Give data.root=<{advice}>, "
+        "or set VRNN_DATA_DIR to the folder that holds one of these"
+    )
+
+
+def by_seed(clips: list[Clip], valid_fraction: float, test_fraction: float, seed: int) -> dict[str, list[Clip]]:
+    """Whole clips, drawn by seed; valid and test get their fractions of them, one at least, and train the others.
+
+    Raises:
+      ValueError: fractions out of range, or fewer than three clips.
+    """
+    for name, fraction in {"valid_fraction": valid_fraction, "test_fraction": test_fraction}.items():
+        if not 0 < fraction < 1:
+            raise ValueError(f"{name} must be between 0 and 1, got {fraction}")
+    order = [clips[i] for i in np.random.default_rng(seed).permutation(len(clips))]
+    valid, test = (max(1, round(fraction * len(clips))) for fraction in (valid_fraction, test_fraction))
+    if valid + test >= len(clips):
+        raise ValueError(
+            f"valid_fraction and test_fraction leave nothing to train on: {valid} and {test} of {len(clips)} clips"
+        )
+    parts = {"valid": order[:valid], "test": order[valid : valid + test], "train": order[valid + test :]}
+    return {part: sorted(chosen, key=lambda clip: clip.name) for part, chosen in parts.items()}

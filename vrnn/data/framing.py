@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,11 +13,13 @@ import torch
 from vrnn.data.clips import Array, Clip
 from vrnn.data.quantisation import STEPS, dequantise, quantise
 from vrnn.data.splits import Sequences, Splits, Standardisation
+from vrnn.data.storage import Storage
 
 PARTS = ("train", "valid", "test")
 
 
-class Framing(NamedTuple):
+@dataclass(frozen=True)
+class Framing:
     """How a clip becomes sequences of frames.
 
     What is left over at a clip's end is dropped, so that no sample is made up; a clip that is shorter than one
@@ -28,7 +31,10 @@ class Framing(NamedTuple):
       seed: makes the noise.
       num_frames: frames per sequence, cut end to end from a clip; None: each clip is one sequence of all its frames.
       quantize: levels of x; None: 16-bit steps with uniform noise of one step, drawn once.
-      mu_law: whether companding comes before `quantize`.
+      mu_law: whether companding (ITU-T G.711) comes before `quantize`.
+
+    Raises:
+      ValueError: a value is out of range, or mu_law without quantize.
     """
 
     x_dim: int
@@ -38,8 +44,7 @@ class Framing(NamedTuple):
     quantize: int | None = None
     mu_law: bool = False
 
-    def check(self) -> None:
-        """Raises ValueError if a value is out of range."""
+    def __post_init__(self) -> None:
         for name, least in {"x_dim": 1, "sample_rate": 1, "seed": 0, "num_frames": 1, "quantize": 2}.items():
             value = getattr(self, name)
             if value is not None and value < least:
@@ -63,15 +68,19 @@ class Framing(NamedTuple):
         return raw.reshape(-1, self.x_dim)
 
 
-def frame(parts: dict[str, list[Clip]], framing: Framing) -> Splits:
+def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | None = None) -> Splits:
     """The sequences of train, valid and test, standardised by one scalar mean and standard deviation of train.
 
     Quantised x is not fitted to train but brought to [-1, 1], so that its levels are the same for all data.
 
+    Args:
+      parts: clips of "train", "valid" and "test".
+      framing: how they are cut.
+      storage: where x lies if it is large; None: in memory.
+
     Raises:
-      ValueError: a size out of range, or a part that no sequence can be cut from.
+      ValueError: a part that no sequence can be cut from, or a cache that cannot be written.
     """
-    framing.check()
     lengths = {part: [length for clip in parts[part] for length in framing.lengths(clip)] for part in PARTS}
     for part in PARTS:
         if not lengths[part]:
@@ -80,13 +89,18 @@ def frame(parts: dict[str, list[Clip]], framing: Framing) -> Splits:
                 f"x_dim leaves {part} without a sequence: none of its {len(parts[part])} clips has the {seconds:g} s "
                 f"of {framing.num_frames or 1} frames of {framing.x_dim} samples at {framing.sample_rate} Hz"
             )
-    values = np.empty((sum(map(sum, lengths.values())), framing.x_dim), np.float32)
-    standardisation = fill(values, parts, framing)
-    first, sequences = 0, []
-    for part in PARTS:
-        last = first + sum(lengths[part])
-        sequences.append(Sequences(torch.from_numpy(values[first:last]), torch.tensor(lengths[part])))
-        first = last
+    sizes = [sum(lengths[part]) for part in PARTS]
+    shape = (sum(sizes), framing.x_dim)
+    mapped = storage is not None and storage.maps(shape)
+    if mapped:
+        values, standardisation = storage.stored(shape, describe(parts, framing), lambda x: fill(x, parts, framing))
+    else:
+        values = np.empty(shape, np.float32)
+        standardisation = fill(values, parts, framing)
+    sequences = [
+        Sequences(x, torch.tensor(lengths[part]), batch_device="cpu" if mapped else None)
+        for part, x in zip(PARTS, torch.from_numpy(values).split(sizes), strict=True)
+    ]
     levels = framing.quantize or STEPS
     return Splits(*sequences, standardisation, sample_rate=framing.sample_rate, levels=levels)
 
@@ -113,6 +127,20 @@ def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing) -> Stand
     for rows in blocks(len(values)):
         values[rows] = standardisation.forward(torch.from_numpy(values[rows]))
     return standardisation
+
+
+def describe(parts: dict[str, list[Clip]], framing: Framing) -> str:
+    """Everything that the values follow from; files by name, size and time of change."""
+    files = {
+        part: [(clip.name, clip.rate, clip.num_samples, *stamp(clip.path)) for clip in parts[part]] for part in PARTS
+    }
+    return repr((framing, files))
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of the last change of a file."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def blocks(num: int, size: int = 65_536) -> Iterator[slice]:

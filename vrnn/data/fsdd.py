@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from vrnn.data.clips import Clip, archived_clips, file_clips
+from vrnn.data.clips import Clip, recordings
 from vrnn.data.framing import Framing, frame
 from vrnn.data.splits import Splits
 
-ARCHIVE = Path("speech", "fsdd_8k_int16.npz")
-FOLDERS = (Path("recordings"), Path("free-spoken-digit-dataset", "recordings"))
+ARCHIVE = "speech/fsdd_8k_int16.npz"
+FOLDERS = ("recordings", "free-spoken-digit-dataset/recordings")
 LAST_TEST_TAKE = 4  # takes 0 to 4 are the official test set, 5 to 49 its training set
 LAST_VALID_TAKE = 9
 
@@ -44,25 +43,13 @@ def fsdd(
       FileNotFoundError: the recordings are not there.
       ValueError: a file is damaged or named otherwise, or an argument is out of range.
     """
+    framing = Framing(x_dim, sample_rate, seed, quantize=quantize, mu_law=mu_law)
     parts: dict[str, list[Clip]] = {"train": [], "valid": [], "test": []}
-    for clip in recordings(Path("data" if root is None else root).expanduser()):
-        match = re.fullmatch(r"\d_\w+_(\d+)", Path(clip.name).stem)
+    advice = "a clone of github.com/Jakobovski/free-spoken-digit-dataset"
+    for clip in recordings(root, "the Free Spoken Digit Dataset", FOLDERS, ARCHIVE, advice):
+        match = re.fullmatch(r"\d_\w+_(\d+)", clip.name)
         if match is None:
             raise ValueError(f"{clip.name} in {clip.path.absolute()} is not called {{digit}}_{{speaker}}_{{take}}")
         take = int(match[1])
         parts["test" if take <= LAST_TEST_TAKE else "valid" if take <= LAST_VALID_TAKE else "train"].append(clip)
-    return frame(parts, Framing(x_dim, sample_rate, seed, quantize=quantize, mu_law=mu_law))
-
-
-def recordings(root: Path) -> list[Clip]:
-    """All recordings below `root`, by name."""
-    if (root / ARCHIVE).is_file():
-        return sorted(archived_clips(root / ARCHIVE), key=lambda clip: clip.name)
-    for folder in (root / name for name in FOLDERS):
-        if paths := sorted(folder.glob("*.wav"), key=lambda path: path.stem):
-            return file_clips(folder, paths)
-    raise FileNotFoundError(
-        f"the Free Spoken Digit Dataset is not in {root.absolute()}: expected there {ARCHIVE}, or wav files in "
-        f"{FOLDERS[0]}/ or {FOLDERS[1]}/. Give data.root=<a clone of github.com/Jakobovski/free-spoken-digit-dataset>, "
-        "or set VRNN_DATA_DIR to the folder that holds one of these"
-    )
+    return frame(parts, framing)

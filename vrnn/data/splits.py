@@ -25,12 +25,20 @@ class Sequences:
       lengths: steps of each sequence [N], int64, on the CPU.
       draw: what is drawn anew at every visit, (values [B, T, D], generator) -> x [B, T, D]; for instance a
         stochastic binarisation. None: x is the stored value.
+      batch_device: where batches go while the values stay where they are, for those of a memory-mapped file; None:
+        batches are made where the values are.
 
     Raises:
       ValueError: no sequence at all, an empty one, or lengths that do not add up to the number of values.
     """
 
-    def __init__(self, values: Tensor, lengths: Tensor, draw: Draw | None = None):
+    def __init__(
+        self,
+        values: Tensor,
+        lengths: Tensor,
+        draw: Draw | None = None,
+        batch_device: torch.device | str | None = None,
+    ):
         if values.dim() != 2 or len(lengths) == 0 or int(lengths.min()) < 1 or int(lengths.sum()) != len(values):
             raise ValueError(
                 f"values must be [sum of lengths, D] with at least one sequence and no empty one; "
@@ -39,6 +47,8 @@ class Sequences:
         self.values = values
         self.lengths = lengths
         self.draw = draw
+        self.values_stay = batch_device is not None
+        self.device = torch.device(batch_device) if self.values_stay else values.device
         self.starts = (lengths.cumsum(0) - lengths).to(values.device)
 
     @classmethod
@@ -55,7 +65,9 @@ class Sequences:
         return self.values.shape[1]
 
     def to(self, device: torch.device | str) -> Sequences:
-        """The same sequences with their values on `device`; lengths stay on the CPU, so that no batch synchronises."""
+        """The same sequences with their batches on `device`; lengths stay on the CPU, so that no batch synchronises."""
+        if self.values_stay:
+            return Sequences(self.values, self.lengths, self.draw, device)
         return Sequences(self.values.to(device), self.lengths, self.draw)
 
     def batch(self, index: Tensor, generator: torch.Generator | None = None) -> Batch:
@@ -63,14 +75,15 @@ class Sequences:
 
         Args:
           index: numbers of sequences [B], int64, on the CPU.
-          generator: randomness of `draw`, on the device of the values; needed only where there is a `draw`.
+          generator: randomness of `draw`, on the device of the batches; needed only where there is a `draw`.
         """
-        device = self.values.device
+        home = self.values.device
         lengths = self.lengths[index]  # [B]
-        steps = torch.arange(int(lengths.max()), device=device)
-        moved, lengths = index.to(device, non_blocking=True), lengths.to(device, non_blocking=True)
+        steps = torch.arange(int(lengths.max()), device=home)
+        moved, lengths = index.to(home, non_blocking=True), lengths.to(home, non_blocking=True)
         rows = self.starts[moved][:, None] + torch.minimum(steps, lengths[:, None] - 1)  # [B, T]
         x = self.values[rows]  # [B, T, D]
+        x, lengths, moved = (field.to(self.device, non_blocking=True) for field in (x, lengths, moved))
         if self.draw is not None:
             if generator is None:
                 raise ValueError("these sequences are drawn anew at every visit: batch() needs a generator")

@@ -1,0 +1,56 @@
+"""LJ Speech: one woman reads passages of seven books, 24 hours in 13,100 clips."""
+
+from __future__ import annotations
+
+from vrnn.data.clips import by_seed, recordings
+from vrnn.data.framing import Framing, frame
+from vrnn.data.splits import Splits
+from vrnn.data.storage import Storage
+
+ARCHIVE = "speech/ljspeech32_22k_int16.npz"
+FOLDERS = ("LJSpeech-1.1/wavs", "wavs")
+
+
+def ljspeech(
+    x_dim: int = 200,
+    sample_rate: int = 22_050,
+    num_frames: int | None = 40,
+    seed: int = 0,
+    root: str | None = None,
+    valid_fraction: float = 0.1,
+    test_fraction: float = 0.1,
+    quantize: int | None = None,
+    mu_law: bool = False,
+    max_memory_gb: float = 4.0,
+    cache: str = "outputs/.cache/audio",
+) -> Splits:
+    """Read English in frames of x_dim samples.
+
+    keithito.com/LJ-Speech-Dataset, 16 bits, 22,050 Hz, public domain; it has no official split: whole clips are drawn
+    for valid and test by `seed`. Raw x is in steps of 16 bits with uniform noise, as in `vrnn.data.audio`.
+
+    Args:
+      x_dim: samples per frame.
+      sample_rate: samples per second; the clips have 22050, and are resampled to any other.
+      num_frames: frames per sequence, cut end to end from a clip; None: each clip (1 to 10 s) is one sequence. What is
+        left over at the end of a clip is dropped.
+      seed: makes the split and the noise.
+      root: the folder that holds `LJSpeech-1.1/wavs/*.wav`, or that corpus itself, or `speech/ljspeech32_22k_int16.npz`
+        (its first 32 clips, see `archived_clips`); None: `data` in the working directory.
+      valid_fraction: share of the clips in valid.
+      test_fraction: share of the clips in test.
+      quantize: levels of x instead of noise, see `Framing`.
+      mu_law: whether companding comes before `quantize`.
+      max_memory_gb: larger data are written once to `cache`, and mapped from there.
+      cache: see `Storage`.
+
+    Raises:
+      FileNotFoundError: the recordings are not there.
+      ValueError: a file is damaged, or an argument is out of range.
+    """
+    framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
+    clips = recordings(
+        root, "LJ Speech", FOLDERS, ARCHIVE, "the unpacked LJSpeech-1.1.tar.bz2 of keithito.com/LJ-Speech-Dataset"
+    )
+    parts = by_seed(clips, valid_fraction, test_fraction, seed)
+    return frame(parts, framing, Storage(max_memory_gb, cache))

@@ -1,0 +1,74 @@
+"""TIMIT: 630 speakers of eight dialects read ten sentences each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from vrnn.data.clips import Clip, audio_files, file_clip
+from vrnn.data.framing import Framing, frame
+from vrnn.data.splits import Splits
+
+LAYOUT = re.compile(r"(?:timit/)?(train|test)/dr[1-8]/([fm]\w{4})/(s[aix])\d+\.wav")
+
+
+def timit(
+    x_dim: int = 200,
+    sample_rate: int = 16_000,
+    seed: int = 0,
+    root: str | None = None,
+    sa_sentences: bool = True,
+    valid_fraction: float = 0.1,
+    quantize: int | None = None,
+    mu_law: bool = False,
+) -> Splits:
+    """Read sentences in frames of x_dim samples, one sequence per utterance.
+
+    LDC93S1 (Garofolo et al. 1993), under licence from the Linguistic Data Consortium; 16 bits, 16 kHz. Test is the
+    corpus's own TEST; valid is the utterances of some speakers of TRAIN, drawn by `seed`, who are then not in train.
+    Raw x is in steps of 16 bits with uniform noise, as in `vrnn.data.audio`; one scalar mean and standard deviation,
+    of train. Whether Chung et al. 2015 left out the SA sentences, their paper does not say.
+
+    Args:
+      x_dim: samples per frame. What is left over at the end of an utterance is dropped.
+      sample_rate: samples per second; the utterances have 16000, and are resampled to any other.
+      seed: makes the validation set and the noise.
+      root: the folder that holds `TRAIN/DR1/FCJF0/SA1.WAV` and so on, in upper or lower case, or a folder `TIMIT`
+        with them; None: `data` in the working directory. The files may be NIST SPHERE, as they come, or RIFF.
+      sa_sentences: whether the two sentences that all speakers read, those of train and those of test, take part.
+      valid_fraction: share of the speakers of TRAIN in valid.
+      quantize: levels of x instead of noise, see `Framing`.
+      mu_law: whether companding comes before `quantize`.
+
+    Raises:
+      FileNotFoundError: the utterances are not there.
+      ValueError: a file is damaged, or an argument is out of range.
+    """
+    framing = Framing(x_dim, sample_rate, seed, quantize=quantize, mu_law=mu_law)
+    if not 0 < valid_fraction < 1:
+        raise ValueError(f"valid_fraction must be between 0 and 1, got {valid_fraction}")
+    folder = Path("data" if root is None else root).expanduser()
+    found: dict[str, dict[str, list[Clip]]] = {"train": {}, "test": {}}  # part, speaker, utterances
+    for name in audio_files(folder):
+        match = LAYOUT.fullmatch(name.lower())
+        if match is not None and (sa_sentences or match[3] != "sa"):
+            found[match[1]].setdefault(match[2], []).append(file_clip(folder, name))
+    if not all(found.values()):
+        raise FileNotFoundError(
+            f"TIMIT is not in {folder.absolute()}: expected there TRAIN/DR1/FCJF0/SA1.WAV and so on, and the same in "
+            "TEST, or both in a folder TIMIT. Give data.root=<the folder that holds TRAIN and TEST>, or set "
+            "VRNN_DATA_DIR to the one that holds TIMIT"
+        )
+    speakers = sorted(found["train"])
+    num_valid = max(1, round(valid_fraction * len(speakers)))
+    valid = {speakers[i] for i in np.random.default_rng(seed).permutation(len(speakers))[:num_valid]}
+    if num_valid == len(speakers):
+        raise ValueError(f"valid_fraction leaves none of the {len(speakers)} speakers of TRAIN to train on")
+    parts = {
+        "train": [clip for speaker, clips in found["train"].items() if speaker not in valid for clip in clips],
+        "valid": [clip for speaker, clips in found["train"].items() if speaker in valid for clip in clips],
+        "test": [clip for clips in found["test"].values() for clip in clips],
+    }
+    return frame(parts, framing)
