@@ -10,7 +10,7 @@ from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
 from experiments.terminal import console, figures_table, say
 from vrnn.objectives.base import Objective
-from vrnn.training.evaluation import evaluate
+from vrnn.training.evaluation import Space, evaluate
 
 
 def measure(cfg: DictConfig) -> int:
@@ -24,7 +24,7 @@ def measure(cfg: DictConfig) -> int:
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
     batch_size = cfg.batch_size or restored.cfg.trainer.eval_batch_size
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
-    figures = found.figures(cfg.split, restored.splits.standardisation.log_det)
+    figures = found.figures(cfg.split, Space.of(restored.model.likelihood, restored.splits))
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
     path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}

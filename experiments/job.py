@@ -22,7 +22,7 @@ from experiments.signals import StopRequest
 from experiments.terminal import Terminal
 from vrnn.figures.curves import draw_curves
 from vrnn.training import checkpoint
-from vrnn.training.evaluation import evaluate
+from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.metrics import MARKS, Figure
 from vrnn.training.progress import Diverged, Interrupted, Observer
 from vrnn.training.references import references
@@ -171,16 +171,17 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
     """The best checkpoint's figures on valid, and on test beside its references where the trainer says so."""
     trainer, model, splits = parts.trainer, parts.model, parts.splits
     model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", trainer.device)["model"])
-    log_det = splits.standardisation.log_det
+    space = Space.of(model.likelihood, splits)
     figures: dict[str, Figure] = {}
     for split in ("valid", "test") if trainer.test else ("valid",):
         sequences = getattr(splits, split).to(trainer.device)
         found = evaluate(model, parts.objective, sequences, batch_size=trainer.eval_batch_size, seed=seed)
-        figures |= found.figures(split, log_det)
+        figures |= found.figures(split, space)
     if trainer.test:
-        np.savez(run.test_sequences, bounds=found.bounds.numpy(), lengths=found.lengths.numpy())
+        arrays = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
+        np.savez(run.test_sequences, **{name: array.numpy() for name, array in arrays.items()})
         for name, reference in references(model.likelihood, splits).items():
-            figures |= reference.figures(f"reference/{name}", log_det)
+            figures |= reference.figures(f"reference/{name}", space)
     return figures
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -17,6 +18,14 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("experiment_name", experiment_name, replace=True)
     OmegaConf.register_new_resolver("job_name", job_name, replace=True)
     OmegaConf.register_new_resolver("suite_help", suite_help, replace=True)
+    OmegaConf.register_new_resolver("matched_width", matched_width, replace=True)
+
+
+def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
+    """See `experiments.budget`, which imports torch and so is left alone until it is asked."""
+    from experiments.budget import matched_width
+
+    return matched_width(model, likelihood, _root_=_root_)
 
 
 def experiment_name(*, _root_: DictConfig) -> str:
@@ -28,9 +37,15 @@ def experiment_name(*, _root_: DictConfig) -> str:
     return hydra.runtime.choices.get("experiment") or hydra.job.name
 
 
-def job_name(*, _root_: DictConfig) -> str:
-    """A job's directory: its overrides as a slug in [A-Za-z0-9._-], with a short hash of them against clashes."""
-    overrides = sorted(_root_.hydra.overrides.task)
+def job_name(*keys: str, _root_: DictConfig) -> str:
+    """A job's directory, see `job_slug`; with keys, named by the overrides of these alone."""
+    overrides = _root_.hydra.overrides.task
+    return job_slug([override for override in overrides if not keys or override.partition("=")[0] in keys])
+
+
+def job_slug(overrides: Sequence[str]) -> str:
+    """Overrides as a slug in [A-Za-z0-9._-], with a short hash of them against clashes."""
+    overrides = sorted(overrides)
     changes = (override.partition("=") for override in overrides)
     slug = "_".join(re.sub(r"[^A-Za-z0-9.-]+", "-", f"{key.split('.')[-1]}-{value}") for key, _, value in changes)
     digest = hashlib.sha256("\n".join(overrides).encode()).hexdigest()[:6]

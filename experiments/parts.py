@@ -21,6 +21,7 @@ CHECKED = (
     "data",
     "likelihood",
     "recurrence",
+    "initialisation",
     "model",
     "objective",
     "optimizer",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.app import launch
 from experiments.job import run_job
+from experiments.jobs import run_or_continue
 from experiments.resume import resumed_arguments, resumed_config
 from experiments.run_directory import RunDirectory
 
@@ -18,7 +20,10 @@ def train(cfg: DictConfig) -> int:
     if cfg.resume is not None:
         run = RunDirectory.existing(cfg.resume)
         return run_job(resumed_config(run, cfg), run, resume=True)
-    return run_job(cfg, RunDirectory(Path(HydraConfig.get().runtime.output_dir)), resume=False)
+    run = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        return run_or_continue(cfg, run)
+    return run_job(cfg, run, resume=False)
 
 
 if __name__ == "__main__":

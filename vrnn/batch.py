@@ -7,6 +7,7 @@ Batch first, always [B, T, ...].
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -22,7 +23,7 @@ class Batch:
 
     Attributes:
       x: observations [B, T, D], zero where padded.
-      lengths: number of steps of each sequence [B], int64, each in 1..T.
+      lengths: number of steps of each sequence [B], int64, each in 1..T; 0 in a stretch that it does not reach.
       index: each sequence's number in its split [B], int64; evaluation noise is keyed by it.
       mask: True on real steps [B, T].
 
@@ -57,6 +58,17 @@ class Batch:
         if index is None:
             index = torch.arange(size, device=x.device)
         return cls(x, lengths, index)
+
+    def repeated(self, times: int) -> Batch:
+        """Every sequence `times` times in a row, B * times sequences: importance samples folded into the batch."""
+        return Batch(*(field.repeat_interleave(times, 0) for field in (self.x, self.lengths, self.index)))
+
+    def stretches(self, steps: int | None) -> Iterator[Batch]:
+        """The batch cut in time, `steps` at a time; None: all of it at once."""
+        width = steps or self.steps
+        for start in range(0, self.steps, width):
+            x = self.x[:, start : start + width]
+            yield Batch(x, (self.lengths - start).clamp(0, x.shape[1]), self.index)
 
     @property
     def size(self) -> int:

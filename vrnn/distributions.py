@@ -58,6 +58,12 @@ class DiagonalNormal(NamedTuple):
         return self.rsample(noise)
 
 
+def choose(log_weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """The number of a component [...], drawn by its log weight [..., M]."""
+    weights = log_weights.exp().reshape(-1, log_weights.shape[-1])
+    return torch.multinomial(weights, 1, generator=generator).view(log_weights.shape[:-1])
+
+
 def kl_divergence(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
     """KL(q || p) [...] in nats.
 
@@ -86,6 +92,78 @@ class Bernoulli(NamedTuple):
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(self.mean, generator=generator)
+
+
+class Mixture(NamedTuple):
+    """A mixture of M diagonal normals over the whole of x: sum_m weight_m N(x; loc_m, diag(scale_m^2)).
+
+    Attributes:
+      log_weights: normalised log mixture weights [..., M].
+      loc: component means [..., M, D].
+      scale: component standard deviations [..., M, D], positive.
+    """
+
+    log_weights: Tensor
+    loc: Tensor
+    scale: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.log_weights.exp()[..., None] * self.loc).sum(-2)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        log_normal = DiagonalNormal(self.loc, self.scale).log_prob(x[..., None, :])  # [..., M]
+        return torch.logsumexp(self.log_weights + log_normal, -1)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        choice = choose(self.log_weights, generator)[..., None, None]
+        loc, scale = (torch.take_along_dim(field, choice, -2).squeeze(-2) for field in (self.loc, self.scale))
+        return DiagonalNormal(loc, scale).sample(generator)
+
+
+class DiscretizedLogisticMixture(NamedTuple):
+    """D independent mixtures of M logistics, each integrated over the bins of a grid in [-1, 1].
+
+    p(x_d) = sum_m weight_m (F_m(x_d + 1/(L-1)) - F_m(x_d - 1/(L-1))), F_m the distribution function of the m-th
+    logistic; the first and last bin take the tails (Salimans et al. 2017, arXiv 1701.05517, eq. 2). It is a
+    probability, not a density, and sums to 1 over the grid.
+
+    Attributes:
+      log_weights: normalised log mixture weights [..., D, M].
+      loc: component means [..., D, M].
+      scale: component scales [..., D, M], positive.
+      levels: L, points of the grid -1, -1 + 2/(L-1), ..., 1.
+    """
+
+    log_weights: Tensor
+    loc: Tensor
+    scale: Tensor
+    levels: int
+
+    @property
+    def mean(self) -> Tensor:
+        """Of the mixture before it is cut into bins, no further out than the grid."""
+        return (self.log_weights.exp() * self.loc).sum(-1).clamp(-1.0, 1.0)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        half = 1.0 / (self.levels - 1)
+        distance = x[..., None] - self.loc
+        above, below = (distance + half) / self.scale, (distance - half) / self.scale
+        # log(F(a) - F(b)) without cancellation: F(a) - F(b) = F(a) F(-b) (1 - exp(b - a)).
+        inside = F.logsigmoid(above) + F.logsigmoid(-below) + torch.log(-torch.expm1(-2.0 * half / self.scale))
+        x = x[..., None]
+        log_bin = torch.where(x <= half - 1.0, F.logsigmoid(above), inside)
+        log_bin = torch.where(x >= 1.0 - half, F.logsigmoid(-below), log_bin)
+        return torch.logsumexp(self.log_weights + log_bin, -1).sum(-1)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        choice = choose(self.log_weights, generator)[..., None]
+        loc, scale = (torch.take_along_dim(field, choice, -1).squeeze(-1) for field in (self.loc, self.scale))
+        uniform = torch.rand(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype)
+        eps = torch.finfo(loc.dtype).eps
+        x = loc + scale * uniform.clamp(eps, 1.0 - eps).logit()
+        step = 2.0 / (self.levels - 1)
+        return (((x.clamp(-1.0, 1.0) + 1.0) / step).round() * step - 1.0).clamp(-1.0, 1.0)
 
 
 class BivariateMixture(NamedTuple):
@@ -121,9 +199,7 @@ class BivariateMixture(NamedTuple):
         return log_offsets - F.binary_cross_entropy_with_logits(self.pen_logit, x[..., 2], reduction="none")
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        *batch, num_components = self.log_weights.shape
-        weights = self.log_weights.exp().view(-1, num_components)
-        choice = torch.multinomial(weights, 1, generator=generator).view(batch)
+        choice = choose(self.log_weights, generator)
         loc, scale = (torch.take_along_dim(v, choice[..., None, None], -2).squeeze(-2) for v in (self.loc, self.scale))
         correlation = torch.take_along_dim(self.correlation, choice[..., None], -1).squeeze(-1)
         first, second = torch.randn(loc.shape, generator=generator, device=loc.device, dtype=loc.dtype).unbind(-1)

@@ -17,9 +17,13 @@ class Likelihood(ABC):
       x_dim: D.
       param_dim: P, the width of the emission's last layer.
       label: what the likelihood is called in a table.
+      reference: what `fit` fits, where that is less than the likelihood can be.
+      discrete: whether log_prob is the log of a probability, which no change of unit moves, and not of a density.
     """
 
     label: ClassVar[str]
+    reference: ClassVar[str]
+    discrete: ClassVar[bool] = False
     x_dim: int
     param_dim: int
 

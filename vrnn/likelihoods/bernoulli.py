@@ -21,6 +21,8 @@ class Bernoulli(Likelihood):
     """
 
     label = "Bernoulli"
+    reference = "Bernoulli"
+    discrete = True
 
     def __init__(self, x_dim: int):
         require_at_least(1, x_dim=x_dim)

@@ -125,6 +125,12 @@ class SequenceModel(nn.Module, ABC):
     def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
         """p(x_t | z_t, h_{t-1}) of all steps with z_t from the posterior; its mean is [B, T, D]."""
 
+    @staticmethod
+    def require_prefix(num: int, prefix: Batch) -> None:
+        """Raises ValueError unless the prefix holds `num` sequences."""
+        if prefix.size != num:
+            raise ValueError(f"prefix must hold num = {num} sequences, got {prefix.size}")
+
     @property
     def num_parameters(self) -> int:
         """Trained numbers."""

@@ -34,7 +34,7 @@ class Recurrence(nn.Module, ABC):
 
     Args:
       phi_x_dim: width of phi_x.
-      phi_z_dim: width of phi_z.
+      phi_z_dim: width of phi_z; 0: there is none.
       h_dim: H.
 
     Raises:
@@ -50,7 +50,7 @@ class Recurrence(nn.Module, ABC):
         self.h_dim = h_dim
         gates = self.num_gates * h_dim
         self.from_x = nn.Linear(phi_x_dim, gates)
-        self.from_z = nn.Linear(phi_z_dim, gates, bias=False)
+        self.from_z = nn.Linear(phi_z_dim, gates, bias=False) if phi_z_dim else None
         self.from_h = nn.Linear(h_dim, gates)
         for parameter in self.parameters():  # as torch.nn.GRU and LSTM
             nn.init.uniform_(parameter, -1.0 / math.sqrt(h_dim), 1.0 / math.sqrt(h_dim))
@@ -60,9 +60,10 @@ class Recurrence(nn.Module, ABC):
         zeros = self.from_h.weight.new_zeros(batch_size, self.h_dim)
         return self.state_type(*[zeros] * len(self.state_type._fields))
 
-    def forward(self, hoisted: Tensor, phi_z: Tensor, state: tuple) -> tuple:
-        """One step: from_x(phi_x) [B, gates], phi_z [B, width], state -> next state."""
-        return self.update(hoisted + self.from_z(phi_z), self.from_h(state.h), state)
+    def forward(self, hoisted: Tensor, phi_z: Tensor | None, state: tuple) -> tuple:
+        """One step: from_x(phi_x) [B, gates], phi_z [B, width] (None: there is none), state -> next state."""
+        inputs = hoisted if phi_z is None else hoisted + self.from_z(phi_z)
+        return self.update(inputs, self.from_h(state.h), state)
 
     @abstractmethod
     def update(self, inputs: Tensor, recurrent: Tensor, state: tuple) -> tuple:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
+from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import JointMLP, mlp, positive, require_at_least
 
@@ -67,6 +68,9 @@ class VRNN(SequenceModel):
       phi_x, phi_z, prior, posterior, emission: widths of the hidden layers of each net, none for a linear one
         (phi_x and phi_z: the identity). The paper's nets of depth 4 and width 500 are [500, 500, 500, 500].
       min_std: smallest standard deviation of prior and posterior, in units of z.
+      sigma_bias: raw standard deviation that prior and posterior start with, the paper's code has 0.6; None: as
+        `initialise` leaves it.
+      initialise: sets the weights that the model starts with.
 
     Raises:
       ValueError: a size below 1, min_std not positive, an unknown prior, or a likelihood of another x_dim.
@@ -84,6 +88,8 @@ class VRNN(SequenceModel):
         posterior: Sequence[int],
         emission: Sequence[int],
         min_std: float = 1e-4,
+        sigma_bias: float | None = None,
+        initialise: Callable[[nn.Module], None] = as_torch,
     ):
         super().__init__()
         require_at_least(1, x_dim=x_dim, z_dim=z_dim)
@@ -104,7 +110,12 @@ class VRNN(SequenceModel):
         self.prior_net = None if prior == "standard" else mlp(h_dim, prior, 2 * z_dim)
         self.posterior_net = JointMLP(phi_x_dim, h_dim, posterior, 2 * z_dim)
         self.emission_net = JointMLP(phi_z_dim, h_dim, emission, likelihood.param_dim)
+        initialise(self)
         with torch.no_grad():
+            if sigma_bias is not None:
+                heads = [self.posterior_net.head] + ([] if self.prior_net is None else [self.prior_net[-1]])
+                for head in heads:
+                    head.bias[z_dim:] = sigma_bias
             self.emission_net.head.bias.copy_(likelihood.initial_params())
 
     def initial_state(self, batch_size: int) -> tuple:
@@ -137,8 +148,7 @@ class VRNN(SequenceModel):
     def sample(self, num: int, steps: int, generator: torch.Generator, prefix: Batch | None = None) -> Tensor:
         state = self.initial_state(num)
         if prefix is not None:
-            if prefix.size != num:
-                raise ValueError(f"prefix must hold num = {num} sequences, got {prefix.size}")
+            self.require_prefix(num, prefix)
             shape = (num, prefix.steps, self.z_dim)
             noise = torch.randn(shape, generator=generator, device=state.h.device)
             _, state = self._unroll(prefix, noise, state)

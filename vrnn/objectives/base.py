@@ -11,7 +11,7 @@ from torch import Tensor
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel
 
-Kind = Literal["exact", "lower_bound", "estimate"]
+Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
 
 
 class Estimate(NamedTuple):
@@ -22,12 +22,16 @@ class Estimate(NamedTuple):
       bound: the plain bound on log p(x), never weighted by beta [B], in nats per sequence, detached.
       sums: totals over the batch, each [], detached; divided by the summed `sequences` or `steps` they are means.
       state: the model's state after the batch.
+      kl: KL of every step [B, T] in nats, 0 where padded, detached.
+      variance: Monte-Carlo variance of each bound [B], detached; None where one sample cannot tell.
     """
 
     loss: Tensor
     bound: Tensor
     sums: dict[str, Tensor]
     state: tuple
+    kl: Tensor
+    variance: Tensor | None = None
 
 
 class Objective(ABC):
@@ -45,11 +49,29 @@ class Objective(ABC):
     def __call__(
         self, model: SequenceModel, batch: Batch, step: int, noise: Tensor, state: tuple | None = None
     ) -> Estimate:
-        """The estimate on a batch; `step` is the number of updates done, which schedules are functions of."""
+        """The estimate on a batch.
+
+        Args:
+          model: any.
+          batch: B sequences.
+          step: number of updates done, which schedules are functions of.
+          noise: standard normal [B * K, T, Z]; sample k of sequence b is row b K + k.
+          state: what the same sequences' former stretch returned, to go on from; None: they begin here.
+        """
 
     @abstractmethod
     def kind(self, model: SequenceModel) -> Kind:
         """What the bound is to log p(x)."""
+
+
+def totals(bound: Tensor, kl: Tensor, batch: Batch) -> dict[str, Tensor]:
+    """The sums of an Estimate, from bounds [B] and KLs [B]."""
+    return {
+        "log_likelihood": bound.sum(),
+        "kl": kl.sum(),
+        "sequences": torch.full((), batch.size, device=bound.device),
+        "steps": batch.mask.sum(),
+    }
 
 
 def masked_sum(values: Tensor, mask: Tensor) -> Tensor:

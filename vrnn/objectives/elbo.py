@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel
-from vrnn.objectives.base import Estimate, Kind, Objective, masked_sum
+from vrnn.objectives.base import Estimate, Kind, Objective, masked_sum, totals
 
 
 class ELBO(Objective):
@@ -33,21 +33,15 @@ class ELBO(Objective):
     def __call__(
         self, model: SequenceModel, batch: Batch, step: int, noise: Tensor, state: tuple | None = None
     ) -> Estimate:
-        terms, state = model(batch, noise, state)
+        terms, after = model(batch, noise, state)
         log_px = masked_sum(terms.log_px, batch.mask)  # [B]
         kl = masked_sum(terms.kl, batch.mask)  # [B]
         free_nats = self.free_nats(step)
         paid = masked_sum(terms.kl.clamp_min(free_nats), batch.mask) if free_nats > 0.0 else kl
-        steps = batch.mask.sum()
-        loss = (self.beta(step) * paid - log_px).sum() / steps
         bound = (log_px - kl).detach()
-        sums = {
-            "log_likelihood": bound.sum(),
-            "kl": kl.detach().sum(),
-            "sequences": torch.full((), batch.size, device=bound.device),
-            "steps": steps,
-        }
-        return Estimate(loss, bound, sums, state)
+        sums = totals(bound, kl.detach(), batch)
+        loss = (self.beta(step) * paid - log_px).sum() / sums["steps"]
+        return Estimate(loss, bound, sums, after, torch.where(batch.mask, terms.kl.detach(), 0.0))
 
     def kind(self, model: SequenceModel) -> Kind:
         return "lower_bound" if model.z_dim else "exact"

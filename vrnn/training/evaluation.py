@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from vrnn.data.splits import Sequences
+from vrnn.data.splits import Sequences, Splits
+from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Kind, Objective
 from vrnn.training.metrics import Figure
@@ -22,37 +24,83 @@ class Evaluation:
     Attributes:
       bounds: nats of each sequence, in the split's order [N], float64, on the CPU.
       lengths: steps of each sequence [N].
-      kl: KL of all sequences together, in nats; 0 for a model without latent variables.
       kind: what the bounds are to log p(x).
+      kl: KL of time step t, summed over the sequences that reach it, in nats [T]; 0 without latent variables.
+      variance: Monte-Carlo variance of all bounds together; None where it cannot be told.
     """
 
     bounds: Tensor
     lengths: Tensor
-    kl: float
     kind: Kind
+    kl: Tensor
+    variance: float | None = None
 
-    def figures(self, split: str, log_det: float) -> dict[str, Figure]:
-        """The split's figures: per sequence and per step, normalized and raw, and the KL.
+    @property
+    def kl_by_step(self) -> Tensor:
+        """Mean KL of time step t over the sequences that reach it, in nats [T]."""
+        reached = (self.lengths[:, None] > torch.arange(len(self.kl))).sum(0)
+        return self.kl / reached
+
+    def figures(self, split: str, space: Space) -> dict[str, Figure]:
+        """The split's figures: per sequence and per step, normalized and raw, and the KL; bits where x is quantised.
 
         Args:
           split: first part of the keys, "valid" or "test".
-          log_det: nats per step between normalized and raw space (Standardisation.log_det).
+          space: the way from normalized to raw space.
         """
-        normalized = self._figures(f"{split}/log_likelihood", self.bounds, "normalized")
-        raw = self._figures(f"{split}/raw_log_likelihood", self.bounds - log_det * self.lengths.double(), "raw")
+        raw = self.bounds - space.log_det * self.lengths.double()
+        figures = self._figures(f"{split}/log_likelihood", self.bounds, "normalized")
+        figures |= self._figures(f"{split}/raw_log_likelihood", raw, "raw")
         num = len(self.bounds)
-        kl = Figure(self.kl / num, None, num, "nats per sequence", "normalized", "estimate")
-        return {**normalized, **raw, f"{split}/kl": kl}
+        kl = float(self.kl.sum()) / num
+        figures[f"{split}/kl"] = Figure(kl, None, num, "nats per sequence", "normalized", "estimate")
+        if space.bits_dim is not None:
+            figures[f"{split}/bits_per_dim"] = self._bits(
+                figures[f"{split}/raw_log_likelihood_per_step"], space.bits_dim
+            )
+        return figures
 
     def _figures(self, key: str, nats: Tensor, space: str) -> dict[str, Figure]:
         num, steps = len(nats), float(self.lengths.sum())
         per_sequence, per_step = float(nats.mean()), float(nats.sum()) / steps
         # The standard error of a ratio of sums, by its linearisation (Cochran 1977, section 2.11).
         residual = (nats - per_step * self.lengths.double()) * num / steps
+        error = None if self.variance is None else math.sqrt(self.variance)
+        errors = {"nats per sequence": error and error / num, "nats per step": error and error / steps}
         return {
-            key: Figure(per_sequence, _standard_error(nats), num, "nats per sequence", space, self.kind),
-            f"{key}_per_step": Figure(per_step, _standard_error(residual), num, "nats per step", space, self.kind),
+            name: Figure(value, _standard_error(values), num, unit, space, self.kind, errors[unit])
+            for name, value, values, unit in (
+                (key, per_sequence, nats, "nats per sequence"),
+                (f"{key}_per_step", per_step, residual, "nats per step"),
+            )
         }
+
+    def _bits(self, nats: Figure, dims: int) -> Figure:
+        """Bits per dimension, lower is better, from raw-space nats per step."""
+        scale = dims * math.log(2.0)
+        kind: Kind = "upper_bound" if nats.kind == "lower_bound" else nats.kind
+        error = nats.standard_error and nats.standard_error / scale
+        noise = nats.monte_carlo_error and nats.monte_carlo_error / scale
+        return Figure(-nats.value / scale, error, nats.count, "bits per dimension", "raw", kind, noise)
+
+
+class Space(NamedTuple):
+    """The way from normalized to raw space.
+
+    Attributes:
+      log_det: nats per step between them, log p(raw) = log p(x) - log_det; 0 for a discrete likelihood, whose
+        probabilities no change of unit moves.
+      bits_dim: D, where raw values are quantised in unit steps and so have a cost in bits per dimension; else None.
+    """
+
+    log_det: float = 0.0
+    bits_dim: int | None = None
+
+    @classmethod
+    def of(cls, likelihood: Likelihood, splits: Splits) -> Space:
+        quantised = splits.levels is not None and likelihood.caution(splits.train.values) is None
+        log_det = 0.0 if likelihood.discrete else splits.standardisation.log_det
+        return cls(log_det, splits.x_dim if quantised else None)
 
 
 def _standard_error(values: Tensor) -> float | None:
@@ -70,17 +118,20 @@ def evaluate(
       model: in the state it is to be judged in; it and the sequences are on one device.
       objective: which bound.
       sequences: one split.
-      batch_size: sequences at a time.
+      batch_size: rows at a time: sequences, each as often as the objective draws samples.
       seed: keys the noise, together with each sequence's number.
       step: passed to the objective, whose bound does not depend on it.
     """
     draws = torch.Generator(sequences.values.device).manual_seed(seed)
     bounds = torch.zeros(len(sequences), dtype=torch.float64)
-    kl = torch.zeros((), dtype=torch.float64, device=sequences.values.device)
-    for index in sequences.by_length(batch_size):
+    kl = torch.zeros(int(sequences.lengths.max()), dtype=torch.float64, device=sequences.values.device)
+    variance: list[Tensor] = []
+    for index in sequences.by_length(max(1, batch_size // objective.num_samples)):
         batch = sequences.batch(index, draws)
         noise = keyed_noise(seed, batch, objective.num_samples, model.z_dim)
         estimate = objective(model, batch, step, noise)
         bounds[index] = estimate.bound.double().cpu()
-        kl += estimate.sums["kl"]
-    return Evaluation(bounds, sequences.lengths, float(kl), objective.kind(model))
+        kl[: batch.steps] += estimate.kl.double().sum(0)
+        variance += [] if estimate.variance is None else [estimate.variance.double().sum()]
+    total = float(sum(variance)) if variance else None
+    return Evaluation(bounds, sequences.lengths, objective.kind(model), kl.cpu(), total)

@@ -12,11 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vrnn.batch import Batch
 from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training import checkpoint
-from vrnn.training.evaluation import evaluate
+from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.progress import Diverged, Interrupted, Observer, Progress
 from vrnn.training.schedules import Schedule
 from vrnn.training.settings import Settings
@@ -51,8 +52,7 @@ class Fit:
         self.generator = torch.Generator(settings.device).manual_seed(seed)
         self.progress = Progress()
         self.sums: dict[str, Tensor] = {}
-        epoch_steps = math.ceil(len(self.train) / settings.batch_size)
-        by_epochs = math.inf if settings.max_epochs is None else settings.max_epochs * epoch_steps
+        by_epochs = math.inf if settings.max_epochs is None else self.updates_in(settings.max_epochs)
         by_steps = math.inf if settings.max_steps is None else settings.max_steps
         self.total_steps = int(min(by_epochs, by_steps))
 
@@ -65,17 +65,18 @@ class Fit:
         while progress.step < self.total_steps and not self.out_of_patience():
             batches = self.train.shuffled(self.settings.batch_size, self.seed, progress.epoch)
             for index in batches[progress.batch :]:
-                self.update(index)
+                before = progress.step
+                self.visit(index)
                 progress.seconds = time.monotonic() - started
                 finished = progress.step == self.total_steps or progress.batch == len(batches)
-                if progress.step % self.settings.log_every == 0:
+                if progress.step // self.settings.log_every > before // self.settings.log_every:
                     self.log_training()
                 if finished:
                     break
                 if should_stop():
                     self.save()
                     raise Interrupted
-                if progress.step % self.settings.checkpoint_every == 0:
+                if progress.step // self.settings.checkpoint_every > before // self.settings.checkpoint_every:
                     self.save()
             progress.epoch += progress.batch == len(batches)
             progress.batch %= len(batches)
@@ -85,12 +86,38 @@ class Fit:
             if should_stop() and progress.step < self.total_steps:
                 raise Interrupted
 
-    def update(self, index: Tensor) -> None:
-        """One update: estimate, gradient, clip, step. Nothing here synchronises with the device."""
+    def updates_in(self, epochs: int) -> int:
+        """Updates that so many epochs have; with tbptt a batch has as many as its longest sequence has stretches."""
+        size, tbptt, lengths = self.settings.batch_size, self.settings.tbptt, self.train.lengths
+        if tbptt is None:
+            return epochs * math.ceil(len(self.train) / size)
+        batches = (index for epoch in range(epochs) for index in self.train.shuffled(size, self.seed, epoch))
+        return sum(math.ceil(int(lengths[index].max()) / tbptt) for index in batches)
+
+    def visit(self, index: Tensor) -> None:
+        """One batch: an update for each of its stretches, each going on from the state after the one before."""
         batch = self.train.batch(index, self.generator)
+        state = None
+        for stretch in batch.stretches(self.settings.tbptt):
+            estimate, norm = self.update(stretch, state)
+            # A stretch counts as that share of its sequences, or the metrics would be of no whole sequence.
+            estimate.sums["sequences"] = batch.size * estimate.sums["steps"] / batch.mask.sum()
+            self.accumulate(estimate, norm)
+            state = type(estimate.state)(*(field.detach() for field in estimate.state))
+            for observer in self.observers:
+                observer.advance(self.progress.step)
+            if self.progress.step == self.total_steps:
+                break
+        self.progress.batch += 1
+
+    def update(self, batch: Batch, state: tuple | None) -> tuple[Estimate, Tensor]:
+        """One update: estimate, gradient, clip, step; returns the estimate and the gradient's norm before the clip.
+
+        Nothing here synchronises with the device.
+        """
         shape = (batch.size * self.objective.num_samples, batch.steps, self.model.z_dim)
         noise = torch.randn(shape, generator=self.generator, device=self.settings.device)
-        estimate = self.objective(self.model, batch, self.progress.step, noise)
+        estimate = self.objective(self.model, batch, self.progress.step, noise, state)
         self.optimizer.zero_grad(set_to_none=True)
         estimate.loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
@@ -99,10 +126,7 @@ class Fit:
             group["lr"] = rate * factor
         self.optimizer.step()
         self.progress.step += 1
-        self.progress.batch += 1
-        self.accumulate(estimate, norm)
-        for observer in self.observers:
-            observer.advance(self.progress.step)
+        return estimate, norm
 
     def accumulate(self, estimate: Estimate, norm: Tensor) -> None:
         """Adds one update to the sums that the next line of metrics is made from, on the device."""
@@ -139,7 +163,7 @@ class Fit:
             seed=self.seed,
             step=progress.step,
         )
-        figures = evaluation.figures("valid", log_det=0.0)
+        figures = evaluation.figures("valid", Space())
         names = ("valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl")
         bound = figures["valid/log_likelihood"].value
         if not math.isfinite(bound):

@@ -10,7 +10,7 @@ from typing import Any
 
 from vrnn.objectives.base import Kind
 
-MARKS: dict[Kind, str] = {"exact": "", "lower_bound": "≥ ", "estimate": "~ "}
+MARKS: dict[Kind, str] = {"exact": "", "lower_bound": "≥ ", "upper_bound": "≤ ", "estimate": "~ "}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Figure:
       count: sequences that it is over.
       unit: for instance "nats per sequence".
       space: "normalized" (of standardised data) or "raw".
-      kind: exact, lower_bound or estimate.
+      kind: exact, lower_bound, upper_bound or estimate.
+      monte_carlo_error: standard error of the value over the noise drawn; None where it cannot be told.
     """
 
     value: float
@@ -32,6 +33,7 @@ class Figure:
     unit: str
     space: str
     kind: Kind
+    monte_carlo_error: float | None = None
 
     def __str__(self) -> str:
         error = "" if self.standard_error is None else f" ± {self.standard_error:.2f}"

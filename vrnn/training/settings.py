@@ -15,6 +15,9 @@ class Settings:
       max_epochs: epochs to train; None: no limit but max_steps.
       max_steps: updates to train; None: no limit but max_epochs.
       batch_size: sequences per update.
+      tbptt: steps per update where sequences are cut in time: each stretch goes on from the state of the one before,
+        through which no gradient flows (truncated back-propagation through time; Williams and Peng 1990); None:
+        whole sequences.
       eval_batch_size: sequences at a time in evaluation; bounds do not depend on it.
       max_grad_norm: the gradient is scaled down to this norm before each update; None: never.
       patience: validations without improvement after which training stops; None: never.
@@ -37,10 +40,11 @@ class Settings:
         patience: int | None,
         log_every: int,
         checkpoint_every: int,
+        tbptt: int | None = None,
         test: bool = True,
         device: str = "auto",
     ):
-        optional = {"max_epochs": max_epochs, "max_steps": max_steps, "patience": patience}
+        optional = {"max_epochs": max_epochs, "max_steps": max_steps, "patience": patience, "tbptt": tbptt}
         require_at_least(1, **{name: value for name, value in optional.items() if value is not None})
         require_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
         require_at_least(1, log_every=log_every, checkpoint_every=checkpoint_every)
@@ -54,6 +58,7 @@ class Settings:
         self.eval_batch_size = eval_batch_size
         self.max_grad_norm = math.inf if max_grad_norm is None else max_grad_norm
         self.patience = patience
+        self.tbptt = tbptt
         self.log_every = log_every
         self.checkpoint_every = checkpoint_every
         self.test = test

@@ -1,0 +1,53 @@
+"""Equal numbers of parameters for models of different kinds, as the paper gave its own (section 5.3)."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.build import build
+from experiments.names import CONF
+
+
+def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
+    """The `net_width` with which this config's model has the number of parameters of a reference.
+
+    The reference is `model` with `likelihood` under the same data, latent sizes and recurrence, its nets
+    `latent.width` wide. The recurrent state has the same size in both, as in the paper; only the nets differ.
+
+    Args:
+      model: an option of conf/model/.
+      likelihood: an option of conf/likelihood/.
+      _root_: the config.
+    """
+    rest = {key: _root_._get_node(key) for key in _root_ if key not in ("hydra", "net_width")}
+    return _match(OmegaConf.to_yaml(OmegaConf.create(rest)), model, likelihood)
+
+
+@functools.cache  # a config asks for it at every use
+def _match(rest: str, model: str, likelihood: str) -> int:
+    """The same, from the YAML of a config without its net_width."""
+    own = OmegaConf.create(rest)
+    reference = OmegaConf.merge(own, {"net_width": own.latent.width})
+    for group, option in (("model", model), ("likelihood", likelihood)):
+        reference[group] = OmegaConf.load(CONF / group / f"{option}.yaml")
+    budget = num_parameters(reference)
+
+    def excess(width: int) -> int:
+        return num_parameters(OmegaConf.merge(own, {"net_width": width})) - budget
+
+    low, high = 1, 2
+    while excess(high) < 0:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return min(low, high, key=lambda width: abs(excess(width)))
+
+
+def num_parameters(cfg: DictConfig) -> int:
+    """Parameters of a config's model, of which nothing but the shapes is made."""
+    with torch.device("meta"):
+        return build(cfg, "model").num_parameters

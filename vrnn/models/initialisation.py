@@ -1,0 +1,29 @@
+"""The weights that a model starts with."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def as_torch(model: nn.Module) -> None:
+    """Leaves every layer as it was made: U(-1/sqrt(fan in), 1/sqrt(fan in)), the recurrence's U(-1/sqrt(H), 1/sqrt(H))."""
+
+
+@torch.no_grad()
+def as_paper(model: nn.Module, bound: float = 0.08) -> None:
+    """Weights U(-bound, bound), each gate's recurrent matrix orthogonal, biases 0: as in the code of Chung et al. 2015.
+
+    The biases of standard deviations are not set here: the model's and the likelihood's `sigma_bias` give them.
+
+    Args:
+      model: has a `recurrence` with the layer `from_h`.
+      bound: of the uniform distribution.
+    """
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            nn.init.uniform_(parameter, -bound, bound)
+        else:
+            nn.init.zeros_(parameter)
+    for gate in model.recurrence.from_h.weight.split(model.recurrence.h_dim):
+        nn.init.orthogonal_(gate)

@@ -1,0 +1,119 @@
+"""The recurrent neural network without latent variables: the paper's baselines RNN-Gauss and RNN-GMM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vrnn.batch import Batch
+from vrnn.distributions import Distribution
+from vrnn.likelihoods.base import Likelihood
+from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
+from vrnn.models.initialisation import as_torch
+from vrnn.models.recurrence import Recurrence
+from vrnn.nn import mlp, require_at_least
+
+
+class Inputs(NamedTuple):
+    """What is known of all steps before the time loop.
+
+    Attributes:
+      x: observations [B, T, D].
+      recurrence: part of phi_x in the gates of the recurrence [B, T, gates].
+    """
+
+    x: Tensor
+    recurrence: Tensor
+
+
+class RNN(SequenceModel):
+    """p(x) = prod_t p(x_t | h_{t-1}), an exact likelihood (Chung et al. 2015, section 2.1).
+
+      emission    p(x_t | h_{t-1})              eq. 2
+      recurrence  h_t = f(phi_x(x_t), h_{t-1})  eq. 1, with the features that the VRNN has as well
+
+    It has no latent variables: z_dim is 0, its noise is [B, T, 0], and its KL and log_ratio are 0.
+
+    Args:
+      x_dim: D.
+      likelihood: maps the emission's output to p(x_t).
+      recurrence: builds the recurrence from the widths of phi_x and phi_z, the latter 0 here.
+      phi_x, emission: widths of the hidden layers of each net, none for a linear one (phi_x: the identity).
+      initialise: sets the weights that the model starts with.
+
+    Raises:
+      ValueError: a size below 1, or a likelihood of another x_dim.
+    """
+
+    z_dim = 0
+
+    def __init__(
+        self,
+        x_dim: int,
+        likelihood: Likelihood,
+        recurrence: Callable[[int, int], Recurrence],
+        phi_x: Sequence[int],
+        emission: Sequence[int],
+        initialise: Callable[[nn.Module], None] = as_torch,
+    ):
+        super().__init__()
+        require_at_least(1, x_dim=x_dim)
+        if likelihood.x_dim != x_dim:
+            raise ValueError(f"the likelihood is for x_dim = {likelihood.x_dim}, the model for x_dim = {x_dim}")
+        self.likelihood = likelihood
+        self.recurrence = recurrence([x_dim, *phi_x][-1], 0)
+        self.phi_x = mlp(x_dim, phi_x)
+        self.emission_net = mlp(self.recurrence.h_dim, emission, likelihood.param_dim)
+        initialise(self)
+        with torch.no_grad():
+            self.emission_net[-1].bias.copy_(likelihood.initial_params())
+
+    def initial_state(self, batch_size: int) -> tuple:
+        return self.recurrence.initial_state(batch_size)
+
+    def emission(self, h: Tensor) -> Distribution:
+        """p(x_t | h_{t-1}), from h [..., H]."""
+        return self.likelihood(self.emission_net(h))
+
+    def prepare(self, batch: Batch) -> Inputs:
+        return Inputs(batch.x, self.recurrence.from_x(self.phi_x(batch.x)))
+
+    def step(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
+        log_px = self.emission(state.h).log_prob(inputs.x)  # [B]
+        zeros = torch.zeros_like(log_px)
+        return StepTerms(log_px, zeros, zeros), self.recurrence(inputs.recurrence, None, state)
+
+    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+        h, state = self._unroll(batch, state)
+        log_px = self.emission(h).log_prob(batch.x)  # [B, T]
+        zeros = torch.zeros_like(log_px)
+        return SequenceTerms(log_px, zeros, zeros), state
+
+    @torch.no_grad()
+    def sample(self, num: int, steps: int, generator: torch.Generator, prefix: Batch | None = None) -> Tensor:
+        state = self.initial_state(num)
+        if prefix is not None:
+            self.require_prefix(num, prefix)
+            _, state = self._unroll(prefix, state)
+        drawn = []
+        for _ in range(steps):
+            drawn.append(self.emission(state.h).sample(generator))
+            state = self.recurrence(self.recurrence.from_x(self.phi_x(drawn[-1])), None, state)
+        return torch.stack(drawn, 1)  # [num, steps, D]
+
+    def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
+        """p(x_t | h_{t-1}): without latent variables, a prediction from the steps before."""
+        return self.emission(self._unroll(batch, None)[0])
+
+    def _unroll(self, batch: Batch, state: tuple | None) -> tuple[Tensor, tuple]:
+        """h_{t-1} of all steps [B, T, H], and the state of each sequence after its own last step."""
+        state = self.initial_state(batch.size) if state is None else state
+        states = []
+        for hoisted in self.prepare(batch).recurrence.unbind(1):
+            states.append(state)
+            state = self.recurrence(hoisted, None, state)
+        before = type(state)(*(torch.stack(field, 1) for field in zip(*states, strict=True)))
+        return before.h, state_at_lengths(before, state, batch.lengths)
