@@ -1,0 +1,1 @@
+"""Reports over many runs: rows of models compared, as a page, as tables, and as figures."""

@@ -1,0 +1,253 @@
+"""The tables of a comparison: the models side by side, each against the best, every run, and what tells rows apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.report.published import Published, Value
+from experiments.report.rows import BOUND, Mean, Row, last_line, seed_of, settings, training_seconds, why_not
+from experiments.report.significance import LEVEL, Verdict, against_best
+from experiments.report.tables import Cell, Column, Table, decimals, duration, number
+from vrnn.training.metrics import MARKS
+
+NONE = Cell("–")
+FLIPPED = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}
+
+
+class Ranking(NamedTuple):
+    """Which row is the best, and how the others stand to it.
+
+    Attributes:
+      best: its label; None where no row counts.
+      verdicts: on those of the other rows that were tested against it.
+    """
+
+    best: str | None
+    verdicts: dict[str, Verdict]
+
+    @property
+    def bold(self) -> set[str]:
+        """The best, and all that are not significantly worse."""
+        as_good = {label for label, verdict in self.verdicts.items() if not verdict.is_worse}
+        return as_good | ({self.best} if self.best else set())
+
+
+def rank(rows: Sequence[Row]) -> Ranking:
+    """Ranks the rows by their mean bound on test; those with bounds on the same sequences are tested against the best."""
+    means = {row.label: row.mean(BOUND).value for row in rows if row.counted}
+    best = max(means, key=means.__getitem__, default=None)
+    top = next((row for row in rows if row.label == best), None)
+    if top is None or top.bounds is None:
+        return Ranking(best, {})
+    alike = [row for row in rows if row.bounds is not None and row.lengths.tolist() == top.lengths.tolist()]
+    return Ranking(*against_best({row.label: row.bounds for row in alike}))
+
+
+class Sign(NamedTuple):
+    """How log-likelihoods are printed: as they are (>=), or their negatives (<=), as the field does for images."""
+
+    negate: bool
+
+    @property
+    def title(self) -> str:
+        return "negative log-likelihood" if self.negate else "log-likelihood"
+
+    def value(self, value: float) -> float:
+        return -value if self.negate else value
+
+    def mark(self, kind: str) -> str:
+        return MARKS[FLIPPED.get(kind, kind) if self.negate else kind].strip()
+
+
+def main_table(
+    rows: Sequence[Row], ranking: Ranking, published: Published | None, sign: Sign, caption: str, notes: Sequence[str]
+) -> Table:
+    """The models side by side; columns that no row fills are left out.
+
+    Args:
+      rows: the models.
+      ranking: says what is bold.
+      published: numbers that may stand beside these.
+      sign: how log-likelihoods are printed.
+      caption, notes: of the table.
+    """
+    mixed = len({row.mean(BOUND).over for row in rows if row.counted}) > 1
+    columns = [Column("model", numeric=False), Column("seeds")]
+    cells = [[Cell(row.label), _seeds(row)] for row in rows]
+    extra = {name: values for name, values in published.rows.items()} if published else {}
+    ours = {row.label: extra.pop(row.label, []) for row in rows}
+    references = _references(rows)
+    outside = [[Cell(name, remark=values[0].source or ""), Cell()] for name, values in extra.items()]
+    below = [[Cell(name), Cell()] for name in references]
+
+    def add(column: Column, means: list[Mean | None], *, signed: bool, bold: bool = False, name: str = "") -> None:
+        """One column, unless no row fills it."""
+        if not any(means):
+            return
+        digits = decimals(mean.error for mean in means if mean)
+        columns.append(column)
+        for row, line, mean in zip(rows, cells, means, strict=True):
+            strong = bold and row.label in ranking.bold
+            line.append(_cell(mean, digits, sign if signed else Sign(False), strong=strong, dagger=mixed))
+        for values, line in zip(extra.values(), outside, strict=True):
+            line.append(_published(values, sign, estimate=False) if name == BOUND else Cell())
+        for figures, line in zip(references.values(), below, strict=True):
+            line.append(_cell(figures.get(name), digits, sign) if name in figures else Cell())
+
+    bound = [row.mean(BOUND) for row in rows]
+    add(Column(sign.title, "nats per sequence"), bound, signed=True, bold=True, name=BOUND)
+    for evaluation in sorted({name for row in rows for name in row.evaluations}):
+        means = [row.mean(BOUND, evaluation) if evaluation in row.evaluations else None for row in rows]
+        add(Column(evaluation.upper(), "nats per sequence"), means, signed=True)
+    per_step = [row.mean(f"{BOUND}_per_step") for row in rows]
+    add(Column(sign.title, "nats per step"), per_step, signed=True, name=f"{BOUND}_per_step")
+    add(Column("KL", "nats per step"), [row.kl_per_step for row in rows], signed=False)
+    add(Column("bits", "per dimension"), [row.mean("test/bits_per_dim") for row in rows], signed=False)
+    for title, estimate in (("published", False), ("published estimate", True)):
+        if any((value.kind == "estimate") == estimate for values in ours.values() for value in values):
+            columns.append(Column(title, "nats per sequence"))
+            for row, line in zip(rows, cells, strict=True):
+                line.append(_published(ours[row.label], sign, estimate=estimate))
+            for line in (*outside, *below):
+                line.append(Cell())
+    columns += [Column("parameters"), Column("training time")]
+    for row, line in zip(rows, cells, strict=True):
+        line.append(NONE if row.parameters is None else Cell(f"{row.parameters:,}"))
+        line.append(NONE if row.seconds is None else Cell(duration(row.seconds)))
+    for line in (*outside, *below):
+        line += [Cell(), Cell()]
+    groups = [("", cells)]
+    groups += [("Published, on the same data", outside)] if outside else []
+    groups += [("References, fitted on the same training set", below)] if below else []
+    return Table(columns, groups, caption, notes)
+
+
+def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Table:
+    """Every other model against the best, with the tests that the bold type rests on."""
+    top = next((row for row in rows if row.label == ranking.best), None)
+    if top is None:
+        return Table([], [("", [])])
+    count = 0 if top.lengths is None else len(top.lengths)
+    digits = decimals(verdict.error for verdict in ranking.verdicts.values())
+    lines = []
+    for row in rows:
+        verdict = ranking.verdicts.get(row.label)
+        if verdict:
+            difference = number(sign.value(verdict.difference), digits, verdict.error)
+            p_values = [_p(verdict.p_sequences), NONE if verdict.p_seeds is None else _p(verdict.p_seeds)]
+            words = "worse" if verdict.is_worse else "not significantly worse"
+            lines.append([Cell(row.label), difference, *p_values, Cell(words)])
+        elif row.counted and row is not top:
+            lost = row.bounds is None or top.bounds is None
+            words = "not tested: no bounds per sequence" if lost else "not tested: other test sequences"
+            lines.append([Cell(row.label), NONE, NONE, NONE, Cell(words)])
+    columns = [
+        Column("model", numeric=False),
+        Column(f"{sign.title} less that of {top.label}", "nats per sequence"),
+        Column("p", "test sequences"),
+        Column("p", "seeds"),
+        Column("verdict", numeric=False),
+    ]
+    notes = [
+        f"p over test sequences: two-sided paired t-test on the {count:,} test sequences, each one's bound averaged over seeds: "
+        "would these trained models differ on other sequences?",
+        "p over seeds: two-sided Welch t-test on the seeds' means: would the models differ if trained again? "
+        "It needs two seeds of both.",
+        f"Each is corrected by Holm for the number of models; worse: both are below {LEVEL} (the first alone where "
+        "there is one seed). ± is the standard error over test sequences.",
+    ]
+    return Table(columns, [("", lines)], f"Every model against the best, {top.label}", notes)
+
+
+def runs_table(rows: Sequence[Row], sign: Sign) -> Table:
+    """Every job: how it stands, what it reached, where it lies."""
+    bounds = [job.result["figures"][BOUND] for row in rows for job in row.counted]
+    digits = decimals(figure["standard_error"] for figure in bounds)
+    lines = []
+    for row in rows:
+        for job in row.jobs:
+            seed = seed_of(job)
+            line = [Cell(row.label), NONE if seed is None else Cell(str(seed)), Cell(job.state)]
+            if why_not(job) is None:
+                values = []
+                for name in (BOUND, "valid/log_likelihood"):
+                    figure = job.result["figures"][name]
+                    values.append(number(sign.value(figure["value"]), digits, mark=sign.mark(figure["kind"])))
+                line += [*values, Cell(duration(training_seconds(job)))]
+            else:
+                line += [NONE, NONE, NONE]
+            step = job.result.get("step") or last_line(job).get("step")
+            lines.append([*line, Cell(f"{step:,}") if step else NONE, Cell(commit(job.result)), Cell(str(job.run))])
+    words = {"model", "state", "commit", "directory"}
+    titles = ("model", "seed", "state", "test", "valid", "training time", "updates", "commit", "directory")
+    return Table([Column(title, numeric=title not in words) for title in titles], [("", lines)])
+
+
+def settings_table(rows: Sequence[Row]) -> Table:
+    """Keys of the config whose values differ between rows."""
+    labels = [row.label for row in rows if row.config is not None]
+    lines = [[Cell(key), *(Cell(value) for value in values)] for key, values in differing_settings(rows).items()]
+    return Table([Column(title, numeric=False) for title in ("key", *labels)], [("", lines)])
+
+
+def differing_settings(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Keys of the config, each with the values of the rows that count, where these differ."""
+    found = [settings(row.config) for row in rows if row.config is not None]
+    keys = dict.fromkeys(key for values in found for key in values)
+    columns = {key: [values.get(key, "–") for values in found] for key in keys}
+    return {key: values for key, values in columns.items() if len(set(values)) > 1}
+
+
+def commit(result: dict[str, object]) -> str:
+    """What made a result, short."""
+    if not result.get("commit"):
+        return "–"
+    return str(result["commit"])[:10] + (" + uncommitted changes" if result.get("dirty") else "")
+
+
+def _seeds(row: Row) -> Cell:
+    return Cell(str(len(row.counted)), remark=f"of {len(row.jobs)}" if row.left_out else "")
+
+
+def _cell(mean: Mean | None, digits: int, sign: Sign, *, strong: bool = False, dagger: bool = False) -> Cell:
+    if mean is None:
+        return NONE
+    remark = "†" if dagger and mean.over == "sequences" and mean.error is not None else ""
+    mark = "" if mean.unit == "nats per step" and mean.kind == "estimate" else sign.mark(mean.kind)
+    return number(sign.value(mean.value), digits, mean.error, mark=mark, strong=strong, remark=remark)
+
+
+def _published(values: Sequence[Value], sign: Sign, *, estimate: bool) -> Cell:
+    """The number of one kind, if there is one."""
+    for value in values:
+        if (value.kind == "estimate") == estimate:
+            digits = 0 if float(value.value).is_integer() else 2
+            remark = "" if value.verified else "unverified"
+            return number(sign.value(value.value), digits, mark=sign.mark(value.kind), remark=remark)
+    return Cell()
+
+
+def _references(rows: Sequence[Row]) -> dict[str, dict[str, Mean]]:
+    """What a bound is read against, by name: the figures of the first counted run that has them."""
+    found: dict[str, dict[str, Mean]] = {}
+    for row in rows:
+        for job in row.counted:
+            for key, figure in job.result["figures"].items():
+                kind, _, rest = key.partition("/")
+                reference, _, name = rest.rpartition("/")
+                if kind == "reference" and name.startswith("log_likelihood"):
+                    mean = Mean(
+                        figure["value"],
+                        figure["standard_error"],
+                        "sequences",
+                        figure["kind"],
+                        figure["unit"],
+                        figure["space"],
+                    )
+                    found.setdefault(reference, {}).setdefault(f"test/{name}", mean)
+    return found
+
+
+def _p(value: float) -> Cell:
+    return Cell("0.001", mark="<") if value < 0.001 else Cell(f"{value:.3f}")

@@ -1,0 +1,103 @@
+"""What a comparison says in words: what was found, how to read it, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.report.comparison_tables import Ranking, Sign, commit, differing_settings
+from experiments.report.published import Published
+from experiments.report.rows import BOUND, Row, seed_of
+from experiments.report.significance import LEVEL
+from experiments.report.tables import decimals, number
+
+
+def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
+    """What was found, in a sentence or two."""
+    jobs, counted = sum(len(row.jobs) for row in rows), sum(len(row.counted) for row in rows)
+    count = f" {counted} of {jobs} runs count." if counted < jobs else ""
+    top = next((row for row in rows if row.label == ranking.best), None)
+    if top is None:
+        return f"No run has been measured on test yet.{count}"
+    mean = top.mean(BOUND)
+    cell = number(sign.value(mean.value), decimals([mean.error]), mean.error, mark=sign.mark(mean.kind))
+    seeds = f"{len(top.counted)} seeds" if len(top.counted) > 1 else "one seed"
+    told = f"{top.label} has the best {sign.title} on test, {cell} {mean.unit} ({seeds})."
+    level = [row.label for row in rows if row.label in ranking.bold and row is not top]
+    if level:
+        told += f" {listed(level)} {'is' if len(level) == 1 else 'are'} not significantly worse."
+    elif ranking.verdicts:
+        told += f" {'Every other model' if len(ranking.verdicts) > 1 else 'The other model'} is significantly worse."
+    return told + count
+
+
+def notes(
+    rows: Sequence[Row], ranking: Ranking, sign: Sign, published: Published | None, obstacles: Sequence[str]
+) -> list[str]:
+    """How the main table is to be read.
+
+    Args:
+      rows, ranking, sign: as for the table.
+      published: numbers of others on this dataset.
+      obstacles: what keeps them out of the table.
+    """
+    counted = [row.mean(BOUND) for row in rows if row.counted]
+    if not counted:
+        return []
+    kinds = {mean.kind for mean in counted}
+    better, worse = ("lower", "higher") if sign.negate else ("higher", "lower")
+    space = " and ".join(sorted({mean.space for mean in counted}))
+    found = [f"Test set, {space} space; {better} is better. {_errors({mean.over for mean in counted})}"]
+    marks = ["Exact values have no mark"] if "exact" in kinds else []
+    marks += (
+        [f"{sign.mark('lower_bound')} is a bound: the true value may be {better}"] if "lower_bound" in kinds else []
+    )
+    marks += ["~ is an estimate"] if "estimate" in kinds or any(row.evaluations for row in rows) else []
+    mixed = "Bounds and exact values are compared as they stand: a model with a bound may be better than it looks here, never worse"
+    found.append(". ".join(marks + [mixed] * ({"exact", "lower_bound"} <= kinds)) + ".")
+    if ranking.verdicts:
+        found.append(
+            "Bold: the best model, and all that are not significantly worse (paired t-test over test sequences "
+            f"and, with several seeds, Welch's over seeds; Holm-corrected, p < {LEVEL})."
+        )
+    if published and obstacles:
+        found.append(f"The numbers published on this dataset do not compare with these runs: {'; '.join(obstacles)}.")
+    elif published:
+        unverified = any(not value.verified for values in published.rows.values() for value in values)
+        found.append(f"Published: {published.source}{'; unverified: quoted from memory' if unverified else ''}.")
+    return found
+
+
+def left_out(rows: Sequence[Row]) -> list[str]:
+    """Jobs that do not count, and why; seeds of a row with the same reason together."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for place, reason in row.left_out.items():
+            seed = seed_of(row.jobs[place])
+            name = row.jobs[place].run.path.name if seed is None else f"seed {seed}"
+            found.setdefault((row.label, reason), []).append(name)
+    return [f"{label}, {listed(names)}: {reason}" for (label, reason), names in found.items()]
+
+
+def cautions(rows: Sequence[Row]) -> list[str]:
+    """What makes rows hard to compare."""
+    found = []
+    data = [key for key in differing_settings(rows) if key.startswith("data.")]
+    if data:
+        found.append(f"The rows differ in their data ({', '.join(data)}), so their numbers may not compare.")
+    commits = sorted({commit(job.result) for row in rows for job in row.counted})
+    if len(commits) > 1:
+        found.append(f"The runs were made by different states of the code: {', '.join(commits)}.")
+    return found
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _errors(over: set[str]) -> str:
+    if over == {"seeds"}:
+        return "± is the standard error over seeds."
+    if over == {"sequences"}:
+        return "One seed of each; ± is the standard error over test sequences, which says nothing of other seeds."
+    return "± is the standard error over seeds; with †, of a single seed over test sequences."

@@ -1,0 +1,213 @@
+"""A row of a comparison: what the runs of one model, one per seed, say together."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.errors import UserError
+from experiments.jobs import Job
+from experiments.run_directory import NOT_IDENTITY
+
+BOUND = "test/log_likelihood"
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A figure over the seeds of a row.
+
+    Attributes:
+      value: mean over seeds.
+      error: its standard error; None where it was not computed.
+      over: what the error is over: seeds, or the test sequences where there is one seed only.
+      kind, unit, space: as of the runs' own figures.
+    """
+
+    value: float
+    error: float | None
+    over: Literal["seeds", "sequences"]
+    kind: str
+    unit: str
+    space: str
+
+
+class Row:
+    """The runs of one model.
+
+    Args:
+      label: names the model.
+      jobs: one per seed, in any state; those that are done and measured on test count.
+    """
+
+    def __init__(self, label: str, jobs: Sequence[Job]):
+        self.label = label
+        self.jobs = tuple(jobs)
+        self.left_out = {number: reason for number, job in enumerate(jobs) if (reason := why_not(job))}
+        self.counted = [job for number, job in enumerate(jobs) if number not in self.left_out]
+
+    def mean(self, name: str, evaluation: str | None = None) -> Mean | None:
+        """A figure over the seeds; None where a counted run has none.
+
+        Args:
+          name: of the figure, for instance "test/log_likelihood".
+          evaluation: where it is: one of `evaluations`, or the runs' own results.
+        """
+        figures = [self._figures(job, evaluation).get(name) for job in self.counted]
+        if not figures or None in figures:
+            return None
+        first, values = figures[0], np.array([figure["value"] for figure in figures])
+        rest = first["kind"], first["unit"], first["space"]
+        if len(values) == 1:
+            return Mean(float(values[0]), first["standard_error"], "sequences", *rest)
+        return Mean(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values)), "seeds", *rest)
+
+    @cached_property
+    def evaluations(self) -> list[str]:
+        """Names of later evaluations, such as iwae-40, that estimate the test likelihood of every counted run."""
+        found = [{name for name, content in self.read_evaluations(job) if is_estimate(content)} for job in self.counted]
+        return sorted(set.intersection(*found)) if found else []
+
+    @cached_property
+    def bounds(self) -> np.ndarray | None:
+        """Bounds of every counted seed on every test sequence, in nats [S, N]; None where a run has lost them."""
+        return self._sequences("bounds")
+
+    @cached_property
+    def lengths(self) -> np.ndarray | None:
+        """Steps of every test sequence [N]."""
+        found = self._sequences("lengths")
+        return None if found is None else found[0]
+
+    @cached_property
+    def kl_by_step(self) -> np.ndarray | None:
+        """Mean KL of each time step over the test sequences that reach it, in nats, of every counted seed [S, T]."""
+        return self._sequences("kl_by_step")
+
+    @property
+    def kl_per_step(self) -> Mean | None:
+        """KL of the posterior from the prior, in nats per step; None without latent variables."""
+        kl, bound = self.mean("test/kl"), self.mean(BOUND)
+        if kl is None or bound is None or bound.kind == "exact" or self.lengths is None:
+            return None
+        steps = float(self.lengths.mean())
+        error = None if kl.error is None else kl.error / steps
+        return Mean(kl.value / steps, error, kl.over, kl.kind, "nats per step", kl.space)
+
+    @property
+    def parameters(self) -> int | None:
+        return self.counted[0].result.get("parameters") if self.counted else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Mean time spent training, over all resumes."""
+        return float(np.mean([training_seconds(job) for job in self.counted])) if self.counted else None
+
+    @cached_property
+    def shown(self) -> Job | None:
+        """The run whose samples stand for the row: the best on valid, since test is only measured on."""
+        name = "valid/log_likelihood"
+        return max(self.counted, key=lambda job: job.result["figures"][name]["value"], default=None)
+
+    @cached_property
+    def config(self) -> DictConfig | None:
+        """The resolved config of a counted run; seeds differ in nothing else."""
+        return config_of(self.counted[0]) if self.counted else None
+
+    def _figures(self, job: Job, evaluation: str | None) -> dict[str, Any]:
+        return job.result["figures"] if evaluation is None else dict(self.read_evaluations(job))[evaluation]["figures"]
+
+    def read_evaluations(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
+        """What was measured later, by name."""
+        files = sorted(job.run.evaluations.glob("*.json"))
+        return [(file.stem, json.loads(file.read_text(encoding="utf-8"))) for file in files]
+
+    def _sequences(self, name: str) -> np.ndarray | None:
+        """An array of test_sequences.npz of all counted runs [S, ...]."""
+        found = []
+        for job in self.counted:
+            if not job.run.test_sequences.is_file():
+                return None
+            with np.load(job.run.test_sequences) as arrays:
+                if name not in arrays:
+                    return None
+                found.append(arrays[name])
+        return np.stack(found) if found and len({array.shape for array in found}) == 1 else None
+
+
+def why_not(job: Job) -> str | None:
+    """Why a job does not count; None: it does."""
+    if job.state == "failed":
+        error = job.result.get("error") or {"kind": "UserError", "message": "no reason was recorded"}
+        kind = "" if error["kind"] == "UserError" else f"{error['kind']}: "
+        return f"failed: {kind}{error['message']}"
+    if job.state == "interrupted":
+        return f"interrupted after {last_line(job).get('step', 0):,} updates"
+    if job.state == "stale":
+        return "stale: its result was made with another config, so it is not counted"
+    if job.state == "waiting":
+        return "not started"
+    bound = job.result["figures"].get(BOUND)
+    if bound is None:
+        return "not measured on test (trainer.test=false)"
+    return None if math.isfinite(bound["value"]) else f"its bound on test is {bound['value']}"
+
+
+def is_estimate(evaluation: dict[str, Any]) -> bool:
+    """Whether it estimates the test likelihood of the best checkpoint."""
+    return evaluation["checkpoint"] == "best" and evaluation["figures"].get(BOUND, {}).get("kind") == "estimate"
+
+
+def last_line(job: Job) -> dict[str, Any]:
+    """The last line of the run's metrics; empty where there is none."""
+    return next(reversed(list(job.run.metrics.read())), {})
+
+
+def training_seconds(job: Job) -> float:
+    """Time spent training, over all resumes."""
+    return last_line(job).get("seconds", job.result["seconds"])
+
+
+def config_of(job: Job) -> DictConfig | None:
+    try:
+        return job.run.read_config()
+    except UserError:
+        return None
+
+
+def seed_of(job: Job) -> int | None:
+    """The run's seed; None for a job that has not begun."""
+    if "seed" in job.result:
+        return job.result["seed"]
+    config = config_of(job)
+    return None if config is None else config.seed
+
+
+def settings(config: DictConfig) -> dict[str, str]:
+    """A config as one typed it: every value by its key, without the seed and what does not bear on the numbers.
+
+    What the model got from other groups (its likelihood, its recurrence) stands there and is not repeated.
+    """
+    flat: dict[str, str] = {}
+
+    def walk(node: Any, key: str) -> None:
+        if isinstance(node, dict) and node:
+            for name, value in node.items():
+                walk(value, f"{key}.{name}" if key else str(name))
+        else:
+            flat[key] = "null" if node is None else str(node)
+
+    walk(OmegaConf.to_container(config, resolve=True), "")
+    groups = tuple(f"model.{name}." for name in config)
+    skipped = ("seed", *NOT_IDENTITY)
+    return {
+        key: value
+        for key, value in flat.items()
+        if not key.startswith(groups) and not any(key == name or key.startswith(f"{name}.") for name in skipped)
+    }

@@ -1,0 +1,137 @@
+"""Tables that are written once and read as HTML, Markdown, LaTeX (see latex.py) or in a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich import box
+from rich import table as rich_table
+from rich.markup import escape
+
+MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry: words, or a number with everything that stands around it.
+
+    Attributes:
+      text: the words, or the number's digits with an ASCII minus.
+      mark: before the number: ≥, ≤, ~ or nothing.
+      error: after ±; empty: none.
+      strong: in bold.
+      remark: a few words after it, set small.
+    """
+
+    text: str = ""
+    mark: str = ""
+    error: str = ""
+    strong: bool = False
+    remark: str = ""
+
+    @property
+    def value(self) -> str:
+        return f"{self.mark} {self.text}".strip()
+
+    def __str__(self) -> str:
+        return self.value + (f" ± {self.error}" if self.error else "") + (f" {self.remark}" if self.remark else "")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's heading; numbers are aligned at their decimal point, words at the left."""
+
+    title: str
+    unit: str = ""
+    numeric: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+@dataclass
+class Table:
+    """Groups of rows under common columns.
+
+    Attributes:
+      columns: one for each cell of a row.
+      groups: (heading, rows); an empty heading prints none.
+      caption: what the table shows, one line.
+      notes: sentences below it.
+      kind: names the block to the page.
+    """
+
+    columns: Sequence[Column]
+    groups: Sequence[tuple[str, Sequence[Sequence[Cell]]]]
+    caption: str = ""
+    notes: Sequence[str] = field(default_factory=list)
+    kind: str = "table"
+
+    @property
+    def errors(self) -> list[bool]:
+        """Which columns have an error in some row, and so need room for it."""
+        rows = [row for _, group in self.groups for row in group]
+        return [any(row[number].error for row in rows) for number in range(len(self.columns))]
+
+    def markdown(self) -> str:
+        """A GitHub table with its notes."""
+        lines = [_line(_markdown(str(column)) for column in self.columns)]
+        lines.append(_line("---:" if column.numeric else "---" for column in self.columns))
+        for heading, rows in self.groups:
+            if heading:
+                lines.append(_line([f"*{_markdown(heading)}*", *[""] * (len(self.columns) - 1)]))
+            for row in rows:
+                texts = [(_markdown(str(cell)), cell.strong) for cell in row]
+                lines.append(_line(f"**{text}**" if strong else text for text, strong in texts))
+        return "\n".join([*lines, "", *(f"- {_markdown(note)}" for note in self.notes)]).rstrip() + "\n"
+
+    def rich(self) -> rich_table.Table:
+        """The table for a terminal."""
+        table = rich_table.Table(title=escape(self.caption), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in self.columns:
+            unit = f"\n{escape(column.unit)}" if column.unit else ""
+            table.add_column(f"{escape(column.title)}{unit}", justify="right" if column.numeric else "left")
+        for heading, rows in self.groups:
+            if heading:
+                table.add_section()
+                table.add_row(f"[italic]{escape(heading)}[/]")
+            for row in rows:
+                texts = [(escape(str(cell)), cell.strong) for cell in row]
+                table.add_row(*(f"[bold]{text}[/]" if strong else text for text, strong in texts))
+        return table
+
+
+def decimals(errors: Iterable[float | None]) -> int:
+    """Digits after the point, 0 to 3, that show two digits of the smallest error; 2 where none is known."""
+    known = [error for error in errors if error is not None and error > 0.0]
+    return min(3, max(0, 1 - math.floor(math.log10(min(known))))) if known else 2
+
+
+def number(value: float, digits: int, error: float | None = None, **rest: Any) -> Cell:
+    """A number's cell, rounded; `rest` are further fields of the cell."""
+    text = f"{value:,.{digits}f}"
+    text = text if text.strip("-0.") else text.lstrip("-")  # no negative zero
+    return Cell(text, error="" if error is None else f"{error:,.{digits}f}", **rest)
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 40 s, 2 h 05 min."""
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _markdown(text: str) -> str:
+    """Text as it stands, in a cell of a Markdown table."""
+    return " ".join(text.split()).translate(MARKDOWN)
