@@ -64,7 +64,7 @@ def archived_clips(path: Path) -> list[Clip]:
       ValueError: the file is damaged or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             samples, offsets = archive["samples"], archive["offsets"].tolist()
             names, rate = archive["names"].tolist(), int(archive["rate"])
     except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
