@@ -21,7 +21,7 @@ from experiments.names import first_line, register_resolvers
 from experiments.parts import CHECKED
 from tests.data.conftest import write_idx
 from tests.data.recordings import write_corpora
-from tests.data.stroke_files import write_packed
+from tests.data.stroke_files import write_iamondb, write_packed
 from vrnn.data.splits import Splits
 
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -64,7 +64,7 @@ def hydra() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of data: 12 and 3 random images in the files of MNIST, short recordings and small drawings."""
+    """A folder of data: 12 and 3 random images in the files of MNIST, short recordings and drawings."""
     root = tmp_path_factory.mktemp("data")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -73,7 +73,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_idx(raw / f"{part}-images-idx3-ubyte", images)
         write_idx(raw / f"{part}-labels-idx1-ubyte", images[:, 0, 0])
     write_corpora(root)
-    write_packed(root / "handwriting" / "omniglot_stroke3.npz")
+    for name in ("handwriting/omniglot_stroke3.npz", "sketch.npz"):
+        write_packed(root / name)
+    write_iamondb(root)
     return root
 
 

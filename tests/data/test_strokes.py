@@ -79,6 +79,6 @@ def test_a_single_point_has_no_step_and_is_left_out():
 
 
 def test_x_dim_is_three():
-    require_pen(3)
+    require_pen(3, 0)
     with pytest.raises(ValueError, match="x_dim must be 3"):
-        require_pen(2)
+        require_pen(2, 0)

@@ -71,9 +71,7 @@ def omniglot(
       FileNotFoundError: the file is not there.
       ValueError: a file is damaged, or an argument is out of its range.
     """
-    require_pen(x_dim)
-    if seed < 0:
-        raise ValueError(f"seed must be at least 0, got {seed}")
+    require_pen(x_dim, seed)
     if sample_rate is not None and sample_rate < 5:
         raise ValueError(f"sample_rate must be null (points as recorded) or at least 5, got {sample_rate}")
     folder = Path("data" if root is None else root).expanduser() / "handwriting"
@@ -147,7 +145,8 @@ def read_drawing(text: str, sample_rate: int | None) -> Ink:
 def _at_equal_times(stroke: NDArray[np.float64], sample_rate: int) -> NDArray[np.float64]:
     """Positions [n, 2] of a stroke of (x, y, t in ms) [N, 3], its first and last point among them."""
     step = 1000.0 / sample_rate
-    # Clipped, since the pen may rest for seconds; at 0 too, since some clocks went backwards.
-    times = np.append(0.0, np.diff(stroke[:, 2]).clip(0.0, 2.0 * step).cumsum())  # [N]
-    at = np.linspace(0.0, times[-1], round(times[-1] / step) + 1) if times[-1] >= step / 2 else times[[0, -1]]
+    # At most two samples, since the pen may rest for seconds; at least 1 ms, since some clocks stand or go back.
+    times = np.append(0.0, np.diff(stroke[:, 2]).clip(1.0, 2.0 * step).cumsum())  # [N]
+    steps = max(round(times[-1] / step), min(1, len(stroke) - 1))
+    at = np.linspace(0.0, times[-1], steps + 1)
     return np.column_stack([np.interp(at, times, coordinate) for coordinate in stroke[:, :2].T])

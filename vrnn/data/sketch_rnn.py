@@ -39,7 +39,7 @@ def read_sketch_rnn(path: Path, allow_pickle: bool = False) -> list[list[Ink]]:
         if "allow_pickle=False" in str(error):
             raise ValueError(
                 f"allow_pickle must be true to read {path.absolute()}: it stores pickled objects, which can run any "
-                "code while they are read. If you trust its source, set data.allow_pickle=true"
+                "code while they are read. If you trust its source: data=sketch data.path=<it> data.allow_pickle=true"
             ) from error
         raise ValueError(
             f"{path.absolute()} is damaged or no file of sketch-rnn ({error}): expected for each of train, valid and "

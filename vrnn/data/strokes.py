@@ -48,10 +48,12 @@ class Ink(NamedTuple):
         return self._replace(points=self.points + noise)
 
 
-def require_pen(x_dim: int) -> None:
-    """Raises ValueError unless x_dim is that of pen strokes."""
+def require_pen(x_dim: int, seed: int) -> None:
+    """Raises ValueError unless x_dim is that of pen strokes, and seed one of numpy's."""
     if x_dim != 3:
         raise ValueError(f"x_dim must be 3 (dx, dy and pen-up) for pen strokes, got {x_dim}")
+    if seed < 0:
+        raise ValueError(f"seed must be at least 0, got {seed}")
 
 
 def ink_splits(parts: Sequence[Sequence[Ink]], dequantise: bool, seed: int) -> Splits:
