@@ -74,8 +74,8 @@ def autocorrelation(sequences: Sequences, order: int) -> np.ndarray:
 
 def _signals(sequences: Sequences) -> Iterator[np.ndarray]:
     """Each sequence as the signal that its frames are cut from [samples], float64."""
-    for values in sequences.values.cpu().double().split(sequences.lengths.tolist()):
-        yield values.flatten().numpy()
+    for values in sequences.values.split(sequences.lengths.tolist()):
+        yield values.cpu().double().flatten().numpy()
 
 
 def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
