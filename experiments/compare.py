@@ -73,7 +73,7 @@ class Compare:
             rows,
             title=title,
             command=self.command(cfg),
-            published=find_published(example, title),
+            published=find_published(example),
             negate=negate,
         )
         console.print(found.terminal())

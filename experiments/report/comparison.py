@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group
+from rich.text import Text
+
 from experiments.jobs import Job
 from experiments.report.comparison_page import comparison_page, draw
 from experiments.report.comparison_tables import (
@@ -33,7 +36,8 @@ class Comparison:
     """What was written, and what else is made of it.
 
     Attributes:
-      table: the models side by side; `table.rich()` prints it in a terminal.
+      table: the models side by side.
+      against: each model against the best.
       summary: what was found, in a sentence or two.
       left_out: jobs that do not count, and why.
       columns, data: the same as plain values, one line a model, for a tracker.
@@ -41,11 +45,18 @@ class Comparison:
     """
 
     table: Table
+    against: Table
     summary: str
     left_out: list[str]
     columns: list[str]
     data: list[list[Any]]
     files: list[Path]
+
+    def terminal(self) -> Group:
+        """What a terminal shows of it."""
+        lines = [*(f"- {note}" for note in self.table.notes), "", self.summary]
+        lines += ["", "Not counted:", *(f"- {item}" for item in self.left_out)] if self.left_out else []
+        return Group(self.table.rich(), Text("\n".join(lines)))
 
 
 def write_comparison(
@@ -92,7 +103,7 @@ def write_comparison(
         write_whole(directory / name, text)
     files = [page.write(directory / "comparison.html"), *(directory / name for name in texts)]
     columns, data = plain(found, ranking)
-    return Comparison(main, told, missing, columns, data, [*files, *(file for file, _ in pictures.values())])
+    return Comparison(main, against, told, missing, columns, data, [*files, *(file for file, _ in pictures.values())])
 
 
 def _obstacles(rows: Sequence[Row], published: Published | None) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.report.comparison_tables import Sign, commit
-from experiments.report.media import embed_pngs, embed_svg, embed_wav
+from experiments.report.media import embed_pngs, embed_svg, embed_wav, width
 from experiments.report.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section, Sound
 from experiments.report.plots import Curve, draw_curves, save
 from experiments.report.rows import BOUND, Row
@@ -17,8 +17,9 @@ from experiments.report.tables import Table
 # Parts of the page, and whether they wait for a click.
 HEADINGS = {"samples": "", "reconstructions": "Reconstructions", "continuations": "Continuations of given beginnings"}
 # For each part, so that the page stays below 10 MB.
-PICTURES_BUDGET = 2_000_000  # characters
-SOUNDS_BUDGET = 750_000  # bytes
+PICTURES_BUDGET = 1_800_000  # characters
+SOUNDS_BUDGET = 1_000_000  # bytes
+NARROW = 1200  # pixels of a picture of which several fit side by side
 REACHED = 0.05  # of the test sequences: where fewer go on, their mean KL is not drawn
 
 
@@ -51,17 +52,17 @@ def comparison_page(
     against = [tables["against"]] if tables["against"].groups[0][1] else []
     curves = [Picture(embed_svg(text), heading) for heading, (_, text) in pictures.items()]
     note = (
-        "Mean over seeds; the band goes from the lowest seed to the highest. Bounds and KL over training are measured on the "
+        "Mean over seeds, in a band from the lowest seed to the highest. Bound and KL during training are of the "
         f"validation set, the KL of each time step on test, as far as {REACHED:.0%} of its sequences go."
     )
     sections = [
-        Section("Test log-likelihood", results),
+        Section("Results", results),
         Section("Significance", against),
         Section("Training", [Pictures(curves), Prose([note])] if curves else []),
         Section("What the models make", gallery(rows)),
         Section("Reproduction", reproduction(rows, tables, command)),
     ]
-    return Page(title, [summary], [section for section in sections if section.blocks], f"Made by: {command}")
+    return Page(title, [summary], [section for section in sections if section.blocks])
 
 
 def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Path, str]]:
@@ -88,29 +89,29 @@ def gallery(rows: Sequence[Row]) -> list[Pictures | Details | Prose]:
     """Samples of each model, and what it reconstructs and continues, from its best run on valid."""
     blocks: list[Pictures | Details | Prose] = []
     for name, heading in HEADINGS.items():
-        shown = [(row, row.shown) for row in rows if row.shown and (row.shown.run.figures / f"{name}.png").is_file()]
-        images = embed_pngs([job.run.figures / f"{name}.png" for _, job in shown], PICTURES_BUDGET)
-        wavs = [sorted(job.run.figures.glob(f"{name}_*.wav")) for _, job in shown]
-        heard = sum(file.stat().st_size for files in wavs for file in files) <= SOUNDS_BUDGET
+        runs = {row.label: row.shown.run.figures for row in rows if row.shown}
+        runs = {label: folder for label, folder in runs.items() if (folder / f"{name}.png").is_file()}
+        if not runs:
+            continue
+        files = [folder / f"{name}.png" for folder in runs.values()]
+        sounds = [sorted(folder.glob(f"{name}_*.wav")) for folder in runs.values()]
+        quiet = sum(sound.stat().st_size for each in sounds for sound in each) > SOUNDS_BUDGET
         pictures = [
-            Picture(
-                uri,
-                row.label,
-                f"(seed {job.result['seed']})",
-                [
-                    Sound(file.stem.removeprefix(f"{name}_").replace("_", " "), embed_wav(file))
-                    for file in files
-                    if heard
-                ],
-            )
-            for (row, job), uri, files in zip(shown, images, wavs, strict=True)
+            Picture(uri, label, [] if quiet else [Sound(sound_title(sound), embed_wav(sound)) for sound in each])
+            for label, uri, each in zip(runs, embed_pngs(files, PICTURES_BUDGET), sounds, strict=True)
         ]
-        block = [Pictures(pictures, width=480)] if shown else []
-        block += [] if heard else [Prose(["The sounds are too large for this page; they lie in the runs' figures/."])]
-        blocks += [Details(heading, block)] if heading and block else block
+        # What was drawn wide has small letters: it gets a line to itself.
+        block: list[Pictures | Prose] = [Pictures(pictures, 340 if max(map(width, files)) <= NARROW else 900)]
+        block += [Prose(["Too large to be heard here: the sounds lie in the runs' figures/."])] if quiet else []
+        blocks += [Details(heading, block)] if heading else block
     if blocks:
         blocks.insert(0, Prose(["Samples from the prior. Of each model, the seed that is best on the validation set."]))
     return blocks
+
+
+def sound_title(file: Path) -> str:
+    """continuations_continuation_1.wav -> continuation 1."""
+    return file.stem.partition("_")[2].replace("_", " ")
 
 
 def reproduction(rows: Sequence[Row], tables: Mapping[str, Table], command: str) -> list[Commands | Facts | Details]:

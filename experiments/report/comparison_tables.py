@@ -34,7 +34,7 @@ class Ranking(NamedTuple):
 
 
 def rank(rows: Sequence[Row]) -> Ranking:
-    """Ranks the rows by their mean bound on test; those with bounds on the same sequences are tested against the best."""
+    """Ranks the rows by their mean bound on test; those measured on the same sequences are tested against the best."""
     means = {row.label: row.mean(BOUND).value for row in rows if row.counted}
     best = max(means, key=means.__getitem__, default=None)
     top = next((row for row in rows if row.label == best), None)
@@ -150,7 +150,7 @@ def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Tab
         Column("verdict", numeric=False),
     ]
     notes = [
-        f"p over test sequences: two-sided paired t-test on the {count:,} test sequences, each one's bound averaged over seeds: "
+        f"p over test sequences: two-sided paired t-test on the {count:,} test sequences, bounds averaged over seeds: "
         "would these trained models differ on other sequences?",
         "p over seeds: two-sided Welch t-test on the seeds' means: would the models differ if trained again? "
         "It needs two seeds of both.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from experiments.report.tables import Cell, Column, Table
 
 ESCAPES = str.maketrans(
@@ -22,6 +24,7 @@ ESCAPES = str.maketrans(
         **{character: f"\\{character}" for character in "&%$#_{}"},
     }
 )
+NUMBER = re.compile(r"-?[\d,.]+")
 MARKS = {"": "", "≥": r"\geq ", "≤": r"\leq ", "~": r"\sim ", "<": "<"}
 
 
@@ -77,7 +80,7 @@ def _head(text: str, column: Column, error: bool) -> str:
 def _cell(cell: Cell, column: Column, error: bool) -> str:
     """A value, and its error in a column of its own where the column has any."""
     remark = f" {tex(cell.remark)}" if cell.remark else ""
-    if column.numeric and any(character.isdigit() for character in cell.text):
+    if column.numeric and NUMBER.fullmatch(cell.text):
         # Braces keep TeX from setting a thousands comma as punctuation.
         value = f"${MARKS[cell.mark]}{tex(cell.text).replace(',', '{,}')}$"
         value = rf"{{\boldmath{value}}}" if cell.strong else value

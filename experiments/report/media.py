@@ -30,6 +30,14 @@ def embed_pngs(files: Sequence[Path], budget: int) -> list[str]:
     return found
 
 
+def width(file: Path) -> int:
+    """Pixels across a picture."""
+    from PIL import Image
+
+    with Image.open(file) as source:
+        return source.width
+
+
 def embed_wav(file: Path) -> str:
     return _uri("audio/wav", file.read_bytes())
 

@@ -21,7 +21,8 @@ def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
     mean = top.mean(BOUND)
     cell = number(sign.value(mean.value), decimals([mean.error]), mean.error, mark=sign.mark(mean.kind))
     seeds = f"{len(top.counted)} seeds" if len(top.counted) > 1 else "one seed"
-    told = f"{top.label} has the best {sign.title} on test, {cell} {mean.unit} ({seeds})."
+    value = str(cell).replace(" ", "\N{NO-BREAK SPACE}")
+    told = f"{top.label} has the best {sign.title} on test, {value} {mean.unit} ({seeds})."
     level = [row.label for row in rows if row.label in ranking.bold and row is not top]
     if level:
         told += f" {listed(level)} {'is' if len(level) == 1 else 'are'} not significantly worse."
@@ -44,7 +45,7 @@ def notes(
     if not counted:
         return []
     kinds = {mean.kind for mean in counted}
-    better, worse = ("lower", "higher") if sign.negate else ("higher", "lower")
+    better = "lower" if sign.negate else "higher"
     space = " and ".join(sorted({mean.space for mean in counted}))
     found = [f"Test set, {space} space; {better} is better. {_errors({mean.over for mean in counted})}"]
     marks = ["Exact values have no mark"] if "exact" in kinds else []
@@ -52,7 +53,7 @@ def notes(
         [f"{sign.mark('lower_bound')} is a bound: the true value may be {better}"] if "lower_bound" in kinds else []
     )
     marks += ["~ is an estimate"] if "estimate" in kinds or any(row.evaluations for row in rows) else []
-    mixed = "Bounds and exact values are compared as they stand: a model with a bound may be better than it looks here, never worse"
+    mixed = "They are compared as they stand, so a model with a bound may be better than it looks here, never worse"
     found.append(". ".join(marks + [mixed] * ({"exact", "lower_bound"} <= kinds)) + ".")
     if ranking.verdicts:
         found.append(
@@ -63,7 +64,8 @@ def notes(
         found.append(f"The numbers published on this dataset do not compare with these runs: {'; '.join(obstacles)}.")
     elif published:
         unverified = any(not value.verified for values in published.rows.values() for value in values)
-        found.append(f"Published: {published.source}{'; unverified: quoted from memory' if unverified else ''}.")
+        words = [f"Published: {published.source}", *(["unverified: quoted from memory"] if unverified else [])]
+        found.append("; ".join([*words, *([published.caveat] if published.caveat else [])]) + ".")
     return found
 
 

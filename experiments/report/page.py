@@ -60,7 +60,6 @@ class Picture:
 
     uri: str
     title: str
-    caption: str = ""
     sounds: Sequence[Sound] = ()
 
 
@@ -106,13 +105,11 @@ class Page:
       title: of the page.
       summary: what was found, in a sentence or two.
       sections: in order.
-      footer: who made it.
     """
 
     title: str
     summary: Sequence[str]
     sections: Sequence[Section]
-    footer: str
 
     def write(self, file: Path) -> Path:
         """Writes the page, whole or not at all; everything in it is escaped."""

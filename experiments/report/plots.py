@@ -63,7 +63,7 @@ def draw_curves(
 
 
 def over_seeds(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
-    """Seeds on the steps of all of them: steps [P], values [S, P], NaN after a seed's last step and before its first."""
+    """Seeds on the steps of all of them: steps [P] and values [S, P], NaN before a seed's first and after its last."""
     steps = np.unique(np.concatenate([curve.steps for curve in curves]))
     values = [np.interp(steps, curve.steps, curve.values, left=np.nan, right=np.nan) for curve in curves]
     return steps, np.stack(values)

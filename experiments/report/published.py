@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +36,8 @@ class Published(BaseModel):
     Attributes:
       source: of all rows that name none.
       unit: of all values.
-      requires: keys of a run's config and the values that make it comparable.
+      requires: keys of a run's config and the values that make it comparable; data._target_ says which data.
+      caveat: what still differs, or is not known; None: nothing.
       rows: label of a model: its numbers.
     """
 
@@ -43,6 +45,7 @@ class Published(BaseModel):
     source: str
     unit: str
     requires: dict[str, Any]
+    caveat: str | None = None
     rows: dict[str, list[Value]]
 
     def differences(self, config: DictConfig) -> list[str]:
@@ -51,14 +54,14 @@ class Published(BaseModel):
         return [f"{key}={found[key]}, not {value}" for key, value in self.requires.items() if found[key] != value]
 
 
-def read_published(dataset: str) -> Published | None:
-    """The numbers published on a dataset.
+def find_published(config: DictConfig) -> Published | None:
+    """The numbers published on a run's dataset, comparable or not; None where the suite knows none."""
+    target = OmegaConf.select(config, "data._target_")
+    return next((known for known in literature().values() if known.requires["data._target_"] == target), None)
 
-    Args:
-      dataset: an option of the group `data`.
 
-    Returns:
-      The numbers; None where the suite knows none.
-    """
-    file = LITERATURE / f"{dataset}.yaml"
-    return Published(**OmegaConf.to_container(OmegaConf.load(file))) if file.is_file() else None
+@cache
+def literature() -> dict[str, Published]:
+    """All published numbers, by the name of their file."""
+    files = sorted(LITERATURE.glob("*.yaml"))
+    return {file.stem: Published(**OmegaConf.to_container(OmegaConf.load(file))) for file in files}
