@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
-from experiments.names import CONF, first_line, job_slug
+from experiments.names import CONF, job_slug
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory, config_hash
 
@@ -91,16 +91,8 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
             )
     base = compose_train(shared)
     choices = base.hydra.runtime.choices
-    natural = choices.likelihood
-    known = sorted(path.stem for path in (CONF / "comparison" / natural).glob("*.yaml"))
-    rows = list(cfg.rows) if cfg.rows is not None else list(cfg.lineups.get(natural) or known)
-    if not rows or not set(rows) <= set(known):
-        raise UserError(
-            f"rows={','.join(map(str, rows))}: expected options of conf/comparison/{natural}/ ({', '.join(known)}); "
-            "a new row is one YAML in that folder"
-        )
-    options = [f"{natural}/{row}" for row in rows]
-    labels = [first_line(CONF / "comparison" / f"{option}.yaml").partition(":")[0] for option in options]
+    options = chosen_rows(cfg, choices.likelihood)
+    labels = [OmegaConf.load(CONF / "comparison" / f"{option}.yaml").label for option in options]
     seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else list(cfg.seeds)
     if cfg.output is None:
         with open_dict(base):
@@ -120,9 +112,33 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
     return Plan(directory, shared, options, labels, seeds, base, jobs)
 
 
+def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
+    """The rows as options of conf/comparison/, in the table's order.
+
+    Raises:
+      UserError: there is no such row.
+    """
+    lineup = natural if cfg.lineup is None else cfg.lineup
+    known = sorted(path.stem for path in (CONF / "comparison" / lineup).glob("*.yaml"))
+    ordered = [row for row in cfg.order if row in known] + [row for row in known if row not in cfg.order]
+    rows = ordered if cfg.rows is None else list(cfg.rows)
+    if not known:
+        folders = ", ".join(sorted(path.name for path in (CONF / "comparison").iterdir()))
+        raise UserError(f"lineup={lineup}: expected a folder of conf/comparison/ ({folders})")
+    if not rows or not set(rows) <= set(known):
+        raise UserError(
+            f"rows={','.join(map(str, rows))}: expected options of conf/comparison/{lineup}/ ({', '.join(known)}); "
+            "a new row is one YAML in that folder"
+        )
+    return [f"{lineup}/{row}" for row in rows]
+
+
 def run(app: str, arguments: Sequence[str]) -> int:
     """Runs one of the suite's apps in a process of its own, one thread to a job; returns its exit code."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # several jobs with two threads each would stand in each other's way
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+    }  # several jobs with two threads each would stand in each other's way
     with subprocess.Popen([sys.executable, "-m", f"experiments.{app}", *arguments], env=environment) as process:
         while True:
             try:

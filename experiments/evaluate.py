@@ -6,23 +6,26 @@ from omegaconf import DictConfig
 
 from experiments.app import launch
 from experiments.build import build, require_integer
+from experiments.errors import UserError
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
 from experiments.terminal import console, figures_table, say
 from vrnn.objectives.base import Objective
-from vrnn.training.evaluation import Space, evaluate
+from vrnn.training.evaluation import Space, evaluate, rows_within
 
 
 def measure(cfg: DictConfig) -> int:
     """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory."""
     run = RunDirectory.existing(cfg.run)
-    for name, at_least in (("batch_size", 1), ("seed", 0)):
-        if cfg[name] is not None:
-            require_integer(name, cfg[name], at_least)
+    if cfg.seed is not None:
+        require_integer("seed", cfg.seed, 0)
+    if not isinstance(cfg.memory_gb, int | float) or not cfg.memory_gb > 0:
+        raise UserError(f"memory_gb={cfg.memory_gb}: expected a positive number of gigabytes, such as 1.0")
     objective: Objective = build(cfg, "objective")
     restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
-    batch_size = cfg.batch_size or restored.cfg.trainer.eval_batch_size
+    steps = int(restored.sequences.lengths.max())
+    batch_size = rows_within(restored.model, steps, cfg.memory_gb * 1e9)
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     figures = found.figures(cfg.split, Space.of(restored.model.likelihood, restored.splits))
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"

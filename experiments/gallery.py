@@ -63,8 +63,11 @@ def draw_gallery(
     files = figure.draw({"sample": raw(drawn, ends)}, directory / "samples.png", title="Samples from the prior")
 
     mean = model.reconstruct(batch, keyed_noise(seed, batch, 1, model.z_dim)).mean
-    rows = {"input": inputs, "reconstruction": raw(mean, lengths)}
-    files += figure.draw(rows, directory / "reconstructions.png", title="Posterior reconstructions (means)")
+    # Without latent variables there is nothing to reconstruct from: the mean is that of the next step.
+    name = "reconstruction" if model.z_dim else "prediction"
+    title = "Posterior reconstructions (means)" if model.z_dim else "Predictions of each step from those before (means)"
+    rows = {"input": inputs, name: raw(mean, lengths)}
+    files += figure.draw(rows, directory / "reconstructions.png", title=title)
 
     if prefix is not None and prefix >= min(lengths):
         raise UserError(f"prefix={prefix}: expected fewer steps than the {min(lengths)} of the shortest sequence here")

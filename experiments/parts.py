@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.build import build, check, require_integer
 from experiments.errors import UserError
@@ -51,6 +51,18 @@ class Parts(NamedTuple):
     splits: Splits
 
 
+def build_splits(cfg: DictConfig) -> Splits:
+    """The data; the last ones made in this process are kept, since the jobs of a multirun often share theirs."""
+    text = OmegaConf.to_yaml(cfg.data, resolve=True)
+    if text not in _made:
+        _made.clear()
+        _made[text] = build(cfg, "data")
+    return _made[text]
+
+
+_made: dict[str, Splits] = {}
+
+
 def build_parts(cfg: DictConfig) -> Parts:
     """Checks every value, then builds; the model's initial weights are those of cfg.seed.
 
@@ -70,9 +82,10 @@ def build_parts(cfg: DictConfig) -> Parts:
         raise UserError(f"optimizer: {error}") from error
     torch.manual_seed(cfg.seed)
     model = build(cfg, "model")
-    splits = build(cfg, "data")
+    splits = build_splits(cfg)
     try:
-        model.likelihood.check(splits.train.values)
+        for values in splits.train.values.split(65_536):  # they may lie in a file that is larger than memory
+            model.likelihood.check(values)
     except ValueError as error:
         raise UserError(f"these data and this likelihood do not go together: {error}") from error
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, splits)

@@ -31,6 +31,14 @@ class NoTracker(Observer):
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
         """The final figures, pictures (png) and sounds (wav)."""
 
+    def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
+        """A report over many runs.
+
+        Args:
+          columns, data: its table, as plain values.
+          files: the report itself: pages (html), pictures (png), and what else is kept beside them.
+        """
+
     def whereabouts(self) -> str:
         """Where to look for what was followed; empty: nowhere."""
         return ""
@@ -92,6 +100,18 @@ class WandbTracker(NoTracker):
         self.run.summary.update({name: figure.value for name, figure in figures.items()})
         errors = {name: figure.standard_error for name, figure in figures.items() if figure.standard_error is not None}
         self.run.summary.update({f"{name}_standard_error": error for name, error in errors.items()})
+
+    def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
+        import wandb
+
+        report: dict[str, Any] = {"report/table": wandb.Table(list(columns), [list(line) for line in data])}
+        media = {".png": wandb.Image, ".html": lambda path: wandb.Html(path, inject=False)}
+        for path in files:
+            if path.suffix in media:
+                report[f"report/{path.stem}"] = media[path.suffix](str(path))
+            else:
+                self.run.save(path, base_path=path.parent, policy="now")
+        self.run.log(report)
 
     def whereabouts(self) -> str:
         if self.mode == "online":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vrnn.data.splits import Sequences, Splits
 from vrnn.likelihoods.base import Likelihood
@@ -122,9 +122,9 @@ def evaluate(
       seed: keys the noise, together with each sequence's number.
       step: passed to the objective, whose bound does not depend on it.
     """
-    draws = torch.Generator(sequences.values.device).manual_seed(seed)
+    draws = torch.Generator(sequences.device).manual_seed(seed)
     bounds = torch.zeros(len(sequences), dtype=torch.float64)
-    kl = torch.zeros(int(sequences.lengths.max()), dtype=torch.float64, device=sequences.values.device)
+    kl = torch.zeros(int(sequences.lengths.max()), dtype=torch.float64, device=sequences.device)
     variance: list[Tensor] = []
     for index in sequences.by_length(max(1, batch_size // objective.num_samples)):
         batch = sequences.batch(index, draws)
@@ -135,3 +135,12 @@ def evaluate(
         variance += [] if estimate.variance is None else [estimate.variance.double().sum()]
     total = float(sum(variance)) if variance else None
     return Evaluation(bounds, sequences.lengths, objective.kind(model), kl.cpu(), total)
+
+
+def rows_within(model: SequenceModel, steps: int, memory: float) -> int:
+    """Sequences (times samples) of so many steps that a forward pass can hold in `memory` bytes, at least 1.
+
+    An estimate: every linear layer's output, for all steps at once, three times over for what is computed from it.
+    """
+    widths = [layer.out_features for layer in model.modules() if isinstance(layer, nn.Linear)]
+    return max(1, int(memory / (3 * 4 * steps * sum(widths))))
