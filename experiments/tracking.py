@@ -36,7 +36,7 @@ class NoTracker(Observer):
 
         Args:
           columns, data: its table, as plain values.
-          files: the report itself: pages (html), pictures (png), and what else is kept beside them.
+          files: the report itself; its pages (html) and pictures (png) are shown.
         """
 
     def whereabouts(self) -> str:
@@ -106,11 +106,7 @@ class WandbTracker(NoTracker):
 
         report: dict[str, Any] = {"report/table": wandb.Table(list(columns), [list(line) for line in data])}
         media = {".png": wandb.Image, ".html": lambda path: wandb.Html(path, inject=False)}
-        for path in files:
-            if path.suffix in media:
-                report[f"report/{path.stem}"] = media[path.suffix](str(path))
-            else:
-                self.run.save(path, base_path=path.parent, policy="now")
+        report |= {f"report/{path.stem}": media[path.suffix](str(path)) for path in files if path.suffix in media}
         self.run.log(report)
 
     def whereabouts(self) -> str:
