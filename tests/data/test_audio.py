@@ -118,13 +118,10 @@ def test_mapped_values_are_those_in_memory_bit_for_bit(make, tmp_path, num_frame
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
-def test_mapped_values_stay_and_their_batches_move(make):
+def test_mapped_values_stay_where_they_are(make):
     mapped = make(max_memory_gb=0.0).train
-    moved = mapped.to("meta").to("meta")
-    assert moved.values.data_ptr() == mapped.values.data_ptr()
-    assert moved.device.type == moved.batch(torch.arange(3)).x.device.type == "meta"
-    back = moved.to("cpu")
-    assert torch.equal(back.batch(torch.arange(3)).x, mapped.batch(torch.arange(3)).x)
+    assert mapped.to("meta").values.data_ptr() == mapped.values.data_ptr()
+    assert mapped.to("meta").batch(torch.arange(3)).x.device.type == "meta"
 
 
 def test_files_that_changed_are_read_again_and_others_are_not(make, root, tmp_path):

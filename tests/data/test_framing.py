@@ -103,6 +103,13 @@ def test_quantised_values_lie_on_a_grid_from_minus_1_to_1(parts, levels, mu_law)
     assert splits.standardisation.log_det == pytest.approx(X_DIM * np.log((levels - 1) / 2), rel=1e-6)
 
 
+@pytest.mark.parametrize(("quantize", "mu_law", "error"), [(None, False, 1), (4096, False, 9), (4096, True, 11)])
+def test_what_is_drawn_is_the_waveform_itself(parts, quantize, mu_law, error):
+    splits = frame(parts, Framing(X_DIM, RATE, 0, quantize=quantize, mu_law=mu_law))
+    drawn = splits.pictured(splits.train.values).numpy().ravel()
+    np.testing.assert_allclose(drawn * 32_768, whole_frames(parts["train"]), atol=error)
+
+
 def test_resampled_clips_are_framed_at_the_new_rate(parts):
     splits = frame(parts, Framing(X_DIM, 2 * RATE, 0))
     assert splits.sample_rate == 2 * RATE

@@ -182,4 +182,20 @@ def test_identity_changes_nothing():
 def test_splits_know_x_dim(data):
     splits = Splits(data, data, data, Standardisation.identity(X_DIM))
     assert splits.x_dim == X_DIM
-    assert (splits.sample_rate, splits.caution) == (None, None)
+    assert (splits.sample_rate, splits.caution, splits.levels) == (None, None, None)
+
+
+def test_raw_values_are_drawn_or_what_they_stand_for(data, standardisation):
+    x = torch.ones(1, X_DIM)
+    plain = Splits(data, data, data, standardisation)
+    assert torch.equal(plain.pictured(x), standardisation.inverse(x))
+    scaled = Splits(data, data, data, standardisation, signal=lambda raw: raw / 8)
+    assert torch.equal(scaled.pictured(x), standardisation.inverse(x) / 8)
+
+
+def test_values_that_stay_give_batches_elsewhere(data):
+    staying = Sequences(data.values, data.lengths, batch_device="cpu").to("meta")
+    assert (staying.values.device.type, staying.device.type) == ("cpu", "meta")
+    assert staying.batch(torch.arange(3)).x.device.type == "meta"
+    assert torch.equal(staying.to("cpu").batch(torch.arange(3)).x, data.batch(torch.arange(3)).x)
+    assert data.to("meta").values.device.type == "meta"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from vrnn.data.clips import Array, Clip
-from vrnn.data.quantisation import STEPS, dequantise, quantise
+from vrnn.data.clips import FULL_SCALE, Array, Clip
+from vrnn.data.quantisation import STEPS, dequantise, quantise, waveform
 from vrnn.data.splits import Sequences, Splits, Standardisation
 from vrnn.data.storage import Storage
 
@@ -67,6 +68,10 @@ class Framing:
         raw = dequantise(samples, rng) if self.quantize is None else quantise(samples, self.quantize, self.mu_law)
         return raw.reshape(-1, self.x_dim)
 
+    def signal(self, raw: Tensor) -> Tensor:
+        """Raw x [..., D] -> a waveform in [-1, 1] [..., D]."""
+        return raw / FULL_SCALE if self.quantize is None else waveform(raw, self.quantize, self.mu_law)
+
 
 def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | None = None) -> Splits:
     """The sequences of train, valid and test, standardised by one scalar mean and standard deviation of train.
@@ -101,8 +106,13 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
         Sequences(x, torch.tensor(lengths[part]), batch_device="cpu" if mapped else None)
         for part, x in zip(PARTS, torch.from_numpy(values).split(sizes), strict=True)
     ]
-    levels = framing.quantize or STEPS
-    return Splits(*sequences, standardisation, sample_rate=framing.sample_rate, levels=levels)
+    return Splits(
+        *sequences,
+        standardisation,
+        sample_rate=framing.sample_rate,
+        levels=framing.quantize or STEPS,
+        signal=framing.signal,
+    )
 
 
 def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing) -> Standardisation:

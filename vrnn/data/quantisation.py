@@ -7,7 +7,11 @@ over the step around n (Theis, van den Oord and Bethge 2016, "A note on the eval
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import torch
+from torch import Tensor
 
 from vrnn.data.clips import FULL_SCALE, Array
 
@@ -31,3 +35,15 @@ def quantise(samples: Array, levels: int, mu_law: bool) -> Array:
 def compress(y: np.ndarray) -> np.ndarray:
     """sign(y) ln(1 + mu |y|) / ln(1 + mu), the continuous law that G.711 follows; from [-1, 1] to [-1, 1]."""
     return np.sign(y) * np.log1p(MU * np.abs(y)) / np.log1p(MU)
+
+
+def expand(y: Tensor) -> Tensor:
+    """sign(y) ((1 + mu)^|y| - 1) / mu, the inverse of `compress`; what lies beyond [-1, 1] is held to it."""
+    y = y.clamp(-1, 1)
+    return y.sign() * torch.expm1(y.abs() * math.log1p(MU)) / MU
+
+
+def waveform(raw: Tensor, levels: int, mu_law: bool) -> Tensor:
+    """The middle of each level, in [-1, 1], as it was before `quantise`."""
+    y = (raw + 0.5) * (2 / levels) - 1
+    return expand(y) if mu_law else y

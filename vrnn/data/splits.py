@@ -154,6 +154,8 @@ class Splits:
       levels: values that one dimension of raw x can take, where raw x is quantised (and uniformly dequantised, if
         noise was added) in unit steps: 2 for binary images, 65536 for 16-bit audio; None: x is continuous. With it,
         figures are also given in bits per dimension.
+      signal: raw values -> the waveform in [-1, 1] that they stand for, to look at and listen to; None: raw values are
+        themselves what is looked at.
     """
 
     train: Sequences
@@ -163,7 +165,13 @@ class Splits:
     sample_rate: int | None = None
     caution: str | None = None
     levels: int | None = None
+    signal: Callable[[Tensor], Tensor] | None = None
 
     @property
     def x_dim(self) -> int:
         return self.train.x_dim
+
+    def pictured(self, x: Tensor) -> Tensor:
+        """Standardised values [..., D] -> what figures draw of them [..., D]."""
+        raw = self.standardisation.inverse(x)
+        return raw if self.signal is None else self.signal(raw)
