@@ -53,7 +53,7 @@ def draw_gallery(
     lengths = batch.lengths.tolist()
 
     def raw(x: Tensor, ends: list[int]) -> list[np.ndarray]:
-        x = splits.standardisation.inverse(x).cpu()
+        x = splits.pictured(x).cpu()
         return [sequence[:end].numpy() for sequence, end in zip(x, ends, strict=True)]
 
     directory.mkdir(parents=True, exist_ok=True)
