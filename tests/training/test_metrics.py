@@ -15,11 +15,12 @@ from vrnn.training.metrics import Figure, MetricsFile
     [
         ("exact", None, "-71.45 nats per sequence"),
         ("lower_bound", 0.1, "≥ -71.45 ± 0.10 nats per sequence"),
+        ("upper_bound", 0.1, "≤ -71.45 ± 0.10 nats per sequence"),
         ("estimate", 0.1, "~ -71.45 ± 0.10 nats per sequence"),
     ],
 )
 def test_a_figure_says_what_it_is(kind: str, error: float | None, text: str):
-    figure = Figure(-71.4467, error, 10, "nats per sequence", "normalized", kind)
+    figure = Figure(-71.4467, error, 10, "nats per sequence", "normalized", kind, 0.02)
     assert str(figure) == text
     assert json.loads(json.dumps(figure.as_dict())) == {
         "value": -71.4467,
@@ -28,6 +29,7 @@ def test_a_figure_says_what_it_is(kind: str, error: float | None, text: str):
         "unit": "nats per sequence",
         "space": "normalized",
         "kind": kind,
+        "monte_carlo_error": 0.02,
     }
 
 
