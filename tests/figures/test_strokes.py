@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from scipy.ndimage import label
 
-from vrnn.figures.strokes import Drawing, Strokes
+from vrnn.figures.strokes import PAGE, Drawing, Page, Strokes
 
 ZIGZAG = np.array([[1, 1, 0], [1, -1, 1], [2, 0, 0], [0, 1, 1]], dtype=np.float32)
 
@@ -46,6 +47,36 @@ def test_placing_shrinks_what_is_too_large_and_never_enlarges():
     np.testing.assert_allclose([same.points.min(axis=0), same.points.max(axis=0)], [[10, -3.5], [14, -2.5]])
     half = drawing.placed(0.0, 0.0, np.array([2.0, 8.0]))
     np.testing.assert_allclose(half.extent, [2, 0.5])
+
+
+@pytest.mark.parametrize("labels", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("width", [0.0, 50.0, 100.0, 300.0, 6000.0])
+def test_every_drawing_has_a_cell_of_its_own_on_the_page(width, labels):
+    page = Page.of([np.array([width, 100.0])] * 9, labels, examples=9)
+    corners = np.array([page.corner(label, example) for example in range(page.examples) for label in range(labels)])
+    assert len({tuple(corner) for corner in corners.round(6).tolist()}) == labels * page.examples
+    columns, rows = page.size
+    last = np.array([columns - 1, 1 - rows]) * page.pitch
+    np.testing.assert_allclose([corners[:, 0].min(), corners[:, 1].max()], [0.0, 0.0])
+    np.testing.assert_allclose([corners[:, 0].max(), corners[:, 1].min()], last)
+    assert columns * page.pitch[0] * page.scale <= PAGE * (1 + 1e-9)
+
+
+def test_characters_share_the_width_of_the_page_and_a_line_has_all_of_it():
+    square, word, line = (Page.of([np.array([width, 100.0])], 2, 8) for width in (100.0, 300.0, 2000.0))
+    assert (square.size[0], word.size[0], line.size[0]) == (6, 2, 1)
+    assert [page.stacked for page in (square, word, line)] == [False, False, True]
+    assert line.scale * 2000 > 0.85 * PAGE
+
+
+def test_loops_of_long_lines_stay_open(tmp_path):
+    """Three lines of 600 steps in 40 loops, each crossing its neighbours: the ink must leave two holes a loop."""
+    angle = np.linspace(0, 80 * np.pi, 601)
+    points = np.stack([60 * angle / np.pi + 90 * np.cos(angle), 90 * np.sin(angle)], axis=1)
+    line = np.column_stack([np.diff(points, axis=0), np.zeros(600)])
+    Strokes().draw({"a": [line], "b": [line], "c": [line]}, tmp_path / "lines.png", title="t")
+    paper = label(picture(tmp_path / "lines.png").min(axis=-1) >= 0.9)[0]
+    assert (np.bincount(paper.ravel()) >= 9).sum() > 2 * 40 * 3
 
 
 @pytest.mark.parametrize("prefix", [None, 20])

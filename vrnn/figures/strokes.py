@@ -9,10 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-COLUMN = 3.4  # inches, with the space to the next one
+PAGE, LEAST = 10.2, 6.8  # inches; width that is shared by columns, and that the legend needs
 MARGIN, LINE = 0.2, 0.22  # inches; at the edges of the page, and for a line of text
-WRAP = 3  # columns that a single label is spread over
-MOST = 8  # examples of several labels: more would not fit a page
+HEIGHT = 1.2  # inches that a drawing should be high; what is wider gets fewer columns
+ACROSS = 6  # columns at most
+MOST = {True: 8, False: 4}  # examples of several labels, side by side or one below the other: more would not fit a page
+DOT = 2.25  # points; largest diameter
 AIR = "#b4bac4"
 GIVEN, WRITTEN = "#1f5fa8", "#e0631b"
 SLOW_TO_FAST = ("#1b1640", "#5b2a86", "#c2416b", "#f4923b")
@@ -59,13 +61,75 @@ class Drawing(NamedTuple):
         return self._replace(points=points, extent=self.extent * shrink)
 
 
-class Strokes:
-    """Draws each sequence [T, 3] of (dx, dy, pen-up) as ink: examples down the page, labels across, all at one scale.
+class Page(NamedTuple):
+    """Where drawings stand: a block of cells per example, its L labels side by side or, if there is no room, stacked.
 
-    Dots are the positions of the pen, at equal times: where they are far apart, the pen is fast, and the colour says so
+    Attributes:
+      cell: width and height that a drawing may fill, in its units [2].
+      across: cells that there is room for across the page.
+      block: rows and columns of a block, (1, L) or (L, 1).
+      examples: number of them.
+    """
+
+    cell: np.ndarray
+    across: int
+    block: tuple[int, int]
+    examples: int
+
+    @classmethod
+    def of(cls, extents: list[np.ndarray], labels: int, examples: int) -> Page:
+        """A page for drawings like these."""
+        cell = _cell(extents)
+        across = int(np.clip(round(PAGE / (HEIGHT * cell[0] / cell[1])), 1, ACROSS))
+        beside = labels <= across
+        block = (1, labels) if beside else (labels, 1)
+        return cls(cell, across, block, examples if labels == 1 else min(examples, MOST[beside]))
+
+    @property
+    def stacked(self) -> bool:
+        return self.block[0] > 1
+
+    @property
+    def pitch(self) -> np.ndarray:
+        """From one cell to the next [2]; what is stacked has its label above it."""
+        label = 1.4 * LINE * self.cell[0] / (PAGE / self.across) if self.stacked else 0.0
+        return self.cell * (1.12, 1.15) + (0.0, label)
+
+    @property
+    def scale(self) -> float:
+        """Inches per unit of a drawing."""
+        return PAGE / self.across / self.pitch[0]
+
+    @property
+    def size(self) -> np.ndarray:
+        """Columns and rows of cells [2]."""
+        beside = self.across // self.block[1]
+        return np.array([self.block[1] * min(self.examples, beside), self.block[0] * -(-self.examples // beside)])
+
+    def corner(self, label: int, example: int) -> np.ndarray:
+        """Upper left corner of a drawing's cell [2]; y is up, and 0 at the top of the page."""
+        row, column = np.multiply(self.block, divmod(example, self.across // self.block[1]))
+        row, column = (row + label, column) if self.stacked else (row, column + label)
+        return self.pitch * (column, -row)
+
+    def rule(self, axes) -> None:
+        """Draws lines between the blocks."""
+        line = {"color": "#e8eaee", "linewidth": 0.6, "zorder": 0}
+        (columns, rows), (down, beside) = self.size, self.block
+        for row in range(down, rows, down):
+            axes.axhline(-row * self.pitch[1], **line)
+        for column in range(beside, columns, beside) if max(self.block) > 1 else ():
+            axes.axvline(column * self.pitch[0] - 0.06 * self.cell[0], **line)
+
+
+class Strokes:
+    """Draws each sequence [T, 3] of (dx, dy, pen-up) as ink, all at one scale.
+
+    Small drawings stand beside each other, long lines below each other; so do the labels of an example.
+    Dots are the positions of the pen, one a step: where they are far apart, the step is long, and the colour says so
     too. Moves in the air are dashed. With a prefix, the colours are those of the given part and of what follows it.
     The scale is that of the first label; drawings that are too large for it are shrunk to their cell. Of several
-    labels, the first 8 examples are drawn.
+    labels, the first 8 examples are drawn, or 4 where labels are stacked.
     """
 
     def draw(
@@ -78,34 +142,34 @@ class Strokes:
         """
         from matplotlib.figure import Figure
 
-        columns = [(label, [Drawing.of(x) for x in sequences]) for label, sequences in rows.items() if len(sequences)]
-        if not columns:
+        drawn = {label: [Drawing.of(x) for x in sequences] for label, sequences in rows.items() if len(sequences)}
+        if not drawn:
             raise ValueError("rows must hold at least one sequence to draw, got none")
-        reference = columns[0][1]
-        cell = _cell([drawing.extent for drawing in reference])
-        if len(columns) > 1:
-            columns = [(label, drawings[:MOST]) for label, drawings in columns]
-        else:
-            columns = [(columns[0][0] if i == 0 else "", reference[i::WRAP]) for i in range(min(WRAP, len(reference)))]
-        down, across = max(len(drawings) for _, drawings in columns), max(len(columns), 2)
-        pitch = cell * (1.12, 1.15)
-        frame = np.array([across, down * pitch[1] / pitch[0]]) * COLUMN  # inches
-        text = textwrap.fill(title, 28 * across)
+        reference = next(iter(drawn.values()))
+        page = Page.of([d.extent for d in reference], len(drawn), max(map(len, drawn.values())))
+        drawn = {label: drawings[: page.examples] for label, drawings in drawn.items()}
+
+        frame = np.maximum(page.size * page.pitch * page.scale, (LEAST, 0))  # inches
+        text = textwrap.fill(title, int(8.2 * frame[0]))
         below, above = 2.2 * LINE, (2.4 + text.count("\n")) * LINE
         width, height = frame[0] + 2 * MARGIN, frame[1] + below + above
         figure = Figure(figsize=(width, height), dpi=160)
         figure.text(MARGIN / width, 1 - 0.4 * LINE / height, text, va="top", fontsize=12, fontweight="bold")
         axes = figure.add_axes((MARGIN / width, below / height, frame[0] / width, frame[1] / height))
-        axes.set(xlim=(0, across * pitch[0]), ylim=(-down * pitch[1], 0))
+        axes.set(xlim=(0, frame[0] / page.scale), ylim=(-frame[1] / page.scale, 0))
         axes.set_axis_off()
-        for line in range(1, down):
-            axes.axhline(-line * pitch[1], color="#e8eaee", linewidth=0.6, zorder=0)
+        page.rule(axes)
         placed = []
-        for column, (label, drawings) in enumerate(columns):
-            left = column * pitch[0]
-            axes.annotate(label, (left, 0), (0, 4), textcoords="offset points", fontsize=10, color="#444444")
-            placed += [drawing.placed(left, -(line + 0.5) * pitch[1], cell) for line, drawing in enumerate(drawings)]
-        ink = _ink(axes, placed, [d for _, drawings in columns for d in drawings], reference, prefix)
+        for number, (label, drawings) in enumerate(drawn.items()):
+            for example, drawing in enumerate(drawings):
+                left, top = page.corner(number, example)
+                placed.append(drawing.placed(left, top - page.pitch[1] + 0.575 * page.cell[1], page.cell))
+                text = {"textcoords": "offset points", "color": "#444444"}
+                if page.stacked:
+                    axes.annotate(label, (left, top), (0, -12), fontsize=9, **text)
+                elif top == 0 and (len(drawn) > 1 or example == 0):
+                    axes.annotate(label, (left, 0), (0, 4), fontsize=10, **text)
+        ink = _ink(axes, placed, [d for drawings in drawn.values() for d in drawings], reference, prefix, page.scale)
         _legend(figure, ink, prefix)
         figure.savefig(path)
         return [Path(path)]
@@ -115,11 +179,11 @@ def _cell(extents: list[np.ndarray]) -> np.ndarray:
     """Width and height of a cell [2] that nine in ten of the drawings fit into, neither a thread nor a tower."""
     width, height = np.quantile(extents, 0.9, axis=0)
     width = max(width, 0.5 * height) or 1.0
-    return np.array([width, np.clip(height, 0.12 * width, width)])
+    return np.array([width, np.clip(height, 0.09 * width, width)])
 
 
-def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawing], prefix: int | None):
-    """Draws ink, dots and dashes of all drawings; returns the ink, whose colours stand for the pen's speed."""
+def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawing], prefix: int | None, scale: float):
+    """Draws ink, dots and dashes of all drawings; returns the ink, whose colours stand for the length of a step."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
@@ -128,10 +192,12 @@ def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawin
     axes.add_collection(
         LineCollection(moves[~inked], colors=AIR, linewidths=0.6, linestyles=(0, (4, 3)), zorder=1, clip_on=False)
     )
-    ink = LineCollection(moves[inked], linewidths=1.3, capstyle="round", zorder=2, clip_on=False)
+    steps = np.concatenate([d.distance[d.on_paper] for d in reference])  # of the first label, as the scale
+    dot = np.clip(0.55 * 72.0 * scale * np.median(steps), 0.4 * DOT, DOT)  # so that dots and loops stay apart
+    ink = LineCollection(moves[inked], linewidths=0.58 * dot, capstyle="round", zorder=2, clip_on=False)
     if prefix is None:
         speed = np.concatenate([d.distance for d in raw])[inked]
-        fastest = np.quantile(np.concatenate([d.distance[d.on_paper] for d in reference]), 0.98)
+        fastest = np.quantile(steps, 0.98)
         ink.set(
             array=speed, cmap=LinearSegmentedColormap.from_list("ink", SLOW_TO_FAST), norm=Normalize(0, fastest or 1)
         )
@@ -143,7 +209,7 @@ def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawin
     axes.add_collection(ink)
     # Both ends of every move on paper; the beginning of one is mostly the end of the last, and hidden below it.
     for end in (0, 1):
-        axes.scatter(*moves[inked, end].T, s=5, c=colors, linewidths=0, zorder=3, clip_on=False)
+        axes.scatter(*moves[inked, end].T, s=dot**2, c=colors, linewidths=0, zorder=3, clip_on=False)
     return ink
 
 
