@@ -135,7 +135,7 @@ def test_what_is_out_of_range_is_named(arguments, message):
 
 def test_a_part_without_a_sequence_is_named(parts):
     with pytest.raises(
-        ValueError, match=r"^x_dim leaves valid without a sequence: none of its 1 clips has the 0\.075 s"
+        ValueError, match=r"^x_dim leaves valid without a sequence: none of its 1 clips has 600 samples"
     ):
         frame(parts, Framing(600, RATE, 0))
     with pytest.raises(ValueError, match="leaves test without a sequence: none of its 0 clips"):

@@ -51,8 +51,6 @@ def blizzard(
       ValueError: a file is damaged, or an argument is out of range.
     """
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
-    clips = recordings(
-        root, "the Blizzard 2013 corpus", (FOLDER,), None, "its wav segments in sub-folders as they come"
-    )
+    clips = recordings(root, "the Blizzard 2013 corpus", (FOLDER,), None, f"the folder that holds {FOLDER}")
     parts = by_seed(clips, valid_fraction, test_fraction, seed)
     return frame(parts, framing, Storage(max_memory_gb, cache))

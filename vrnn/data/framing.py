@@ -89,10 +89,10 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
     lengths = {part: [length for clip in parts[part] for length in framing.lengths(clip)] for part in PARTS}
     for part in PARTS:
         if not lengths[part]:
-            seconds = framing.x_dim * (framing.num_frames or 1) / framing.sample_rate
+            samples = framing.x_dim * (framing.num_frames or 1)
             raise ValueError(
-                f"x_dim leaves {part} without a sequence: none of its {len(parts[part])} clips has the {seconds:g} s "
-                f"of {framing.num_frames or 1} frames of {framing.x_dim} samples at {framing.sample_rate} Hz"
+                f"x_dim leaves {part} without a sequence: none of its {len(parts[part])} clips has {samples} samples "
+                f"at {framing.sample_rate} Hz, which one needs"
             )
     sizes = [sum(lengths[part]) for part in PARTS]
     shape = (sum(sizes), framing.x_dim)
@@ -153,6 +153,6 @@ def stamp(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def blocks(num: int, size: int = 65_536) -> Iterator[slice]:
+def blocks(num: int, size: int = 8192) -> Iterator[slice]:
     """The numbers 0 to num - 1 as slices."""
     return (slice(start, min(start + size, num)) for start in range(0, num, size))
