@@ -12,15 +12,25 @@ import torch
 from vrnn.batch import Batch
 from vrnn.likelihoods.bernoulli import Bernoulli
 from vrnn.likelihoods.bivariate_gmm import BivariateGMM
+from vrnn.likelihoods.discretized_logistics import DiscretizedLogistics
 from vrnn.likelihoods.gaussian import Gaussian
+from vrnn.likelihoods.gmm import GMM
+from vrnn.models.base import SequenceModel
 from vrnn.models.recurrence import GRU, LSTM
+from vrnn.models.rnn import RNN
 from vrnn.models.vrnn import VRNN
 
 torch.set_num_threads(1)  # small tensors, and no fight over the cores
 
 SIZES = SimpleNamespace(B=4, T=5, D=3, Z=2, H=7)  # D = 3 fits every likelihood
 RECURRENCES = {"gru": GRU, "lstm": LSTM}
-LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian, "bivariate_gmm": BivariateGMM}
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "bivariate_gmm": BivariateGMM,
+    "gmm": lambda x_dim: GMM(x_dim, num_components=6),
+    "discretized_logistics": lambda x_dim: DiscretizedLogistics(x_dim, levels=21, num_components=6),
+}
 NETS = {"phi_x": [8, 9], "phi_z": [10], "prior": [11], "posterior": [12, 13], "emission": [15, 14]}
 
 
@@ -54,6 +64,26 @@ def make_vrnn() -> Callable[..., VRNN]:
     return make
 
 
+@pytest.fixture(scope="session")
+def make_rnn() -> Callable[..., RNN]:
+    """RNN of the shared sizes in float64, its weights drawn from `seed`; keywords change its arguments."""
+
+    def make(recurrence: str = "gru", likelihood: str = "gaussian", *, seed: int = 0, **changes) -> RNN:
+        torch.manual_seed(seed)
+        h_dim = changes.pop("h_dim", SIZES.H)
+        x_dim = changes.pop("x_dim", SIZES.D)
+        arguments = {name: NETS[name] for name in ("phi_x", "emission")} | changes
+        build = RECURRENCES[recurrence]
+        return RNN(
+            x_dim,
+            likelihood=LIKELIHOODS[likelihood](x_dim),
+            recurrence=lambda *widths: build(*widths, h_dim),
+            **arguments,
+        ).double()
+
+    return make
+
+
 @pytest.fixture(params=list(itertools.product(RECURRENCES, LIKELIHOODS)), ids="-".join)
 def model(request: pytest.FixtureRequest, make_vrnn: Callable[..., VRNN]) -> VRNN:
     """A VRNN with each recurrence under each likelihood."""
@@ -70,6 +100,9 @@ def make_x() -> Callable[..., torch.Tensor]:
             return (x > 0).double()
         if isinstance(likelihood, BivariateGMM):
             return torch.cat([x[..., :2], (x[..., 2:] > 0).double()], -1)
+        if isinstance(likelihood, DiscretizedLogistics):
+            half = 0.5 * (likelihood.levels - 1)
+            return (x.clamp(-2.0, 2.0) / 2.0 * half + half).round() / half - 1.0  # both ends of the grid among them
         return x
 
     return make
@@ -79,7 +112,9 @@ def make_x() -> Callable[..., torch.Tensor]:
 def make_batch(make_x: Callable[..., torch.Tensor]) -> Callable[..., Batch]:
     """A batch that fits the model: `steps` long, or ragged with `lengths`."""
 
-    def make(model: VRNN, size: int = SIZES.B, steps: int = SIZES.T, lengths: list[int] | None = None, seed: int = 1):
+    def make(
+        model: SequenceModel, size: int = SIZES.B, steps: int = SIZES.T, lengths: list[int] | None = None, seed: int = 1
+    ):
         x = make_x(model.likelihood, size, steps, model.likelihood.x_dim, seed=seed)
         return Batch.of(x, None if lengths is None else torch.tensor(lengths))
 

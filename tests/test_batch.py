@@ -71,3 +71,31 @@ def test_a_wrong_number_of_lengths_or_numbers_is_refused(x, name):
     parts[name] = torch.ones(SIZE + 1, dtype=torch.int64)
     with pytest.raises(ValueError, match=rf"{name} must have the shape \[3\].*got \[4\]"):
         Batch(x, **parts)
+
+
+def test_repeated_puts_each_sequences_copies_side_by_side(x):
+    batch = Batch.of(x, LENGTHS, torch.tensor([7, 3, 5]))
+    folded = batch.repeated(4)
+    assert folded.size == 12
+    for name in ("x", "lengths", "index", "mask"):
+        rows = getattr(folded, name).unflatten(0, (SIZE, 4))
+        for copy in rows.unbind(1):
+            assert torch.equal(copy, getattr(batch, name))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4, 5, 9])
+def test_stretches_are_the_batch_cut_in_time(x, steps: int):
+    batch = Batch.of(x, LENGTHS, torch.tensor([7, 3, 5]))
+    stretches = list(batch.stretches(steps))
+    assert [stretch.steps for stretch in stretches] == [min(steps, STEPS - start) for start in range(0, STEPS, steps)]
+    assert torch.equal(torch.cat([stretch.x for stretch in stretches], 1), batch.x)
+    assert torch.equal(torch.cat([stretch.mask for stretch in stretches], 1), batch.mask)
+    assert torch.equal(sum(stretch.lengths for stretch in stretches), batch.lengths)
+    assert all(torch.equal(stretch.index, batch.index) for stretch in stretches)
+
+
+def test_one_stretch_without_a_limit_is_the_batch(x):
+    batch = Batch.of(x, LENGTHS)
+    (whole,) = batch.stretches(None)
+    for name in ("x", "lengths", "index", "mask"):
+        assert torch.equal(getattr(whole, name), getattr(batch, name))
