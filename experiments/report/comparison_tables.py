@@ -78,7 +78,10 @@ def main_table(
     extra = {name: values for name, values in published.rows.items()} if published else {}
     ours = {row.label: extra.pop(row.label, []) for row in rows}
     references = _references(rows)
-    outside = [[Cell(name, remark=values[0].source or ""), Cell()] for name, values in extra.items()]
+    outside = [
+        [Cell(name, remark=f"({values[0].source})" if values[0].source else ""), Cell()]
+        for name, values in extra.items()
+    ]
     below = [[Cell(name), Cell()] for name in references]
 
     def add(column: Column, means: list[Mean | None], *, signed: bool, bold: bool = False, name: str = "") -> None:
@@ -118,8 +121,8 @@ def main_table(
     for line in (*outside, *below):
         line += [Cell(), Cell()]
     groups = [("", cells)]
-    groups += [("Published, on the same data", outside)] if outside else []
-    groups += [("References, fitted on the same training set", below)] if below else []
+    groups += [("Published", outside)] if outside else []
+    groups += [("References", below)] if below else []
     return Table(columns, groups, caption, notes)
 
 

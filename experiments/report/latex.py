@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from experiments.report.tables import Cell, Column, Table
+from experiments.report.tables import Cell, Column, Table, fraction
 
 ESCAPES = str.maketrans(
     {
@@ -24,7 +22,6 @@ ESCAPES = str.maketrans(
         **{character: f"\\{character}" for character in "&%$#_{}"},
     }
 )
-NUMBER = re.compile(r"-?[\d,.]+")
 MARKS = {"": "", "≥": r"\geq ", "≤": r"\leq ", "~": r"\sim ", "<": "<"}
 
 
@@ -80,7 +77,7 @@ def _head(text: str, column: Column, error: bool) -> str:
 def _cell(cell: Cell, column: Column, error: bool) -> str:
     """A value, and its error in a column of its own where the column has any."""
     remark = f" {tex(cell.remark)}" if cell.remark else ""
-    if column.numeric and NUMBER.fullmatch(cell.text):
+    if column.numeric and fraction(cell.text) is not None:
         # Braces keep TeX from setting a thousands comma as punctuation.
         value = f"${MARKS[cell.mark]}{tex(cell.text).replace(',', '{,}')}$"
         value = rf"{{\boldmath{value}}}" if cell.strong else value

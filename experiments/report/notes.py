@@ -64,8 +64,13 @@ def notes(
         found.append(f"The numbers published on this dataset do not compare with these runs: {'; '.join(obstacles)}.")
     elif published:
         unverified = any(not value.verified for values in published.rows.values() for value in values)
-        words = [f"Published: {published.source}", *(["unverified: quoted from memory"] if unverified else [])]
+        words = [
+            f"Published, on these data: {published.source}",
+            *(["unverified: quoted from memory"] if unverified else []),
+        ]
         found.append("; ".join([*words, *([published.caveat] if published.caveat else [])]) + ".")
+    if any("reference/" in name for row in rows for job in row.counted for name in job.result["figures"]):
+        found.append("References are fitted on the same training set; their ± is over test sequences.")
     return found
 
 

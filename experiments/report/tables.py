@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from rich import box
 from rich import table as rich_table
 from rich.markup import escape
 
+NUMERAL = re.compile(r"-?[\d,]+(\.\d+)?")
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~"})
 
 
@@ -76,6 +78,18 @@ class Table:
         rows = [row for _, group in self.groups for row in group]
         return [any(row[number].error for row in rows) for number in range(len(self.columns))]
 
+    def pad(self, place: int, cell: Cell) -> str:
+        """What is to stand unseen behind a number, so that all points of its column are below each other.
+
+        Args:
+          place: of the column.
+          cell: one of it.
+        """
+        rows = [row for _, group in self.groups for row in group]
+        longest = max(len(fraction(row[place].text) or "") for row in rows)
+        own = fraction(cell.text)
+        return "" if own is None else ("." + "0" * longest)[:longest][len(own) :]
+
     def markdown(self) -> str:
         """A GitHub table with its notes."""
         lines = [_line(_markdown(str(column)) for column in self.columns)]
@@ -102,6 +116,12 @@ class Table:
                 texts = [(escape(str(cell)), cell.strong) for cell in row]
                 table.add_row(*(f"[bold]{text}[/]" if strong else text for text, strong in texts))
         return table
+
+
+def fraction(text: str) -> str | None:
+    """A number's digits after its integer part, with the point: "2,955.78" -> ".78", "12" -> ""; None for words."""
+    match = NUMERAL.fullmatch(text)
+    return match and (match[1] or "")
 
 
 def decimals(errors: Iterable[float | None]) -> int:

@@ -1,0 +1,120 @@
+"""Run directories as training leaves them, made in a moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from experiments.jobs import Job, read_job
+from experiments.run_directory import RunDirectory, figures_as_json
+from vrnn.training.evaluation import Evaluation, Space
+
+COUNT, STEPS = 40, 6  # test sequences, and the steps of the longest
+
+
+class Runs:
+    """Makes runs below a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.number = 0
+
+    def done(
+        self,
+        bounds: Sequence[float] | np.ndarray,
+        *,
+        seed: int = 0,
+        kind: str = "lower_bound",
+        config: dict[str, Any] | None = None,
+        picture: bool = False,
+        state: str = "done",
+        **result: Any,
+    ) -> Job:
+        """A finished run with these bounds on test [N], every third sequence a step shorter."""
+        run = self._new({"seed": seed, **(config or {})})
+        bounds = torch.as_tensor(np.asarray(bounds, dtype=float))
+        lengths = STEPS - (torch.arange(len(bounds)) % 3 == 1).long()
+        kl = torch.arange(1, STEPS + 1).double() * len(bounds) * (kind != "exact")
+        found = Evaluation(bounds, lengths, kind, kl)
+        figures = found.figures("test", Space()) | found.figures("valid", Space())
+        figures |= Evaluation(bounds - 50.0, lengths, "exact", 0 * kl).figures("reference/linear predictor", Space())
+        arrays = {"bounds": found.bounds, "lengths": lengths, "kl_by_step": found.kl_by_step}
+        np.savez(run.test_sequences, **{name: array.numpy() for name, array in arrays.items()})
+        for step in (5, 10, 20):
+            line = {"valid/log_likelihood_per_step": -30.0 / step, "valid/kl": 3.0, "seconds": 20.0 * step}
+            run.metrics.write({"step": step, "epoch": 1, **line})
+        if picture:
+            draw(run.figures)
+        return self._with(run, seed, status="done", figures=figures_as_json(figures), parameters=1234, **result)
+
+    def failed(self, message: str, *, kind: str = "UserError", seed: int = 0) -> Job:
+        """A run that a mistake ended before its training; such a one has no config.yaml."""
+        run = self._new(None)
+        return self._with(run, seed, status="failed", error={"kind": kind, "message": message}, figures={})
+
+    def interrupted(self, *, seed: int = 0, step: int = 7) -> Job:
+        """A run that was killed: config and metrics, no result."""
+        run = self._new({"seed": seed})
+        run.metrics.write({"step": step, "epoch": 1, "train/kl": 1.0, "seconds": 2.0})
+        return read_job(run)
+
+    def waiting(self) -> Job:
+        return read_job(RunDirectory(self.folder / "not-yet"))
+
+    def estimate(self, job: Job, bounds: np.ndarray, *, checkpoint: str = "best", name: str = "iwae-40") -> None:
+        """What evaluating the run later leaves."""
+        found = Evaluation(torch.as_tensor(bounds), torch.full((len(bounds),), STEPS), "estimate", torch.zeros(STEPS))
+        job.run.evaluations.mkdir(exist_ok=True)
+        content = {"checkpoint": checkpoint, "figures": figures_as_json(found.figures("test", Space()))}
+        (job.run.evaluations / f"{name}.json").write_text(json.dumps(content))
+
+    def _new(self, config: dict[str, Any] | None) -> RunDirectory:
+        self.number += 1
+        run = RunDirectory(self.folder / f"run-{self.number}")
+        run.path.mkdir(parents=True)
+        if config is not None:
+            standard = {"model": {"_target_": "M", "prior": [8]}, "trainer": {"device": "cpu"}, "seed": 0}
+            data = {"data": {"_target_": "vrnn.data.mnist.mnist", "binarize": "static", "root": str(self.number)}}
+            run.write_config(OmegaConf.merge(standard, data, config))
+        return run
+
+    def _with(self, run: RunDirectory, seed: int, **result: Any) -> Job:
+        made = {"commit": "0123456789abcdef", "dirty": False, "versions": {"torch": "2.0"}, "seconds": 1.0}
+        made |= {"command": f"python -m experiments.train seed={seed}", "error": None, "step": 20}
+        run.write_result({"format": 1, "config_hash": "h", "seed": seed, **made, **result})
+        return read_job(run)
+
+
+def draw(folder: Path) -> None:
+    """Samples, large and noisy, and a sound."""
+    from PIL import Image
+    from scipy.io import wavfile
+
+    folder.mkdir()
+    noise = np.random.default_rng(0)
+    for name in ("samples", "reconstructions"):
+        Image.fromarray(noise.integers(0, 256, (600, 1800, 3), dtype=np.uint8)).save(folder / f"{name}.png")
+    wavfile.write(folder / "samples_sample.wav", 8000, noise.integers(-99, 99, 800, dtype=np.int16))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path / "runs")
+
+
+@pytest.fixture
+def bounds() -> Callable[..., np.ndarray]:
+    """Bounds of test sequences [N] that differ by tens of nats, and by `noise` between two seeds."""
+
+    def make(shift: float = 0.0, *, seed: int = 0, noise: float = 1.0) -> np.ndarray:
+        sequences = np.random.default_rng(77).normal(-100.0, 30.0, COUNT)
+        return sequences + shift + np.random.default_rng(seed).normal(0.0, noise, COUNT)
+
+    return make
