@@ -11,9 +11,18 @@ from scipy import stats
 
 from vrnn.likelihoods.bernoulli import Bernoulli
 from vrnn.likelihoods.bivariate_gmm import MAX_CORRELATION, BivariateGMM
+from vrnn.likelihoods.discretized_logistics import DiscretizedLogistics
 from vrnn.likelihoods.gaussian import Gaussian
+from vrnn.likelihoods.gmm import GMM
 
-ALL = [Bernoulli(3), Gaussian(3), BivariateGMM(3, num_components=6)]
+ALL = [
+    Bernoulli(3),
+    Gaussian(3),
+    BivariateGMM(3, num_components=6),
+    GMM(3, num_components=6),
+    DiscretizedLogistics(3, levels=21, num_components=6),
+]
+DENSITIES = [Gaussian, BivariateGMM, GMM]
 NAMES = [type(likelihood).__name__ for likelihood in ALL]
 
 
@@ -41,7 +50,11 @@ def test_initial_and_fitted_parameters_have_the_emissions_width(likelihood, make
     assert likelihood.fit(make_x(likelihood, 50, 3)).shape == (likelihood.param_dim,)
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli(3), Gaussian(3), BivariateGMM(3, num_components=1)], ids=NAMES)
+@pytest.mark.parametrize(
+    "likelihood",
+    [Bernoulli(3), Gaussian(3), BivariateGMM(3, num_components=1), GMM(3, num_components=6)],
+    ids=NAMES[:4],
+)
 def test_the_fit_is_a_maximum_of_the_likelihood(likelihood, make_x):
     """Maximum likelihood: the gradient at the fitted parameters is zero."""
     x = make_x(likelihood, 500, 3)
@@ -105,7 +118,7 @@ def test_bivariate_mixture_fits_the_moments_of_correlated_offsets():
     np.testing.assert_allclose(likelihood(likelihood.fit(x).expand(4000, -1)).log_prob(x).numpy(), log_prob, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", [Gaussian, BivariateGMM])
+@pytest.mark.parametrize("kind", DENSITIES)
 def test_min_std_is_the_smallest_std(kind):
     likelihood = kind(3, min_std=0.25)
     lowest = likelihood(torch.full((likelihood.param_dim,), -1e3, dtype=torch.float64)).scale
@@ -133,8 +146,9 @@ def test_values_that_are_no_probabilities_are_refused_by_the_bernoulli():
 
 def test_values_that_are_not_finite_are_refused():
     for bad in (math.nan, math.inf):
-        with pytest.raises(ValueError, match="finite"):
-            Gaussian(2).check(torch.tensor([[0.0, bad]]))
+        for kind in (Gaussian, GMM):
+            with pytest.raises(ValueError, match="finite"):
+                kind(2).check(torch.tensor([[0.0, bad]]))
         with pytest.raises(ValueError, match="finite"):
             BivariateGMM(3).check(torch.tensor([[0.0, bad, 1.0]]))
 
@@ -146,19 +160,45 @@ def test_a_pen_between_up_and_down_is_refused():
 
 
 def test_sizes_are_refused_by_name():
-    for kind in (Bernoulli, Gaussian):
+    for kind in (Bernoulli, Gaussian, GMM, DiscretizedLogistics):
         with pytest.raises(ValueError, match="x_dim must be at least 1, got 0"):
             kind(0)
     for x_dim in (2, 4):
         with pytest.raises(ValueError, match=f"x_dim = 3.*these data have x_dim = {x_dim}.*likelihood=gaussian"):
             BivariateGMM(x_dim)
-    with pytest.raises(ValueError, match="num_components must be at least 1, got 0"):
-        BivariateGMM(3, num_components=0)
+    for kind in (BivariateGMM, GMM, DiscretizedLogistics):
+        with pytest.raises(ValueError, match="num_components must be at least 1, got 0"):
+            kind(3, num_components=0)
+    with pytest.raises(ValueError, match="levels must be at least 2, got 1"):
+        DiscretizedLogistics(3, levels=1)
+    for minimum in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="min_scale must be positive"):
+            DiscretizedLogistics(3, min_scale=minimum)
 
 
 def test_a_density_over_repeated_values_is_cautioned_against():
     x = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0))
-    assert Gaussian(3).caution(x) is None
+    for kind in DENSITIES:
+        assert kind(3).caution(x) is None
     x[:, 1] = (x[:, 1] > 1.0).float()
-    assert "discrete values (8" in Gaussian(3).caution(x)
+    for kind in DENSITIES:
+        assert "discrete values (8" in kind(3).caution(x)
     assert Bernoulli(3).caution(x) is None
+    assert DiscretizedLogistics(3, levels=2).caution(x) is None
+    x[:, 1:] = torch.stack([torch.randn(1000), x[:, 1]], -1)
+    assert BivariateGMM(3).caution(x) is None  # the pen is discrete, and has a probability
+
+
+@pytest.mark.parametrize("kind", DENSITIES)
+def test_the_sigma_bias_is_the_raw_std_to_start_with(kind):
+    """The paper's code starts with softplus(0.6) + 1e-4; without it the std is 1."""
+    for bias, std in ((0.6, math.log1p(math.exp(0.6)) + 1e-4), (0.0, math.log(2.0) + 1e-4), (None, 1.0)):
+        likelihood = kind(3, sigma_bias=bias)
+        params = likelihood.initial_params()
+        scale = likelihood(params).scale
+        torch.testing.assert_close(scale, torch.full_like(scale, std))
+        assert bias is None or int((params == bias).sum()) >= scale.numel()
+
+
+def test_discrete_likelihoods_say_that_they_are():
+    assert [likelihood.discrete for likelihood in ALL] == [True, False, False, False, True]
