@@ -90,6 +90,16 @@ def test_a_file_cut_short_is_named(tmp_path):
         file_clip(tmp_path, "a.flac").decode()
 
 
+def test_a_stream_without_a_length_is_named(tmp_path):
+    write_audio(tmp_path / "a.flac", clip(0, 5000, RATE), RATE, "FLAC")
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)  # the 36 bits of the number of samples in STREAMINFO
+    (tmp_path / "a.flac").write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.flac is damaged or no audio file \(its header does not say how long"):
+        file_clip(tmp_path, "a.flac")
+
+
 def test_a_file_of_another_kind_is_named(tmp_path):
     soundfile.write(tmp_path / "a.raw", np.zeros(100), RATE, format="RAW", subtype="PCM_16")
     (tmp_path / "a.raw").rename(tmp_path / "a.wav")

@@ -14,6 +14,7 @@ Array = NDArray[np.float32]
 
 FULL_SCALE = 32_768  # a sample of 1.0 in steps of 16 bits
 SUFFIXES = {".wav", ".flac"}
+UNKNOWN = 2**62  # libsndfile's length of a FLAC stream that was written without one is 2**63 - 1
 
 
 class Clip(NamedTuple):
@@ -105,6 +106,8 @@ def file_clip(folder: Path, name: str) -> Clip:
         header = soundfile.info(path)
     except soundfile.SoundFileError as error:
         raise refuse(error) from error
+    if header.frames >= UNKNOWN:
+        raise refuse("its header does not say how long it is; flac can write it anew")
 
     def decode() -> Array:
         try:

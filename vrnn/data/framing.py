@@ -17,6 +17,7 @@ from vrnn.data.splits import Sequences, Splits, Standardisation
 from vrnn.data.storage import Storage
 
 PARTS = ("train", "valid", "test")
+FORMAT = 1  # to be raised when the same files come to give other values, so that stored ones are not found again
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def describe(parts: dict[str, list[Clip]], framing: Framing) -> str:
     files = {
         part: [(clip.name, clip.rate, clip.num_samples, *stamp(clip.path)) for clip in parts[part]] for part in PARTS
     }
-    return repr((framing, files))
+    return repr((FORMAT, framing, files))
 
 
 def stamp(path: Path) -> tuple[int, int]:
