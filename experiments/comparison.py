@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
       options: the rows, as options of conf/comparison/.
       labels: the rows, as the table calls them.
       seeds: of each row.
-      base: the config that all jobs share.
+      data: the option of the group `data`.
       jobs: config_hash of each job, by its directory's name; a row's seeds one after the other.
     """
 
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
     options: list[str]
     labels: list[str]
     seeds: list[int]
-    base: DictConfig
+    data: str
     jobs: dict[str, str]
 
     def rows(self) -> dict[str, list[Job]]:
@@ -109,7 +109,7 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
             with open_dict(job):
                 job.pop("hydra")
             jobs[job_slug(overrides)] = config_hash(job)
-    return Plan(directory, shared, options, labels, seeds, base, jobs)
+    return Plan(directory, shared, options, labels, seeds, choices.data, jobs)
 
 
 def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
@@ -171,6 +171,24 @@ def has_estimate(job: Job, num_samples: int) -> bool:
     return file.is_file() and file.stat().st_mtime >= job.run.result_file.stat().st_mtime
 
 
-def python() -> str:
-    """The interpreter as one would type it."""
-    return "python" if shutil.which("python") == sys.executable else sys.executable
+def finished_rows(pattern: str) -> dict[str, list[Job]]:
+    """Runs by their labels, and those without one by their model and likelihood.
+
+    Raises:
+      UserError: the pattern finds no run directory.
+    """
+    rows: dict[str, list[Job]] = {}
+    for path in sorted(glob(pattern)):
+        job = read_job(RunDirectory(Path(path)))
+        if job.run.config_file.is_file():
+            rows.setdefault(label(job.run.read_config()), []).append(job)
+    if not rows:
+        raise UserError(f"runs={pattern}: there is no run directory; give a pattern such as runs='outputs/train/*'")
+    return rows
+
+
+def label(cfg: DictConfig) -> str:
+    """What a table calls a run."""
+    model, likelihood = (cfg[node]._target_.rpartition(".")[2] for node in ("model", "likelihood"))
+    independent = "-I" if cfg.model.get("prior") == "standard" else ""
+    return cfg.get("label") or f"{model}{independent}, {likelihood}"
