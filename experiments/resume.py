@@ -25,6 +25,8 @@ ALLOWED = (
     "resume",
     "logger",
     "data.root",
+    "data.cache",
+    "data.max_memory_gb",
     "trainer.max_epochs",
     "trainer.max_steps",
     "trainer.patience",

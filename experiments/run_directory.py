@@ -18,7 +18,17 @@ from experiments.errors import UserError
 from vrnn.training.metrics import Figure, MetricsFile
 
 # What a config's identity leaves out: where and how a run was followed, not what it computes.
-NOT_IDENTITY = ("label", "logger", "resume", "figures", "trainer.device", "data.root", "trainer.test")
+NOT_IDENTITY = (
+    "label",
+    "logger",
+    "resume",
+    "figures",
+    "trainer.device",
+    "trainer.test",
+    "data.root",
+    "data.cache",
+    "data.max_memory_gb",
+)
 
 
 class RunDirectory:

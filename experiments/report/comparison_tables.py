@@ -104,15 +104,17 @@ def main_table(
         means = [row.mean(BOUND, evaluation) if evaluation in row.evaluations else None for row in rows]
         add(Column(evaluation.upper(), "nats per sequence"), means, signed=True)
     per_step = [row.mean(f"{BOUND}_per_step") for row in rows]
-    add(Column(sign.title, "nats per step"), per_step, signed=True, name=f"{BOUND}_per_step")
+    add(Column(sign.title, "nats per step", minor=True), per_step, signed=True, name=f"{BOUND}_per_step")
     add(Column("KL", "nats per step"), [row.kl_per_step for row in rows], signed=False)
     add(Column("bits", "per dimension"), [row.mean("test/bits_per_dim") for row in rows], signed=False)
     for title, estimate in (("published", False), ("published estimate", True)):
         if any((value.kind == "estimate") == estimate for values in ours.values() for value in values):
-            columns.append(Column(title, "nats per sequence"))
+            columns.append(Column(title, "nats per sequence", minor=True))
             for row, line in zip(rows, cells, strict=True):
                 line.append(_published(ours[row.label], sign, estimate=estimate))
-            for line in (*outside, *below):
+            for values, line in zip(extra.values(), outside, strict=True):  # their bounds stand among ours
+                line.append(_published(values, sign, estimate=True) if estimate else Cell())
+            for line in below:
                 line.append(Cell())
     columns += [Column("parameters"), Column("training time")]
     for row, line in zip(rows, cells, strict=True):
@@ -155,8 +157,8 @@ def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Tab
     notes = [
         f"p over test sequences: two-sided paired t-test on the {count:,} test sequences, bounds averaged over seeds: "
         "would these trained models differ on other sequences?",
-        "p over seeds: two-sided Welch t-test on the seeds' means: would the models differ if trained again? "
-        "It needs two seeds of both.",
+        "p over seeds: two-sided t-test on the seeds' means, the variance between seeds pooled over all models: "
+        "would the models differ if trained again?",
         f"Each is corrected by Holm for the number of models; worse: both are below {LEVEL} (the first alone where "
         "there is one seed). ± is the standard error over test sequences.",
     ]
@@ -210,7 +212,7 @@ def commit(result: dict[str, object]) -> str:
 
 
 def _seeds(row: Row) -> Cell:
-    return Cell(str(len(row.counted)), remark=f"of {len(row.jobs)}" if row.left_out else "")
+    return Cell(f"{len(row.counted)} of {len(row.jobs)}" if row.left_out else str(len(row.jobs)))
 
 
 def _cell(mean: Mean | None, digits: int, sign: Sign, *, strong: bool = False, dagger: bool = False) -> Cell:

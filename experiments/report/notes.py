@@ -58,7 +58,7 @@ def notes(
     if ranking.verdicts:
         found.append(
             "Bold: the best model, and all that are not significantly worse (paired t-test over test sequences "
-            f"and, with several seeds, Welch's over seeds; Holm-corrected, p < {LEVEL})."
+            f"and, with several seeds, over seeds; Holm-corrected, p < {LEVEL})."
         )
     if published and obstacles:
         found.append(f"The numbers published on this dataset do not compare with these runs: {'; '.join(obstacles)}.")

@@ -1,4 +1,4 @@
-"""Which models are as good as the best: paired over test sequences, unpaired over seeds."""
+"""Which models are as good as the best: over test sequences, and over seeds."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Verdict(NamedTuple):
       difference: mean over test sequences of this model's bound less the best one's, both averaged over seeds, in nats.
       error: standard error of the difference over test sequences.
       p_sequences: would the same trained models differ on other test sequences? Paired t-test, Holm-corrected.
-      p_seeds: would the models differ if trained again? Welch's t-test on the seeds' means, Holm-corrected; None
-        where one of the two has a single seed.
+      p_seeds: would the models differ if trained again? T-test on the seeds' means, their variance pooled over all
+        models, Holm-corrected; None where all models have a single seed.
     """
 
     difference: float
@@ -49,8 +49,7 @@ def against_best(bounds: Mapping[str, np.ndarray]) -> tuple[str, dict[str, Verdi
     differences = {name: bounds[name].mean(0) - bounds[best].mean(0) for name in others}
     errors = {name: _standard_error(values) for name, values in differences.items()}
     sequences = {name: _two_sided(values.mean(), errors[name], len(values) - 1) for name, values in differences.items()}
-    seeds = {name: _welch(bounds[name].mean(1), bounds[best].mean(1)) for name in others}
-    sequences, seeds = holm(sequences), holm({name: p for name, p in seeds.items() if p is not None})
+    sequences, seeds = holm(sequences), holm(_over_seeds(bounds, best))
     return best, {
         name: Verdict(float(differences[name].mean()), errors[name], sequences[name], seeds.get(name))
         for name in others
@@ -66,14 +65,21 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
     return corrected
 
 
-def _welch(first: np.ndarray, second: np.ndarray) -> float | None:
-    """P-value of Welch's t-test; None where there is nothing to test with."""
-    if min(len(first), len(second)) < 2:
-        return None
-    parts = [values.var(ddof=1) / len(values) for values in (first, second)]
-    total = sum(parts)
-    spread = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
-    return _two_sided(first.mean() - second.mean(), math.sqrt(total), total**2 / spread if spread else 1.0)
+def _over_seeds(bounds: Mapping[str, np.ndarray], best: str) -> dict[str, float]:
+    """P-value of each other model's mean over seeds against the best one's; empty where all have a single seed.
+
+    The variance between seeds is that of all models together: the few seeds of two alone would hardly tell it.
+    """
+    seeds = {name: values.mean(1) for name, values in bounds.items()}
+    freedom = sum(len(values) - 1 for values in seeds.values())
+    if freedom == 0:
+        return {}
+    variance = sum(float(((values - values.mean()) ** 2).sum()) for values in seeds.values()) / freedom
+    top = seeds.pop(best)
+    return {
+        name: _two_sided(values.mean() - top.mean(), math.sqrt(variance * (1 / len(values) + 1 / len(top))), freedom)
+        for name, values in seeds.items()
+    }
 
 
 def _two_sided(difference: float, error: float, freedom: float) -> float:

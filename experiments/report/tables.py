@@ -44,11 +44,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading; numbers are aligned at their decimal point, words at the left."""
+    """A column's heading.
+
+    Attributes:
+      title, unit: the two lines of it.
+      numeric: numbers are aligned at their decimal point, words at the left.
+      minor: left out in a terminal, which has little room.
+    """
 
     title: str
     unit: str = ""
     numeric: bool = True
+    minor: bool = False
 
     def __str__(self) -> str:
         return f"{self.title} ({self.unit})" if self.unit else self.title
@@ -105,15 +112,17 @@ class Table:
     def rich(self) -> rich_table.Table:
         """The table for a terminal."""
         table = rich_table.Table(title=escape(self.caption), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for column in self.columns:
+        shown = [place for place, column in enumerate(self.columns) if not column.minor]
+        for column in (self.columns[place] for place in shown):
             unit = f"\n{escape(column.unit)}" if column.unit else ""
-            table.add_column(f"{escape(column.title)}{unit}", justify="right" if column.numeric else "left")
+            justify = "right" if column.numeric else "left"
+            table.add_column(f"{escape(column.title)}{unit}", justify=justify, no_wrap=column.numeric)
         for heading, rows in self.groups:
             if heading:
                 table.add_section()
                 table.add_row(f"[italic]{escape(heading)}[/]")
             for row in rows:
-                texts = [(escape(str(cell)), cell.strong) for cell in row]
+                texts = [(escape(str(row[place])), row[place].strong) for place in shown]
                 table.add_row(*(f"[bold]{text}[/]" if strong else text for text, strong in texts))
         return table
 

@@ -26,7 +26,8 @@ class DiscretizedLogistics(Likelihood):
       ValueError: x_dim or num_components below 1, levels below 2, or min_scale not positive.
     """
 
-    label = reference = "discretized mixture of logistics"
+    label = "discretized mixture of logistics"
+    reference = "logistics by mean and variance"
     discrete = True
 
     def __init__(self, x_dim: int, levels: int = 256, num_components: int = 5, min_scale: float = 0.05):
@@ -46,11 +47,13 @@ class DiscretizedLogistics(Likelihood):
 
     def initial_params(self) -> Tensor:
         """Equal weights, and components side by side over the middle of the grid."""
-        return self._params(torch.zeros(self.x_dim), torch.full((self.x_dim,), 0.3))
+        width = torch.full((self.x_dim,), 0.3)
+        return self._params(torch.zeros(self.x_dim), width, width / self.num_components)
 
     def fit(self, x: Tensor) -> Tensor:
-        """Components side by side around the mean of each dimension, as wide as its standard deviation."""
-        return self._params(x.mean(0), x.std(0, correction=0))
+        """All components equal: a logistic with the mean and the variance of each dimension."""
+        std = x.std(0, correction=0)
+        return self._params(x.mean(0), torch.zeros_like(std), std * (3.0**0.5 / torch.pi))
 
     def check(self, x: Tensor) -> None:
         """Raises ValueError unless x lies on the grid."""
@@ -60,14 +63,14 @@ class DiscretizedLogistics(Likelihood):
         if not inside or float(off) > 1e-3 * max(1.0, self.levels / 4096):
             raise ValueError(
                 f"a discretized mixture of logistics needs values on a grid of levels = {self.levels} points from -1 "
-                f"to 1, but x ranges from {float(x.min()):.4g} to {float(x.max()):.4g} and is up to {float(off):.2g} bins "
-                f"off; quantise the data (data=audio data.quantize={self.levels}), or choose likelihood=gaussian"
+                f"to 1, but x ranges from {float(x.min()):.4g} to {float(x.max()):.4g} and is {float(off):.2g} bins off; "
+                f"quantise the data (data=audio data.quantize={self.levels}), or choose likelihood=gaussian"
             )
 
-    def _params(self, mean: Tensor, std: Tensor) -> Tensor:
+    def _params(self, mean: Tensor, spread: Tensor, scale: Tensor) -> Tensor:
         m = self.num_components
         offsets = torch.linspace(-1.0, 1.0, m) if m > 1 else torch.zeros(1)
-        loc = mean[:, None] + std[:, None] * offsets  # [D, M]
-        scale = (std / m**0.5).clamp_min(2.0 * self.min_scale)
+        loc = mean[:, None] + spread[:, None] * offsets  # [D, M]
+        scale = scale.clamp_min(2.0 * self.min_scale)
         raw = inverse_positive(scale, self.min_scale)[:, None].expand(-1, m)
         return torch.cat([torch.zeros(m * self.x_dim), loc.flatten(), raw.flatten()])

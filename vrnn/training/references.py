@@ -81,7 +81,7 @@ def _signals(sequences: Sequences) -> Iterator[np.ndarray]:
 def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
     """The references that apply to these data, by name, on test; the predictor's order is chosen on valid."""
     found = {f"independent {likelihood.reference}": independent(likelihood, splits.train, splits.test)}
-    if splits.sample_rate is not None:
+    if splits.sample_rate is not None and not likelihood.discrete:  # a density compares with no probability
         lags = autocorrelation(splits.train, 64)
         predictors = [LinearPredictor(lags[: order + 1], splits.train.values.numel()) for order in (16, 32, 64)]
         best = max(predictors, key=lambda predictor: float(predictor.evaluate(splits.valid).bounds.mean()))

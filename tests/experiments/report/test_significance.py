@@ -60,7 +60,7 @@ def test_what_training_again_would_change_is_no_difference():
     best, verdicts = against_best(found)
     assert best == "m0"
     assert verdicts["m1"].p_sequences < 1e-6
-    assert verdicts["m1"].p_seeds > 0.2
+    assert verdicts["m1"].p_seeds > 0.1
     assert not verdicts["m1"].is_worse
 
 
@@ -69,19 +69,34 @@ def test_both_tests_are_those_of_scipy():
     best, verdicts = against_best(found)
     (other,) = found.keys() - {best}
     paired = stats.ttest_rel(found[other].mean(0), found[best].mean(0))
-    welch = stats.ttest_ind(found[other].mean(1), found[best].mean(1), equal_var=False)
+    seeds = stats.ttest_ind(found[other].mean(1), found[best].mean(1))
     assert verdicts[other].p_sequences == pytest.approx(paired.pvalue)
-    assert verdicts[other].p_seeds == pytest.approx(welch.pvalue)
+    assert verdicts[other].p_seeds == pytest.approx(seeds.pvalue)
     difference = found[other].mean(0) - found[best].mean(0)
     assert verdicts[other].error == pytest.approx(difference.std(ddof=1) / math.sqrt(50))
 
 
-def test_a_single_seed_is_tested_over_sequences_only():
-    found = models(0.0, -40.0)
-    found["m1"] = found["m1"][:1]
+def test_the_variance_between_seeds_is_that_of_all_models():
+    """As in a one-way analysis of variance, whose F of two groups is the square of t."""
+    found = models(0.0, -0.3, seeds=2)
+    best, verdicts = against_best(found)
+    (other,) = found.keys() - {best}
+    alone = verdicts[other].p_seeds
+    found["m2"] = models(-300.0, seeds=6, noise=0.1)["m0"]
+    _, verdicts = against_best(found)
+    residual = sum(((values.mean(1) - values.mean()) ** 2).sum() for values in found.values()) / (1 + 1 + 5)
+    t = (found[other].mean() - found[best].mean()) / math.sqrt(residual * (1 / 2 + 1 / 2))
+    assert verdicts[other].p_seeds == pytest.approx(2 * stats.t.sf(abs(t), 7))  # the larger one: Holm leaves it
+    assert verdicts[other].p_seeds < alone
+
+
+def test_single_seeds_are_tested_over_sequences_only():
+    found = models(0.0, -40.0, seeds=1)
     _, verdicts = against_best(found)
     assert verdicts["m1"].p_seeds is None
     assert verdicts["m1"].is_worse
+    found["m0"] = models(0.0, seeds=3)["m0"]
+    assert against_best(found)[1]["m1"].p_seeds < 1e-3  # the others tell what a seed can change
 
 
 def test_one_model_stands_alone():
