@@ -46,6 +46,20 @@ def test_equals_torch(kind: type[Recurrence], reference: type[nn.RNNBase], make_
 
 
 @PAIRS
+def test_without_phi_z_equals_torchs_over_phi_x_alone(kind: type[Recurrence], reference: type[nn.RNNBase], make_noise):
+    recurrence, layer = kind(PHI_X, 0, H).double(), reference(PHI_X, H, batch_first=True).double()
+    weights = (recurrence.from_x.weight, recurrence.from_h.weight, recurrence.from_x.bias, recurrence.from_h.bias)
+    with torch.no_grad():
+        for theirs, ours in zip(layer.parameters(), weights, strict=True):
+            theirs.copy_(ours)
+    assert len(list(recurrence.parameters())) == len(weights)
+    phi_x, state = make_noise(B, T, PHI_X), recurrence.initial_state(B)
+    for hoisted in recurrence.from_x(phi_x).unbind(1):
+        state = recurrence(hoisted, None, state)
+    torch.testing.assert_close(state.h, layer(phi_x)[0][:, -1])
+
+
+@PAIRS
 def test_has_torchs_parameters_and_initial_spread(kind: type[Recurrence], reference: type[nn.RNNBase]):
     torch.manual_seed(0)
     recurrence = kind(PHI_X, PHI_Z, H)

@@ -1,0 +1,149 @@
+"""Laws of every model: replay, chunks, causality, padding, sampling."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tests.conftest import LIKELIHOODS, RECURRENCES
+from vrnn.batch import Batch
+from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, at
+
+MODELS = itertools.product(["vrnn", "rnn"], RECURRENCES, LIKELIHOODS)
+
+
+@pytest.fixture(params=list(MODELS), ids="-".join)
+def model(request: pytest.FixtureRequest, make_vrnn: Callable, make_rnn: Callable) -> SequenceModel:
+    """Each model with each recurrence under each likelihood."""
+    name, *parts = request.param
+    return {"vrnn": make_vrnn, "rnn": make_rnn}[name](*parts)
+
+
+def told(model: SequenceModel, terms: SequenceTerms) -> tuple:
+    """The terms that say something: without latent variables, KL and log_ratio are 0."""
+    return terms if model.z_dim else terms[:1]
+
+
+def test_replaying_step_equals_forward(model: SequenceModel, make_batch, make_noise, sizes):
+    batch, noise = make_batch(model), make_noise(sizes.B, sizes.T, model.z_dim)
+    inputs, state, replayed = model.prepare(batch), model.initial_state(sizes.B), []
+    for t in range(sizes.T):
+        terms, state = model.step(at(inputs, t), state, noise[:, t])
+        assert isinstance(terms, StepTerms)
+        replayed.append(terms)
+    expected, expected_state = model(batch, noise)
+    assert isinstance(expected, SequenceTerms)
+    assert type(state) is type(expected_state)
+    torch.testing.assert_close([torch.stack(field, 1) for field in zip(*replayed, strict=True)], expected)
+    torch.testing.assert_close(state, expected_state)
+
+
+def test_two_chunks_with_the_state_carried_over_equal_one_sequence(model: SequenceModel, make_batch, make_noise, sizes):
+    batch, noise = make_batch(model, steps=40), make_noise(sizes.B, 40, model.z_dim)
+    whole, end = model(batch, noise)
+    first, middle = model(Batch.of(batch.x[:, :20]), noise[:, :20])
+    second, last = model(Batch.of(batch.x[:, 20:]), noise[:, 20:], middle)
+    torch.testing.assert_close([torch.cat(pair, 1) for pair in zip(first, second, strict=True)], whole)
+    torch.testing.assert_close(last, end)
+
+
+def test_a_batch_of_one_is_its_own_row(model: SequenceModel, make_batch, make_noise, sizes):
+    batch, noise = make_batch(model), make_noise(sizes.B, sizes.T, model.z_dim)
+    terms, state = model(batch, noise)
+    alone, alone_state = model(Batch.of(batch.x[2:3]), noise[2:3])
+    torch.testing.assert_close(alone, [field[2:3] for field in terms])
+    torch.testing.assert_close(alone_state, [field[2:3] for field in state])
+
+
+def test_later_observations_and_noise_change_no_earlier_term(model: SequenceModel, make_batch, make_noise, sizes):
+    noise = make_noise(sizes.B, sizes.T, model.z_dim)
+    before, _ = model(make_batch(model), noise)
+    for t in range(sizes.T):
+        x, changed = make_batch(model).x.clone(), noise.clone()
+        x[:, t:] = make_batch(model, seed=8).x[:, t:]
+        changed[:, t:] += 1.0
+        after, _ = model(Batch.of(x), changed)
+        torch.testing.assert_close([field[:, :t] for field in after], [field[:, :t] for field in before])
+        for mine, theirs in zip(told(model, after), told(model, before), strict=True):
+            assert not torch.allclose(mine[:, t], theirs[:, t])
+
+
+def test_terms_have_no_gradient_in_later_observations(model: SequenceModel, make_batch, make_noise, sizes):
+    x = make_batch(model).x.requires_grad_()
+    terms, _ = model(Batch.of(x), make_noise(sizes.B, sizes.T, model.z_dim))
+    for t in range(sizes.T):
+        (gradient,) = torch.autograd.grad(sum(field[:, t].sum() for field in told(model, terms)), x, retain_graph=True)
+        assert not gradient[:, t + 1 :].any()
+        assert gradient[:, : t + 1].any(-1).any(0).all()  # in some sequence: to one alone every ReLU may be closed
+
+
+def test_nan_in_the_padding_changes_nothing(model: SequenceModel, make_batch, make_noise, sizes):
+    lengths, noise = [2, 5, 1, 4], make_noise(sizes.B, sizes.T, model.z_dim)
+    clean = make_batch(model, lengths=lengths)
+    outcomes = []
+    for fill in (0.0, math.nan):
+        batch = Batch.of(torch.where(clean.mask[..., None], clean.x, fill), clean.lengths)
+        terms, state = model(batch, noise)
+        loss = sum(torch.where(batch.mask, field, 0.0).sum() for field in terms)
+        gradients = torch.autograd.grad(loss + sum(field.sum() for field in state), list(model.parameters()))
+        outcomes.append([*terms, *state, *gradients])
+    for with_zero, with_nan in zip(*outcomes, strict=True):
+        assert with_zero.isfinite().all()
+        assert torch.equal(with_zero, with_nan)
+
+
+def test_each_ragged_sequence_has_the_terms_and_the_final_state_of_itself_alone(
+    model: SequenceModel, make_batch, make_noise, sizes
+):
+    lengths, noise = [2, 5, 1, 4], make_noise(sizes.B, sizes.T, model.z_dim)
+    batch = make_batch(model, lengths=lengths)
+    start = model.initial_state(sizes.B)
+    start = type(start)(*(make_noise(*field.shape, seed=30 + i) for i, field in enumerate(start)))
+    terms, state = model(batch, noise, start)
+    for row, length in enumerate(lengths):
+        own = slice(row, row + 1)
+        alone, alone_state = model(
+            Batch.of(batch.x[own, :length]), noise[own, :length], type(start)(*(field[own] for field in start))
+        )
+        torch.testing.assert_close(alone, [field[own, :length] for field in terms])
+        torch.testing.assert_close(alone_state, [field[own] for field in state])
+
+
+def test_reconstruct_is_the_emission_that_forward_scores(model: SequenceModel, make_batch, make_noise, sizes):
+    batch, noise = make_batch(model, lengths=[2, 5, 1, 4]), make_noise(sizes.B, sizes.T, model.z_dim)
+    found = model.reconstruct(batch, noise)
+    assert found.mean.shape == (sizes.B, sizes.T, sizes.D)
+    torch.testing.assert_close(found.log_prob(batch.x), model(batch, noise)[0].log_px)
+
+
+def test_every_parameter_is_trained(model: SequenceModel, make_batch, make_noise, sizes):
+    terms, _ = model(make_batch(model), make_noise(sizes.B, sizes.T, model.z_dim))
+    (terms.kl - terms.log_px).sum().backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.any(), name
+
+
+def test_draws_are_observations_of_the_stated_shape(model: SequenceModel, sizes):
+    x = model.sample(6, 8, torch.Generator().manual_seed(0))
+    assert x.shape == (6, 8, sizes.D)
+    model.likelihood.check(x.flatten(0, 1))
+
+
+def test_the_generator_alone_decides(model: SequenceModel, make_batch, sizes):
+    for prefix in (None, make_batch(model, lengths=[2, 5, 1, 4])):
+        draws = []
+        for seed in (0, 0, 1):
+            torch.manual_seed(len(draws))
+            draws.append(model.sample(sizes.B, 6, torch.Generator().manual_seed(seed), prefix))
+        assert torch.equal(draws[0], draws[1])
+        assert not torch.equal(draws[0], draws[2])
+
+
+def test_a_prefix_of_another_number_of_sequences_is_refused(model: SequenceModel, make_batch):
+    with pytest.raises(ValueError, match="prefix must hold num = 3 sequences, got 4"):
+        model.sample(3, 2, torch.Generator(), make_batch(model))
