@@ -118,13 +118,31 @@ def test_repeating_the_batch_changes_neither_loss_nor_gradient(model: VRNN, batc
     torch.testing.assert_close(*outcomes)
 
 
-def test_the_carried_state_is_passed_on(make_vrnn, make_batch, noise):
-    model = make_vrnn()
-    whole = make_batch(model)
-    first = PLAIN(model, Batch.of(whole.x[:, :2]), 0, noise[:, :2])
-    second = PLAIN(model, Batch.of(whole.x[:, 2:]), 0, noise[:, 2:], first.state)
-    torch.testing.assert_close(first.bound + second.bound, PLAIN(model, whole, 0, noise).bound)
+@pytest.mark.parametrize("steps", [1, 2, 3, 5])
+def test_the_stretches_of_ragged_sequences_add_up_to_the_whole(model: VRNN, batch: Batch, noise, steps: int):
+    """Some sequences are over before the last stretch: there they have no step, and their state stays as it was."""
+    state, bound, loss, kl = None, 0.0, 0.0, []
+    for start, stretch in zip(range(0, 5, steps), batch.stretches(steps), strict=True):
+        estimate = PLAIN(model, stretch, 0, noise[:, start : start + steps], state)
+        state, bound = estimate.state, bound + estimate.bound
+        loss += estimate.loss * estimate.sums["steps"]
+        kl.append(estimate.kl)
+    whole = PLAIN(model, batch, 0, noise)
+    torch.testing.assert_close(bound, whole.bound)
+    torch.testing.assert_close(loss / sum(LENGTHS), whole.loss)
+    torch.testing.assert_close(torch.cat(kl, 1), whole.kl)
+    torch.testing.assert_close(state, whole.state)
 
 
-def test_an_elbo_of_a_latent_model_is_a_lower_bound(make_vrnn):
+def test_the_kl_of_every_step_is_zero_where_padded(model: VRNN, batch: Batch, noise):
+    estimate = PLAIN(model, batch, 0, noise)
+    by_hand = terms_by_hand(model, batch, noise)
+    assert not estimate.kl.requires_grad
+    for row, steps in zip(estimate.kl.tolist(), by_hand, strict=True):
+        assert row == pytest.approx([kl for _, kl in steps] + [0.0] * (5 - len(steps)))
+    assert estimate.variance is None
+
+
+def test_an_elbo_of_a_latent_model_is_a_lower_bound_and_of_another_exact(make_vrnn, make_rnn):
     assert PLAIN.kind(make_vrnn()) == "lower_bound"
+    assert PLAIN.kind(make_rnn()) == "exact"

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from vrnn.data.splits import Sequences, Splits, Standardisation
-from vrnn.models.vrnn import VRNN
+from vrnn.models.base import SequenceModel
+from vrnn.objectives.base import Objective
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.schedules import Linear
 from vrnn.training.metrics import MetricsFile
@@ -73,7 +74,7 @@ class Recorder(Observer):
 class Run:
     """What a run left behind."""
 
-    model: VRNN
+    model: SequenceModel
     progress: Progress | None  # None: it was interrupted
     directory: Path
 
@@ -126,7 +127,7 @@ def elbo() -> ELBO:
 
 @pytest.fixture(scope="session")
 def train(make_vrnn, make_splits, elbo) -> Callable[..., Run]:
-    """Trains a new VRNN in a directory, or goes on there; an interruption is caught, everything else is not."""
+    """Trains a new model in a directory, or goes on there; an interruption is caught, everything else is not."""
 
     def train(
         directory: Path,
@@ -135,7 +136,8 @@ def train(make_vrnn, make_splits, elbo) -> Callable[..., Run]:
         likelihood: str = "gaussian",
         optimizer: Callable[..., torch.optim.Optimizer] = ADAM,
         schedule: Schedule = CONSTANT,
-        objective: ELBO = elbo,
+        objective: Objective = elbo,
+        build: Callable[..., SequenceModel] = make_vrnn,
         seed: int = 0,
         stop_at: int | None = None,
         kill_at: tuple[str, int] | None = None,
@@ -143,7 +145,7 @@ def train(make_vrnn, make_splits, elbo) -> Callable[..., Run]:
         **settings,
     ) -> Run:
         directory.mkdir(exist_ok=True)
-        model = make_vrnn(likelihood=likelihood, seed=99 if resume else 0).float()
+        model = build(likelihood=likelihood, seed=99 if resume else 0).float()
         recorder, progress = Recorder(directory, stop_at, kill_at), None
         try:
             progress = Trainer(**{**SETTINGS, **settings}).fit(

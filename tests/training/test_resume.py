@@ -9,9 +9,10 @@ from vrnn.training.checkpoint import CheckpointError
 from vrnn.training.schedules import Constant, OneCycle
 
 DATA = {
-    "equal": ({}, "gaussian"),
-    "ragged": ({"ragged": True}, "gaussian"),
-    "ragged, drawn anew": ({"ragged": True, "drawn": True}, "bernoulli"),
+    "equal": ({}, {}),
+    "ragged": ({"ragged": True}, {}),
+    "ragged, drawn anew": ({"ragged": True, "drawn": True}, {"likelihood": "bernoulli"}),
+    "ragged, cut in time": ({"ragged": True}, {"tbptt": 2}),
 }
 
 
@@ -42,8 +43,8 @@ def assert_same_runs(found, expected) -> None:
 
 @pytest.fixture(scope="module", params=DATA)
 def settings(request: pytest.FixtureRequest, make_splits) -> dict:
-    arguments, likelihood = DATA[request.param]
-    return {"splits": make_splits(**arguments), "likelihood": likelihood, "schedule": OneCycle()}
+    data, arguments = DATA[request.param]
+    return {"splits": make_splits(**data), "schedule": OneCycle(), **arguments}
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +94,13 @@ def test_killed_and_resumed_equals_uninterrupted(run, settings, whole, kill_at: 
     assert_same_runs(run("cut", **settings, resume=True), whole)
 
 
-def test_stopped_after_every_single_update_equals_uninterrupted(run, settings, whole):
+def test_stopped_after_every_single_batch_equals_uninterrupted(run, settings, whole):
     part = run("cut", **settings, stop_at=0)
     interruptions = 1
     while part.progress is None:
         part = run("cut", **settings, stop_at=0, resume=True)
         interruptions += part.progress is None
-    assert interruptions == 17  # the 18th update is the last
+    assert interruptions == 17  # the 18th batch is the last
     assert_same_runs(part, whole)
 
 

@@ -207,6 +207,7 @@ def test_a_validation_bound_that_is_not_finite_ends_training(run, make_splits):
         ({"max_epochs": None}, "max_epochs and max_steps are both null"),
         ({"max_grad_norm": 0.0}, "max_grad_norm must be positive, or null for no clipping; got 0.0"),
         ({"max_grad_norm": math.nan}, "max_grad_norm must be positive"),
+        ({"tbptt": 0}, "tbptt must be at least 1, got 0"),
         ({"device": "tpu9"}, "device 'tpu9' is not available"),
     ],
 )
