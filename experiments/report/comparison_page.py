@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.report.comparison_tables import Sign, commit
+from experiments.report.comparison_tables import commit
+from experiments.report.findings import Findings
 from experiments.report.media import embed_pngs, embed_svg, embed_wav, width
 from experiments.report.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section, Sound
 from experiments.report.plots import Curve, draw_curves, save
+from experiments.report.ranking import Sign
 from experiments.report.rows import BOUND, Row
 from experiments.report.tables import Table
 
@@ -23,33 +25,18 @@ NARROW = 1200  # pixels of a picture of which several fit side by side
 REACHED = 0.05  # of the test sequences: where fewer go on, their mean KL is not drawn
 
 
-def comparison_page(
-    rows: Sequence[Row],
-    tables: Mapping[str, Table],
-    pictures: Mapping[str, tuple[Path, str]],
-    *,
-    title: str,
-    command: str,
-    summary: str,
-    missing: Sequence[str],
-    warnings: Sequence[str],
-) -> Page:
+def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *, title: str, command: str) -> Page:
     """The page.
 
     Args:
-      rows: the models.
-      tables: main, against (the best), runs and settings; those without lines are left out.
+      found: tables and words.
       pictures: heading: file and SVG text.
       title: of the page.
       command: that asked for the comparison.
-      summary: what was found.
-      missing: jobs that do not count, and why.
-      warnings: what makes rows hard to compare.
     """
-    results = [tables["main"]]
-    results += [Alert("Not counted", missing)] if missing else []
-    results += [Alert("Caution", warnings)] if warnings else []
-    against = [tables["against"]] if tables["against"].groups[0][1] else []
+    results: list[Table | Alert] = [found.main]
+    results += [Alert("Not counted", found.left_out)] if found.left_out else []
+    results += [Alert("Caution", found.cautions)] if found.cautions else []
     curves = [Picture(embed_svg(text), heading) for heading, (_, text) in pictures.items()]
     note = (
         "Mean over seeds, in a band from the lowest seed to the highest. Bound and KL during training are of the "
@@ -57,12 +44,12 @@ def comparison_page(
     )
     sections = [
         Section("Results", results),
-        Section("Significance", against),
+        Section("Significance", [found.against] if found.against.groups[0][1] else []),
         Section("Training", [Pictures(curves), Prose([note])] if curves else []),
-        Section("What the models make", gallery(rows)),
-        Section("Reproduction", reproduction(rows, tables, command)),
+        Section("What the models make", gallery(found.rows)),
+        Section("Reproduction", reproduction(found, command)),
     ]
-    return Page(title, [summary], [section for section in sections if section.blocks])
+    return Page(title, [found.summary], [section for section in sections if section.blocks])
 
 
 def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Path, str]]:
@@ -114,23 +101,20 @@ def sound_title(file: Path) -> str:
     return file.stem.partition("_")[2].replace("_", " ")
 
 
-def reproduction(rows: Sequence[Row], tables: Mapping[str, Table], command: str) -> list[Commands | Facts | Details]:
-    """The commands, the code and the versions; every run and what tells the rows apart."""
-    jobs = [job for row in rows for job in row.counted]
-    commands = [
-        (f"{row.label}, seed {row.shown.result['seed']}", row.shown.result["command"]) for row in rows if row.shown
-    ]
+def reproduction(found: Findings, command: str) -> list[Commands | Facts | Details]:
+    """The commands, the code and the versions; every run and what tells the models apart."""
+    jobs = [job for row in found.rows for job in row.counted]
+    shown = {row.label: row.shown.result for row in found.rows if row.shown}
+    commands = [(f"{label}, seed {result['seed']}", result["command"]) for label, result in shown.items()]
     versions = [", ".join(f"{name} {number}" for name, number in job.result["versions"].items()) for job in jobs]
     facts = [
         ("commit", "; ".join(dict.fromkeys(commit(job.result) for job in jobs))),
         ("versions", "; ".join(dict.fromkeys(versions))),
     ]
     blocks: list[Commands | Facts | Details] = [Commands([("This comparison", command)])]
-    blocks += [Facts(facts)] if jobs else []
-    blocks += [Details("One run of each model", [Commands(commands)])] if commands else []
-    blocks += [Details("What the models differ in", [tables["settings"]])] if tables["settings"].groups[0][1] else []
-    blocks += [Details("All runs", [tables["runs"]])]
-    return blocks
+    blocks += [Facts(facts), Details("One run of each model", [Commands(commands)])] if jobs else []
+    blocks += [Details("What the models differ in", [found.settings])] if found.settings.groups[0][1] else []
+    return [*blocks, Details("All runs", [found.runs])]
 
 
 def _history(row: Row, key: str, change: Callable[[float], float] = float) -> list[Curve]:

@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from experiments.report.published import Published, Value
+from experiments.report.ranking import Ranking, Sign
 from experiments.report.rows import BOUND, Mean, Row, last_line, seed_of, settings, training_seconds, why_not
-from experiments.report.significance import LEVEL, Verdict, against_best
+from experiments.report.significance import LEVEL
 from experiments.report.tables import Cell, Column, Table, decimals, duration, number
-from vrnn.training.metrics import MARKS
 
 NONE = Cell("–")
-FLIPPED = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}
-
-
-class Ranking(NamedTuple):
-    """Which row is the best, and how the others stand to it.
-
-    Attributes:
-      best: its label; None where no row counts.
-      verdicts: on those of the other rows that were tested against it.
-    """
-
-    best: str | None
-    verdicts: dict[str, Verdict]
-
-    @property
-    def bold(self) -> set[str]:
-        """The best, and all that are not significantly worse."""
-        as_good = {label for label, verdict in self.verdicts.items() if not verdict.is_worse}
-        return as_good | ({self.best} if self.best else set())
-
-
-def rank(rows: Sequence[Row]) -> Ranking:
-    """Ranks the rows by their mean bound on test; those measured on the same sequences are tested against the best."""
-    means = {row.label: row.mean(BOUND).value for row in rows if row.counted}
-    best = max(means, key=means.__getitem__, default=None)
-    top = next((row for row in rows if row.label == best), None)
-    if top is None or top.bounds is None:
-        return Ranking(best, {})
-    alike = [row for row in rows if row.bounds is not None and row.lengths.tolist() == top.lengths.tolist()]
-    return Ranking(*against_best({row.label: row.bounds for row in alike}))
-
-
-class Sign(NamedTuple):
-    """How log-likelihoods are printed: as they are (>=), or their negatives (<=), as the field does for images."""
-
-    negate: bool
-
-    @property
-    def title(self) -> str:
-        return "negative log-likelihood" if self.negate else "log-likelihood"
-
-    def value(self, value: float) -> float:
-        return -value if self.negate else value
-
-    def mark(self, kind: str) -> str:
-        return MARKS[FLIPPED.get(kind, kind) if self.negate else kind].strip()
 
 
 def main_table(
@@ -77,7 +30,7 @@ def main_table(
     cells = [[Cell(row.label), _seeds(row)] for row in rows]
     extra = {name: values for name, values in published.rows.items()} if published else {}
     ours = {row.label: extra.pop(row.label, []) for row in rows}
-    references = _references(rows)
+    references = references_of(rows)
     outside = [
         [Cell(name, remark=f"({values[0].source})" if values[0].source else ""), Cell()]
         for name, values in extra.items()
@@ -149,18 +102,19 @@ def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Tab
             lines.append([Cell(row.label), NONE, NONE, NONE, Cell(words)])
     columns = [
         Column("model", numeric=False),
-        Column(f"{sign.title} less that of {top.label}", "nats per sequence"),
+        Column("difference", "nats per sequence"),
         Column("p", "test sequences"),
         Column("p", "seeds"),
         Column("verdict", numeric=False),
     ]
     notes = [
+        f"Difference: {sign.title} less that of {top.label}, ± its standard error over test sequences.",
         f"p over test sequences: two-sided paired t-test on the {count:,} test sequences, bounds averaged over seeds: "
         "would these trained models differ on other sequences?",
         "p over seeds: two-sided t-test on the seeds' means, the variance between seeds pooled over all models: "
         "would the models differ if trained again?",
         f"Each is corrected by Holm for the number of models; worse: both are below {LEVEL} (the first alone where "
-        "there is one seed). ± is the standard error over test sequences.",
+        "all have one seed).",
     ]
     return Table(columns, [("", lines)], f"Every model against the best, {top.label}", notes)
 
@@ -233,7 +187,7 @@ def _published(values: Sequence[Value], sign: Sign, *, estimate: bool) -> Cell:
     return Cell()
 
 
-def _references(rows: Sequence[Row]) -> dict[str, dict[str, Mean]]:
+def references_of(rows: Sequence[Row]) -> dict[str, dict[str, Mean]]:
     """What a bound is read against, by name: the figures of the first counted run that has them."""
     found: dict[str, dict[str, Mean]] = {}
     for row in rows:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.report.comparison_tables import Ranking, Sign, commit, differing_settings
+from experiments.report.comparison_tables import commit, differing_settings, references_of
 from experiments.report.published import Published
+from experiments.report.ranking import Ranking, Sign
 from experiments.report.rows import BOUND, Row, seed_of
 from experiments.report.significance import LEVEL
 from experiments.report.tables import decimals, number
@@ -28,6 +29,10 @@ def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
         told += f" {listed(level)} {'is' if len(level) == 1 else 'are'} not significantly worse."
     elif ranking.verdicts:
         told += f" {'Every other model' if len(ranking.verdicts) > 1 else 'The other model'} is significantly worse."
+    references = {name: figures[BOUND].value for name, figures in references_of(rows).items() if BOUND in figures}
+    better = [name for name, value in references.items() if value > mean.value]
+    if better:
+        told += f" Better still: {listed(better)}, fitted as a reference."
     return told + count
 
 

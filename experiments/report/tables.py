@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from rich import box
@@ -134,9 +135,9 @@ def fraction(text: str) -> str | None:
 
 
 def decimals(errors: Iterable[float | None]) -> int:
-    """Digits after the point, 0 to 3, that show two digits of the smallest error; 2 where none is known."""
+    """Digits after the point, 0 to 3, that show two digits of the median error; 2 where none is known."""
     known = [error for error in errors if error is not None and error > 0.0]
-    return min(3, max(0, 1 - math.floor(math.log10(min(known))))) if known else 2
+    return min(3, max(0, 1 - math.floor(math.log10(median(known))))) if known else 2
 
 
 def number(value: float, digits: int, error: float | None = None, **rest: Any) -> Cell:

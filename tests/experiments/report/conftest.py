@@ -100,7 +100,7 @@ def draw(folder: Path) -> None:
     folder.mkdir()
     noise = np.random.default_rng(0)
     for name in ("samples", "reconstructions"):
-        Image.fromarray(noise.integers(0, 256, (600, 1800, 3), dtype=np.uint8)).save(folder / f"{name}.png")
+        Image.fromarray(noise.integers(0, 256, (300, 1300, 3), dtype=np.uint8)).save(folder / f"{name}.png")
     wavfile.write(folder / "samples_sample.wav", 8000, noise.integers(-99, 99, 800, dtype=np.int16))
 
 
@@ -109,7 +109,7 @@ def runs(tmp_path: Path) -> Runs:
     return Runs(tmp_path / "runs")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bounds() -> Callable[..., np.ndarray]:
     """Bounds of test sequences [N] that differ by tens of nats, and by `noise` between two seeds."""
 

@@ -1,0 +1,61 @@
+"""A comparison for other programs: a spreadsheet of all runs, and plain values of the models."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from experiments.report.ranking import Ranking
+from experiments.report.rows import BOUND, Row, seed_of, training_seconds
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """One line for each job, counted or not: all its figures, each with kind, unit, space and errors."""
+    lines = []
+    for row in rows:
+        for number, job in enumerate(row.jobs):
+            result = job.result
+            line = {
+                "row": row.label,
+                "seed": seed_of(job),
+                "state": job.state,
+                "counted": number not in row.left_out,
+                "reason": row.left_out.get(number),
+                "parameters": result.get("parameters"),
+                "seconds": training_seconds(job) if result else None,
+                "directory": str(job.run),
+                "commit": result.get("commit"),
+                "dirty": result.get("dirty"),
+            }
+            sources = {"": result.get("figures", {})}
+            sources |= {f"{name}:": content["figures"] for name, content in row.read_evaluations(job)}
+            for prefix, figures in sources.items():
+                for name, figure in figures.items():
+                    line |= {f"{prefix}{name}" + f"/{key}" * (key != "value"): value for key, value in figure.items()}
+            lines.append(line)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return file.getvalue()
+
+
+def plain(rows: Sequence[Row], ranking: Ranking) -> tuple[list[str], list[list[Any]]]:
+    """Columns and lines of numbers, one line a model: always the log-likelihood itself, never its negative."""
+    evaluations = sorted({name for row in rows for name in row.evaluations})
+    columns = ["model", "seeds", "jobs", "best", "kind"]
+    names = {"log_likelihood": (BOUND, None), "log_likelihood_per_step": (f"{BOUND}_per_step", None)}
+    names |= {name: (BOUND, name) for name in evaluations} | {"bits_per_dim": ("test/bits_per_dim", None)}
+    columns += [column for name in (*names, "kl_per_step") for column in (name, f"{name}_error")]
+    columns += ["parameters", "seconds"]
+    data = []
+    for row in rows:
+        bound = row.mean(BOUND)
+        line = [row.label, len(row.counted), len(row.jobs), row.label in ranking.bold, bound.kind if bound else None]
+        known = [row.mean(*name) if name[1] in (None, *row.evaluations) else None for name in names.values()]
+        for mean in (*known, row.kl_per_step):
+            line += [mean.value, mean.error] if mean else [None, None]
+        data.append([*line, row.parameters, row.seconds])
+    return columns, data

@@ -1,0 +1,57 @@
+"""Which model of a comparison is the best, and with which sign its likelihood is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from experiments.report.rows import BOUND, Row
+from experiments.report.significance import Verdict, against_best
+from vrnn.training.metrics import MARKS
+
+FLIPPED = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}
+
+
+class Ranking(NamedTuple):
+    """Which row is the best, and how the others stand to it.
+
+    Attributes:
+      best: its label; None where no row counts.
+      verdicts: on those of the other rows that were tested against it.
+    """
+
+    best: str | None
+    verdicts: dict[str, Verdict]
+
+    @property
+    def bold(self) -> set[str]:
+        """The best, and all that are not significantly worse."""
+        as_good = {label for label, verdict in self.verdicts.items() if not verdict.is_worse}
+        return as_good | ({self.best} if self.best else set())
+
+
+def rank(rows: Sequence[Row]) -> Ranking:
+    """Ranks the rows by their mean bound on test; those measured on the same sequences are tested against the best."""
+    means = {row.label: row.mean(BOUND).value for row in rows if row.counted}
+    best = max(means, key=means.__getitem__, default=None)
+    top = next((row for row in rows if row.label == best), None)
+    if top is None or top.bounds is None:
+        return Ranking(best, {})
+    alike = [row for row in rows if row.bounds is not None and row.lengths.tolist() == top.lengths.tolist()]
+    return Ranking(*against_best({row.label: row.bounds for row in alike}))
+
+
+class Sign(NamedTuple):
+    """How log-likelihoods are printed: as they are (>=), or their negatives (<=), as the field does for images."""
+
+    negate: bool
+
+    @property
+    def title(self) -> str:
+        return "negative log-likelihood" if self.negate else "log-likelihood"
+
+    def value(self, value: float) -> float:
+        return -value if self.negate else value
+
+    def mark(self, kind: str) -> str:
+        return MARKS[FLIPPED.get(kind, kind) if self.negate else kind].strip()

@@ -1,0 +1,88 @@
+"""What the runs of one model say together, and which of them count."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from experiments.jobs import read_job
+from experiments.report.comparison_tables import differing_settings
+from experiments.report.notes import left_out
+from experiments.report.rows import BOUND, Row
+
+
+def test_mean_and_standard_error_over_seeds(runs, bounds):
+    found = [bounds(shift, seed=seed) for seed, shift in enumerate((0.0, 4.0, 11.0))]
+    mean = Row("a", [runs.done(values, seed=seed) for seed, values in enumerate(found)]).mean(BOUND)
+    values = [array.mean() for array in found]
+    center = sum(values) / 3
+    assert mean.value == pytest.approx(center)
+    assert mean.error == pytest.approx(math.sqrt(sum((value - center) ** 2 for value in values) / 2 / 3))
+    assert (mean.over, mean.kind, mean.unit) == ("seeds", "lower_bound", "nats per sequence")
+
+
+def test_one_seed_has_the_standard_error_over_test_sequences(runs, bounds):
+    values = bounds()
+    mean = Row("a", [runs.done(values)]).mean(BOUND)
+    assert (mean.error, mean.over) == (pytest.approx(values.std(ddof=1) / math.sqrt(len(values))), "sequences")
+
+
+def test_only_what_is_done_and_measured_counts(runs, bounds):
+    good = runs.done(bounds(), seed=0)
+    stale = read_job(runs.done(bounds(9999.0), seed=1).run, "another hash")
+    untested = runs.done(bounds(), seed=2)
+    untested.result["figures"].pop(BOUND)
+    infinite = runs.done(np.full(3, -np.inf), seed=3)
+    jobs = [good, stale, untested, infinite, runs.interrupted(seed=4), runs.failed("data.x=0: no", seed=5)]
+    jobs += [runs.failed("boom", kind="KeyError", seed=6), runs.failed("data.x=0: no", seed=7), runs.waiting()]
+    row = Row("A", jobs)
+    assert row.counted == [good]
+    assert row.mean(BOUND).value == good.result["figures"][BOUND]["value"]
+    assert row.bounds.shape[0] == 1
+    assert left_out([row]) == [
+        "A, seed 1: stale: its result was made with another config, so it is not counted",
+        "A, seed 2: not measured on test (trainer.test=false)",
+        "A, seed 3: its bound on test is -inf",
+        "A, seed 4: interrupted after 7 updates",
+        "A, seed 5 and seed 7: failed: data.x=0: no",
+        "A, seed 6: failed: KeyError: boom",
+        "A, not-yet: not started",
+    ]
+
+
+def test_kl(runs, bounds):
+    row = Row("a", [runs.done(bounds(seed=seed), seed=seed) for seed in (0, 1)])
+    assert row.kl_by_step.shape == (2, 6)
+    assert row.kl_per_step.value == pytest.approx(21.0 / row.lengths.mean())
+    assert Row("exact", [runs.done(bounds(), kind="exact")]).kl_per_step is None
+
+
+def test_estimates_are_those_of_every_counted_run(runs, bounds):
+    jobs = [runs.done(bounds(seed=seed), seed=seed) for seed in (0, 1)]
+    runs.estimate(jobs[0], bounds(2.0))
+    assert Row("a", jobs).evaluations == []
+    runs.estimate(jobs[1], bounds(4.0))
+    runs.estimate(jobs[0], bounds(4.0), checkpoint="last", name="iwae-5-test-last")
+    row = Row("a", [*jobs, runs.failed("no")])
+    assert row.evaluations == ["iwae-40"]
+    assert row.mean(BOUND, "iwae-40").value == pytest.approx((bounds(2.0).mean() + bounds(4.0).mean()) / 2)
+    assert row.mean(BOUND, "iwae-40").kind == "estimate"
+
+
+def test_time_is_that_of_training_over_all_resumes(runs, bounds):
+    assert Row("a", [runs.done(bounds(), seconds=3.0)]).seconds == 400.0
+
+
+def test_the_run_that_is_shown_is_the_best_on_valid(runs, bounds):
+    jobs = [runs.done(bounds(shift), seed=seed) for seed, shift in enumerate((0.0, 5.0, 2.0))]
+    jobs[2].result["figures"]["valid/log_likelihood"]["value"] = 1e6
+    assert Row("a", jobs).shown == jobs[2]
+
+
+def test_settings_that_differ(runs, bounds):
+    one = runs.done(bounds(), seed=0, config={"likelihood": {"k": 1}, "model": {"likelihood": {"k": 1}, "z": 2}})
+    two = runs.done(bounds(), seed=1, config={"likelihood": {"k": 5}, "model": {"likelihood": {"k": 5}}})
+    found = differing_settings([Row("a", [one]), Row("b", [two]), Row("c", [runs.failed("no")])])
+    assert found == {"model.z": ["2", "–"], "likelihood.k": ["1", "5"]}  # neither seed nor data.root
