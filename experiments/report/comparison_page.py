@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.report.comparison_tables import commit
 from experiments.report.findings import Findings
-from experiments.report.media import embed_pngs, embed_svg, embed_wav, width
+from experiments.report.media import embed_pngs, embed_svg, embed_wav, size
 from experiments.report.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section, Sound
 from experiments.report.plots import Curve, draw_curves, save
 from experiments.report.ranking import Sign
@@ -21,7 +21,7 @@ HEADINGS = {"samples": "", "reconstructions": "Reconstructions", "continuations"
 # For each part, so that the page stays below 10 MB.
 PICTURES_BUDGET = 1_800_000  # characters
 SOUNDS_BUDGET = 1_000_000  # bytes
-NARROW = 1200  # pixels of a picture of which several fit side by side
+KL_BY_STEP = "KL of each time step"
 REACHED = 0.05  # of the test sequences: where fewer go on, their mean KL is not drawn
 
 
@@ -38,9 +38,10 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
     results += [Alert("Not counted", found.left_out)] if found.left_out else []
     results += [Alert("Caution", found.cautions)] if found.cautions else []
     curves = [Picture(embed_svg(text), heading) for heading, (_, text) in pictures.items()]
+    by_step = KL_BY_STEP in pictures
     note = (
         "Mean over seeds, in a band from the lowest seed to the highest. Bound and KL during training are of the "
-        f"validation set, the KL of each time step on test, as far as {REACHED:.0%} of its sequences go."
+        f"validation set{f', the KL of each time step on test, as far as {REACHED:.0%} of its sequences go' * by_step}."
     )
     sections = [
         Section("Results", results),
@@ -68,7 +69,7 @@ def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Pa
     kl = {row.label: _history(row, "valid/kl") for row in latent}
     add("KL during training", "kl_training", kl, "updates", "KL [nats per sequence]")
     by_step = {row.label: _kl_by_step(row) for row in latent}
-    add("KL of each time step", "kl_by_step", by_step, "time step", "KL [nats]")
+    add(KL_BY_STEP, "kl_by_step", by_step, "time step", "KL [nats]")
     return found
 
 
@@ -87,13 +88,20 @@ def gallery(rows: Sequence[Row]) -> list[Pictures | Details | Prose]:
             Picture(uri, label, [] if quiet else [Sound(sound_title(sound), embed_wav(sound)) for sound in each])
             for label, uri, each in zip(runs, embed_pngs(files, PICTURES_BUDGET), sounds, strict=True)
         ]
-        # What was drawn wide has small letters: it gets a line to itself.
-        block: list[Pictures | Prose] = [Pictures(pictures, 340 if max(map(width, files)) <= NARROW else 900)]
+        block: list[Pictures | Prose] = [Pictures(pictures, room(files))]
         block += [Prose(["Too large to be heard here: the sounds lie in the runs' figures/."])] if quiet else []
         blocks += [Details(heading, block)] if heading else block
     if blocks:
         blocks.insert(0, Prose(["Samples from the prior. Of each model, the seed that is best on the validation set."]))
     return blocks
+
+
+def room(files: Sequence[Path]) -> int:
+    """Pixels across that pictures need: what was drawn large has small letters, and a line to itself if it is wide."""
+    shapes = [size(file) for file in files]
+    if max(across for across, _ in shapes) <= 1200:
+        return 340
+    return 900 if max(across / down for across, down in shapes) > 1.5 else 500
 
 
 def sound_title(file: Path) -> str:

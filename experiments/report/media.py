@@ -30,12 +30,12 @@ def embed_pngs(files: Sequence[Path], budget: int) -> list[str]:
     return found
 
 
-def width(file: Path) -> int:
-    """Pixels across a picture."""
+def size(file: Path) -> tuple[int, int]:
+    """Pixels across and down a picture."""
     from PIL import Image
 
     with Image.open(file) as source:
-        return source.width
+        return source.size
 
 
 def embed_wav(file: Path) -> str:

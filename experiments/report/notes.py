@@ -32,7 +32,7 @@ def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
     references = {name: figures[BOUND].value for name, figures in references_of(rows).items() if BOUND in figures}
     better = [name for name, value in references.items() if value > mean.value]
     if better:
-        told += f" Better still: {listed(better)}, fitted as a reference."
+        told += f" Better still, as {'references' if len(better) > 1 else 'a reference'}: {listed(better)}."
     return told + count
 
 

@@ -140,7 +140,7 @@ def test_one_seed_says_so(runs, bounds):
     mixed = compare({**alone, "b": [runs.done(bounds(-9.0, seed=s), seed=s) for s in (0, 1)]})
     assert column(mixed, "log-likelihood")["a"].endswith("†")
     assert not column(mixed, "log-likelihood")["b"].endswith("†")
-    assert "†" in mixed.table.notes[0]
+    assert "†" in mixed.main.notes[0]
 
 
 def test_negated(rows):
