@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
-from experiments.names import CONF, register_resolvers
+from experiments.names import CONF, register_resolvers, settled
 
 
 class JobFailed(CompactHydraException):
@@ -64,7 +64,7 @@ def complete(cfg: DictConfig) -> DictConfig:
     """The config, if every value that must be given was."""
     for key in sorted(OmegaConf.missing_keys(cfg)):
         raise UserError(f"{key}: no value was given; add {key}=<value>, --help says what it is")
-    return cfg
+    return settled(cfg)
 
 
 def answer(work: Callable[[], int]) -> int:

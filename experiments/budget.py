@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 
+import numpy as np
 import torch
 from omegaconf import DictConfig, OmegaConf
 
@@ -26,7 +28,7 @@ def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
     return _match(OmegaConf.to_yaml(OmegaConf.create(rest)), model, likelihood)
 
 
-@functools.cache  # a config asks for it at every use
+@functools.cache
 def _match(rest: str, model: str, likelihood: str) -> int:
     """The same, from the YAML of a config without its net_width."""
     own = OmegaConf.create(rest)
@@ -35,19 +37,15 @@ def _match(rest: str, model: str, likelihood: str) -> int:
         reference[group] = OmegaConf.load(CONF / group / f"{option}.yaml")
     budget = num_parameters(reference)
 
-    def excess(width: int) -> int:
-        return num_parameters(OmegaConf.merge(own, {"net_width": width})) - budget
-
-    low, high = 1, 2
-    while excess(high) < 0:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
-    return min(low, high, key=lambda width: abs(excess(width)))
+    # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
+    counts = [num_parameters(OmegaConf.merge(own, {"net_width": width})) for width in (1, 2, 3)]
+    polynomial = np.polynomial.Polynomial.fit((1, 2, 3), counts, 2).convert()
+    width = max(float(root.real) for root in (polynomial - budget).roots())
+    return min((max(1, math.floor(width)), math.ceil(width)), key=lambda width: abs(polynomial(width) - budget))
 
 
 def num_parameters(cfg: DictConfig) -> int:
     """Parameters of a config's model, of which nothing but the shapes is made."""
+    cfg = OmegaConf.merge(cfg, {"net_width": cfg.net_width})  # or it is asked for at every use
     with torch.device("meta"):
         return build(cfg, "model").num_parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import re
 import typing
@@ -116,9 +117,8 @@ def origin(cfg: DictConfig, path: str, name: str | int) -> str:
 
 def check_value(name: str, value: Any, hint: Any) -> None:
     """Raises UserError unless the value is of the annotated type; a string is never read as a number."""
-    try:
-        adapter = TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticSchemaGenerationError:
+    adapter = validator(hint)
+    if adapter is None:
         return
     try:
         validated = adapter.validate_python(value)
@@ -127,6 +127,15 @@ def check_value(name: str, value: Any, hint: Any) -> None:
         fits = False
     if not fits:
         raise UserError(f"{name}={shown(value)}: expected {readable(hint)}, got {value!r} ({type(value).__name__})")
+
+
+@functools.cache  # making one takes as long as building a small model
+def validator(hint: Any) -> TypeAdapter | None:
+    """What holds a value to an annotation; None for one that pydantic knows nothing of."""
+    try:
+        return TypeAdapter(hint, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticSchemaGenerationError:
+        return None
 
 
 def require_integer(name: str, value: Any, at_least: int) -> None:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
-from experiments.names import CONF, job_slug
+from experiments.names import CONF, job_slug, settled
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory, config_hash
 
@@ -108,6 +108,7 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
             job = compose_train([*shared, *overrides])
             with open_dict(job):
                 job.pop("hydra")
+                settled(job)
             jobs[job_slug(overrides)] = config_hash(job)
     return Plan(directory, shared, options, labels, seeds, choices.data, jobs)
 

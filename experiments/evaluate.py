@@ -9,7 +9,7 @@ from experiments.build import build, require_integer
 from experiments.errors import UserError
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
-from experiments.terminal import console, figures_table, say
+from experiments.terminal import say, show_figures
 from vrnn.objectives.base import Objective
 from vrnn.training.evaluation import Space, evaluate, rows_within
 
@@ -35,7 +35,7 @@ def measure(cfg: DictConfig) -> int:
     for caution in (restored.splits.caution, restored.model.likelihood.caution(restored.splits.train.values)):
         if caution:
             say(f"caution: {caution}")
-    console.print(figures_table(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures))
+    show_figures(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures)
     say(f"written to {path}")
     return 0
 

@@ -28,6 +28,13 @@ def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
     return matched_width(model, likelihood, _root_=_root_)
 
 
+def settled(cfg: DictConfig) -> DictConfig:
+    """The config with its net_width computed, once instead of at every use."""
+    if "net_width" in cfg:
+        cfg.net_width = cfg.net_width
+    return cfg
+
+
 def experiment_name(*, _root_: DictConfig) -> str:
     """The chosen experiment, or the app where none is chosen; _root_ is the config that holds the hydra node.
 
@@ -77,7 +84,7 @@ def suite_help() -> str:
         "  --multirun a=1,2     a job for every combination",
         "  --info defaults      where each value comes from",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines).replace("$", "$$")  # Hydra reads it as a template
 
 
 def is_key(line: str) -> bool:

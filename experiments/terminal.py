@@ -46,7 +46,7 @@ class Terminal(Observer):
         """Figures in a table; the jobs of a multirun go without."""
         if not self.label:
             console.print()
-            console.print(figures_table(title, rows))
+            show_figures(title, rows)
 
     def following(self, kind: Kind, batch_size: int) -> Terminal:
         """Shows training within the context; kind gives the bound's mark, batch_size the throughput."""
@@ -105,6 +105,11 @@ class Terminal(Observer):
 def say(text: str) -> None:
     """One line on the screen."""
     console.print(text, markup=False)
+
+
+def show_figures(title: str, rows: dict[str, Figure]) -> None:
+    """Figures in a table, on the screen; an app that named `console` itself could not be sent to a worker process."""
+    console.print(figures_table(title, rows))
 
 
 def figures_table(title: str, rows: dict[str, Figure]) -> Table:

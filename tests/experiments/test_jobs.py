@@ -1,0 +1,70 @@
+"""A multirun started twice: what is done is skipped, what was interrupted goes on, the rest begins anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from experiments.jobs import read_job
+from experiments.run_directory import RunDirectory, config_hash
+from tests.experiments.command_line import SMALL, WORDS, Apps, Run
+
+PAIR = ("--multirun", *WORDS, *SMALL, "seed=0,1", "hydra.sweep.dir=out", "hydra.sweep.subdir=${job_name:seed}")
+
+
+def contents(run: Run) -> tuple[object, ...]:
+    """What a run computed."""
+    return run.metrics, run.result["figures"], run.result["step"]
+
+
+def test_the_second_start_of_a_multirun_skips_what_is_done(apps: Apps, tmp_path: Path):
+    assert apps("train", *PAIR, cwd=tmp_path).code == 0
+    runs = Run.all(tmp_path / "out")
+    assert [run.path.name.rpartition("-")[0] for run in runs] == ["seed-0", "seed-1"]
+    before = [(contents(run), (run.path / "result.json").stat().st_mtime_ns) for run in runs]
+    ended = apps("train", *PAIR, cwd=tmp_path)
+    assert ended.code == 0
+    assert ended.out.count("done already") == 2
+    assert before == [(contents(run), (run.path / "result.json").stat().st_mtime_ns) for run in runs]
+
+    # A job that failed or never ended is run again and gives the same; one that was killed goes on from its checkpoint.
+    failed, killed = runs
+    result = failed.result
+    (failed.path / "result.json").write_text(json.dumps({**result, "status": "failed"}))
+    (failed.path / "figures" / "left over.png").touch()
+    (killed.path / "result.json").unlink()
+    ended = apps("train", *PAIR, cwd=tmp_path)
+    assert ended.code == 0
+    assert "done already" not in ended.out
+    assert [contents(run) for run in runs] == [content for content, _ in before]
+    assert not (failed.path / "figures" / "left over.png").exists()
+
+    # Another config in the same directory: what lies there is not its result.
+    ended = apps("train", *PAIR, "trainer.max_steps=3", cwd=tmp_path)
+    assert ended.code == 0
+    assert [run.result["step"] for run in runs] == [3, 3]
+
+
+def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
+    cfg = OmegaConf.create({"model": {}, "data": {"root": "a"}, "trainer": {"max_steps": 3}, "seed": 0})
+    run, identity = RunDirectory(tmp_path / "job"), config_hash(cfg)
+    assert read_job(run, identity).state == "waiting"
+    run.write_config(cfg)
+    assert read_job(run, identity).state == read_job(run).state == "interrupted"
+    assert read_job(run, "another").state == "stale"
+    for status in ("done", "failed", "interrupted"):
+        run.write_result({"status": status, "config_hash": identity})
+        assert read_job(run, identity) == (run, status, {"status": status, "config_hash": identity})
+        assert read_job(run, "another").state == "stale"
+
+
+@pytest.mark.parametrize("key", ["data.root", "data.cache", "label", "logger", "trainer.test", "figures.side"])
+def test_a_configs_identity_is_what_it_computes(key: str):
+    cfg = OmegaConf.create({"data": {"x_dim": 3}, "trainer": {"max_steps": 3}, "seed": 0})
+    other = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{key}=1"]))
+    assert config_hash(other) == config_hash(cfg)
+    for change in ("data.x_dim=4", "trainer.max_steps=4", "seed=1"):
+        assert config_hash(OmegaConf.merge(cfg, OmegaConf.from_dotlist([change]))) != config_hash(cfg)
