@@ -7,7 +7,7 @@ from torch import nn
 
 
 def as_torch(model: nn.Module) -> None:
-    """Leaves every layer as it was made: U(-1/sqrt(fan in), 1/sqrt(fan in)), the recurrence's U(-1/sqrt(H), 1/sqrt(H))."""
+    """Leaves every layer as it was made: U(-1/sqrt(n), 1/sqrt(n)), n the fan-in, of the recurrence H."""
 
 
 @torch.no_grad()
