@@ -59,6 +59,11 @@ def job_slug(overrides: Sequence[str]) -> str:
     return f"{slug[:100].strip('-_.') or 'job'}-{digest}"
 
 
+def group_of(entry: DictConfig | str) -> str:
+    """The group of an entry of a defaults list; empty where it names none of the suite's."""
+    return "" if isinstance(entry, str) else next(iter(entry))
+
+
 def first_line(path: Path) -> str:
     """A YAML's first comment line, without its mark; Hydra's own header (`# @package`), which must lead, is passed."""
     with path.open(encoding="utf-8") as file:
@@ -69,13 +74,15 @@ def suite_help() -> str:
     """The page: what the app does, every group's options, and the app's own keys, from line 1 of each YAML."""
     app = HydraConfig.get().job.name
     lines = [first_line(CONF / f"{app}.yaml"), ""]
-    groups = [choice for choice in HydraConfig.get().runtime.choices if not choice.startswith("hydra/")]
-    lines += ["Groups (choose with group=option; change a value with group.key=value):"]
+    choices = HydraConfig.get().runtime.choices
+    groups = [entry for entry in map(group_of, OmegaConf.load(CONF / f"{app}.yaml").defaults) if entry in choices]
+    if groups:
+        lines += ["Groups (choose with group=option; change a value with group.key=value):"]
     for group in groups:
         folder = CONF / group
         for path in sorted(folder.rglob("*.yaml")):
             option = path.relative_to(folder).with_suffix("")
-            lines.append(f"  {f'{group}={option}':<30} {first_line(path)}")
+            lines.append(f"  {f'{group}={option}':<37} {first_line(path)}")
     lines += ["", "Keys of its own:"]
     lines += [f"  {line}" for line in (CONF / f"{app}.yaml").read_text(encoding="utf-8").splitlines() if is_key(line)]
     lines += [

@@ -131,8 +131,10 @@ def test_line_1_is_a_sentence_that_help_can_print(path: Path):
 @pytest.mark.parametrize("choice", [f"{group}={option}" for group in GROUPS for option in options(group)])
 def test_every_option_composes_without_gaps_and_each_of_its_keys_is_read(choice: str):
     group, _, option = choice.partition("=")
-    # A figure may read its data's keys, so it is looked at beside data that bring it.
-    data = [f"data={name}" for name in options("data") if overridden("data", name).get(group) == option]
+    # A figure may read its data's keys, and a likelihood be for such data only, so each is looked at beside data that
+    # bring it.
+    wanted = {group: option, **(overridden(group, option) if group != "data" else {})}
+    data = [f"data={name}" for name in options("data") if overridden("data", name).items() & wanted.items()]
     cfg = composed(*data[:1], choice)
     assert OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)["trainer"]
     for node in CHECKED:
@@ -144,7 +146,7 @@ def test_every_key_of_an_app_is_read_and_has_a_value_or_must_be_given(app: str):
     own = {key: value for key, value in raw(".", app).items() if key not in ("defaults", "hydra")}
     assert OmegaConf.missing_keys(composed(app=app)) == {key for key, value in own.items() if value == "???"}
     sources = "".join(path.read_text() for path in CONF.with_name("experiments").glob("*.py"))
-    assert [key for key in own if f"cfg.{key}" not in sources] == []
+    assert [key for key in own if f"cfg.{key}" not in sources and f'cfg.get("{key}")' not in sources] == []
 
 
 def test_every_object_of_the_config_is_checked_before_a_job_starts():
@@ -252,5 +254,25 @@ def test_an_experiment_wins_over_the_defaults_and_the_command_line_over_both(exp
         assert OmegaConf.select(typed, key) == 7
     assert chosen("data=speech", f"experiment={experiment}")["data"] == "speech"
     assert f"experiment={experiment}" in first_line(CONF / "experiment" / f"{experiment}.yaml")
+    for node in CHECKED:
+        check(cfg, node)
+
+
+@pytest.mark.parametrize("row", options("comparison"))
+def test_a_row_of_a_comparison_wins_over_an_experiment_and_has_a_label(row: str):
+    lineup = row.partition("/")[0]
+    base = {
+        "gaussian": "data=fsdd",
+        "bivariate_gmm": "data=omniglot",
+        "bernoulli": "experiment=mnist_static",
+        "paper_speech": "experiment=paper/blizzard",
+        "paper_handwriting": "experiment=paper/iamondb",
+    }[lineup]
+    choices = chosen(base, f"comparison={row}")
+    assert {group: choices[group] for group in overridden("comparison", row)} == overridden("comparison", row)
+    cfg = composed(base, f"comparison={row}")
+    for key, value in leaves(raw("comparison", row)):
+        assert OmegaConf.select(cfg, key) == value or "${" in str(value)
+    assert first_line(CONF / "comparison" / f"{row}.yaml").startswith(cfg.label)
     for node in CHECKED:
         check(cfg, node)
