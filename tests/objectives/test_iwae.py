@@ -182,6 +182,13 @@ def test_the_variance_of_equal_weights_is_zero_and_that_of_small_ones_is_of_firs
     torch.testing.assert_close(IWAE(7).variance(weights), weights.var(1) / 7, rtol=0.01, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_variance_of_two_weights_is_the_square_of_half_their_distance(dtype: torch.dtype):
+    """Each bound without the other is the other's log weight, also where the smaller one is lost beside the larger."""
+    weights = torch.tensor([[-3.0, -5.0], [-100.0, -40.0]], dtype=dtype)
+    assert IWAE(2).variance(weights).tolist() == pytest.approx([1.0, 900.0], rel=1e-5)
+
+
 @pytest.mark.parametrize("likelihood", ["gaussian", "discretized_logistics"])
 def test_without_latents_every_number_of_samples_is_exact(likelihood: str, make_rnn, make_batch):
     model = make_rnn(likelihood=likelihood)

@@ -163,10 +163,11 @@ def test_a_density_is_turned_by_the_standardisation_and_a_probability_is_not(seq
 
 
 def test_bits_are_told_of_quantised_values_unless_their_density_has_no_ceiling():
-    dequantised = torch.randn(500, 3)
+    dequantised = torch.randn(2000, 3)
     assert Space.of(Gaussian(3), splits(dequantised, 65536)).bits_dim == 3
     assert Space.of(Gaussian(3), splits(dequantised, None)).bits_dim is None
     assert Space.of(Gaussian(3), splits((dequantised > 0.0).float(), 2)).bits_dim is None
+    assert Space.of(Gaussian(3), splits((100.0 * dequantised).round(), 65536)).bits_dim is None  # no value stands out
     assert Space.of(Bernoulli(3), splits((dequantised > 0.0).float(), None)).bits_dim is None
 
 

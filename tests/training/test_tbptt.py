@@ -8,12 +8,15 @@ import math
 import pytest
 import torch
 
+from tests.training.conftest import CONSTANT, SETTINGS
 from tests.training.test_resume import assert_same_runs
 from vrnn.batch import Batch
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.iwae import IWAE
 from vrnn.training.evaluation import evaluate
+from vrnn.training.fit import Fit
 from vrnn.training.schedules import OneCycle
+from vrnn.training.trainer import Trainer
 
 SGD = functools.partial(torch.optim.SGD, lr=0.05)
 
@@ -67,6 +70,19 @@ def test_a_batch_has_as_many_updates_as_its_longest_sequence_has_stretches(run, 
     steps = sum(int(batch.mask.sum()) for batch in objective.batches)
     assert steps == 2 * int(splits.train.lengths.sum())  # every step of every sequence once an epoch
     assert max(batch.steps for batch in objective.batches) == tbptt
+
+
+def test_the_updates_of_every_epoch_are_counted_in_its_own_order(make_splits, make_vrnn, elbo, tmp_path):
+    """Where there is more than one bucket, sequences of other lengths share a batch in each epoch."""
+    splits = make_splits(num=100, ragged=True)
+    trainer = Trainer(**SETTINGS | {"batch_size": 3, "tbptt": 1})
+    fit = Fit(trainer, make_vrnn().float(), elbo, splits, SGD, CONSTANT, 0, tmp_path, [])
+    by_epoch = [
+        sum(int(splits.train.lengths[index].max()) for index in splits.train.shuffled(3, 0, epoch))
+        for epoch in range(4)
+    ]
+    assert len(set(by_epoch)) > 1
+    assert [fit.updates_in(epochs) for epochs in range(1, 5)] == [sum(by_epoch[:epochs]) for epochs in range(1, 5)]
 
 
 def test_the_limit_in_updates_may_lie_within_a_batch(run, make_splits):

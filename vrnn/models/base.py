@@ -50,7 +50,7 @@ def state_at_lengths(before: Fields, last: Fields, lengths: Tensor) -> Fields:
     Args:
       before: the states before each step, a NamedTuple of [B, T, ...].
       last: the state after step T, the same NamedTuple of [B, ...].
-      lengths: steps of each sequence [B], in 1..T.
+      lengths: steps of each sequence [B], in 0..T; after 0 steps it is the state before the first.
     """
     rows = torch.arange(len(lengths), device=lengths.device)
 
