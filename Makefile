@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint format clean
+.PHONY: help train test compare lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -16,6 +16,9 @@ train: $(VENV)/installed  ## the main job: a VRNN on synthetic speech, a few min
 
 test: $(VENV)/installed-test  ## the whole test suite (ARGS="-k name ...")
 	$(BIN)/python -m pytest $(ARGS)
+
+compare: $(VENV)/installed  ## the paper's five models on synthetic speech, three seeds, in one table (ARGS="data=fsdd ...")
+	$(BIN)/python -m experiments.compare $(or $(ARGS),experiment=compare_speech)
 
 lint: $(VENV)/installed-test  ## style and format, nothing is changed
 	$(BIN)/ruff check .
