@@ -9,6 +9,9 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.errors import UserError
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
@@ -29,9 +32,17 @@ def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
 
 
 def settled(cfg: DictConfig) -> DictConfig:
-    """The config with its net_width computed, once instead of at every use."""
-    if "net_width" in cfg:
-        cfg.net_width = cfg.net_width
+    """The config with its net_width computed, once instead of at every use.
+
+    Raises:
+      UserError: it cannot be computed.
+    """
+    try:
+        if "net_width" in cfg:
+            cfg.net_width = cfg.net_width
+    except OmegaConfBaseException as error:
+        message = str(error).splitlines()[0].removeprefix("UserError raised while resolving interpolation: ")
+        raise UserError(f"net_width: {message}") from error
     return cfg
 
 

@@ -62,13 +62,16 @@ def test_finished_runs_are_compared_as_they_are(apps: Apps, compared: Path):
 
 
 def test_a_failed_job_is_in_the_table_and_costs_no_other(apps: Apps, tmp_path: Path):
-    ended = apps("compare", *ROWS, "seeds=1", "++model.prior=standard", "num_samples=null", cwd=tmp_path)
+    heavy = ("objective.beta.start=1e38", "objective.beta.end=1e38")  # of a KL that an RNN does not have
+    ended = apps("compare", *ROWS, "seeds=1", *heavy, "num_samples=null", cwd=tmp_path)
     assert ended.code == 1
-    states = {run.result["status"] for run in Run.all(tmp_path / "out")}
-    assert states == {"done"}  # the other was refused before it had a config
-    page = (tmp_path / "out" / "comparison.html").read_text()
-    assert "takes no argument" in page
-    assert "RNN-Gauss" in page
+    rnn, vrnn = Run.all(tmp_path / "out")
+    assert (rnn.result["status"], vrnn.result["status"]) == ("done", "failed")
+    assert "training diverged" in (tmp_path / "out" / "comparison.html").read_text()
+    assert [(line["row"], line["state"]) for line in lines(tmp_path / "out")] == [
+        ("RNN-Gauss", "done"),
+        ("VRNN-GMM", "failed"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,7 @@ def test_a_failed_job_is_in_the_table_and_costs_no_other(apps: Apps, tmp_path: P
         (("seeds=0",), "seeds=0: expected an integer of at least 1"),
         (("runs=nothing/*",), "runs=nothing/*: there is no run directory"),
         (("num_samples=many",), "num_samples=many"),
+        (("data=handwriting", "++model.prior=standard"), "takes no argument 'prior'"),
     ],
 )
 def test_a_mistake_is_answered_before_anything_is_trained(apps: Apps, tmp_path: Path, arguments, told: str):
