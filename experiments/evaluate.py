@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.app import launch
@@ -35,6 +37,9 @@ def measure(cfg: DictConfig) -> int:
     for caution in (restored.splits.caution, restored.model.likelihood.caution(restored.splits.train.values)):
         if caution:
             say(f"caution: {caution}")
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        say(f"{objective.name}  {run}  {figures[f'{cfg.split}/log_likelihood']}")
+        return 0
     show_figures(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures)
     say(f"written to {path}")
     return 0

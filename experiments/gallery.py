@@ -60,7 +60,7 @@ def draw_gallery(
     inputs = raw(batch.x, lengths)
     drawn = model.sample(batch.size, steps or batch.steps, generator)
     ends = [steps] * batch.size if steps else lengths
-    files = figure.draw({"sample": raw(drawn, ends)}, directory / "samples.png", title="Samples from the prior")
+    files = figure.draw({"sample": raw(drawn, ends)}, directory / "samples.png", title="Samples from the model")
 
     mean = model.reconstruct(batch, keyed_noise(seed, batch, 1, model.z_dim)).mean
     # Without latent variables there is nothing to reconstruct from: the mean is that of the next step.

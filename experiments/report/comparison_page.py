@@ -92,7 +92,7 @@ def gallery(rows: Sequence[Row]) -> list[Pictures | Details | Prose]:
         block += [Prose(["Too large to be heard here: the sounds lie in the runs' figures/."])] if quiet else []
         blocks += [Details(heading, block)] if heading else block
     if blocks:
-        blocks.insert(0, Prose(["Samples from the prior. Of each model, the seed that is best on the validation set."]))
+        blocks.insert(0, Prose(["Samples of each model; of its runs, the seed that is best on the validation set."]))
     return blocks
 
 

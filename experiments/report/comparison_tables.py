@@ -69,7 +69,7 @@ def main_table(
                 line.append(_published(values, sign, estimate=True) if estimate else Cell())
             for line in below:
                 line.append(Cell())
-    columns += [Column("parameters"), Column("training time")]
+    columns += [Column("parameters"), Column("training time", minor=True)]
     for row, line in zip(rows, cells, strict=True):
         line.append(NONE if row.parameters is None else Cell(f"{row.parameters:,}"))
         line.append(NONE if row.seconds is None else Cell(duration(row.seconds)))

@@ -50,6 +50,6 @@ class Density(Likelihood):
         if share < 0.05:
             return None
         return (
-            f"a {self.label} density over discrete values ({share:.0%} of one dimension of x are one number) is bounded "
-            f"by likelihood.min_std={self.min_std} alone; its figures say little and compare with nothing"
+            f"a {self.label} density over discrete values ({share:.0%} of one dimension of x are one number) is "
+            f"bounded by likelihood.min_std={self.min_std} alone; its figures say little and compare with nothing"
         )

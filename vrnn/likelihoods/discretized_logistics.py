@@ -63,8 +63,8 @@ class DiscretizedLogistics(Likelihood):
         if not inside or float(off) > 1e-3 * max(1.0, self.levels / 4096):
             raise ValueError(
                 f"a discretized mixture of logistics needs values on a grid of levels = {self.levels} points from -1 "
-                f"to 1, but x ranges from {float(x.min()):.4g} to {float(x.max()):.4g} and is {float(off):.2g} bins off; "
-                f"quantise the data (data=audio data.quantize={self.levels}), or choose likelihood=gaussian"
+                f"to 1, but x ranges from {float(x.min()):.4g} to {float(x.max()):.4g} and is {float(off):.2g} bins "
+                f"off; quantise the data (data=audio data.quantize={self.levels}), or choose likelihood=gaussian"
             )
 
     def _params(self, mean: Tensor, spread: Tensor, scale: Tensor) -> Tensor:
