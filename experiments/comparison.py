@@ -58,11 +58,16 @@ class Plan(NamedTuple):
             *self.shared,
             f"comparison={','.join(self.options)}",
             f"seed={','.join(map(str, self.seeds))}",
-            "hydra/launcher=joblib",
-            f"hydra.launcher.n_jobs={parallel}",
+            *self.launcher(parallel),
             f"hydra.sweep.dir={quoted(str(self.directory))}",
             "hydra.sweep.subdir=${job_name:comparison,seed}",
         ]
+
+    def launcher(self, parallel: int) -> list[str]:
+        """Overrides for so many jobs at a time on this machine; none where the shared ones choose a launcher."""
+        if any(override.startswith("hydra/launcher=") for override in self.shared):
+            return []
+        return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={parallel}"]
 
 
 def compose_train(overrides: Sequence[str]) -> DictConfig:

@@ -113,15 +113,22 @@ def show_figures(title: str, rows: dict[str, Figure]) -> None:
 
 
 def figures_table(title: str, rows: dict[str, Figure]) -> Table:
-    """Figures with mark, standard error, unit, space and count, one a row."""
+    """Figures with mark, standard errors, unit, space and count, one a row.
+
+    The standard error over sequences, and beside it that over the noise drawn where there is one.
+    """
+    sampled = any(figure.monte_carlo_error is not None for figure in rows.values())
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("± s.e.", justify="right", no_wrap=True)
+    if sampled:
+        table.add_column("± Monte Carlo", justify="right", no_wrap=True)
     for column in ("unit", "space", "sequences"):
         table.add_column(column, no_wrap=True, justify="right" if column == "sequences" else "left")
     for name, figure in rows.items():
         error = "" if figure.standard_error is None else f"{figure.standard_error:.2f}"
         value = f"{MARKS[figure.kind]}{figure.value:,.2f}"
-        table.add_row(name, value, error, figure.unit, figure.space, f"{figure.count:,}")
+        noise = "" if figure.monte_carlo_error is None else f"{figure.monte_carlo_error:.3g}"
+        table.add_row(name, value, error, *([noise] if sampled else []), figure.unit, figure.space, f"{figure.count:,}")
     return table
