@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vrnn.models.fused_cells import Cell, FusedGRU, FusedLSTM
 from vrnn.nn import require_at_least
 
 
@@ -43,6 +44,7 @@ class Recurrence(nn.Module, ABC):
 
     num_gates: int
     state_type: type
+    fused: ClassVar[type[Cell] | None] = None  # its step with a gradient derived by hand, where there is one
 
     def __init__(self, phi_x_dim: int, phi_z_dim: int, h_dim: int):
         super().__init__()
@@ -75,6 +77,7 @@ class GRU(Recurrence):
 
     num_gates = 3
     state_type = GRUState
+    fused = FusedGRU
 
     def update(self, inputs: Tensor, recurrent: Tensor, state: GRUState) -> GRUState:
         h_dim = self.h_dim
@@ -88,6 +91,7 @@ class LSTM(Recurrence):
 
     num_gates = 4
     state_type = LSTMState
+    fused = FusedLSTM
 
     def update(self, inputs: Tensor, recurrent: Tensor, state: LSTMState) -> LSTMState:
         enter, forget, new, leave = (inputs + recurrent).chunk(4, -1)

@@ -12,6 +12,7 @@ from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
+from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import JointMLP, mlp, positive, require_at_least
@@ -150,7 +151,7 @@ class VRNN(SequenceModel):
         if prefix is not None:
             self.require_prefix(num, prefix)
             shape = (num, prefix.steps, self.z_dim)
-            noise = torch.randn(shape, generator=generator, device=state.h.device)
+            noise = torch.randn(shape, generator=generator, device=state.h.device, dtype=state.h.dtype)
             _, state = self._unroll(prefix, noise, state)
         drawn = []
         for _ in range(steps):
@@ -178,6 +179,20 @@ class VRNN(SequenceModel):
         """The time loop over all steps, and the state of each sequence after its own last step."""
         inputs = self.prepare(batch)
         state = self.initial_state(batch.size) if state is None else state
+        loop = self._loop if self.recurrence.fused is None else self._fused_loop
+        whole, before, last = loop(inputs, noise, state)
+        return whole, state_at_lengths(before, last, batch.lengths)
+
+    def _fused_loop(self, inputs: Inputs, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
+        """What `_loop` returns, by a function of its own; see `vrnn.models.fused`."""
+        hoisted = (inputs.posterior, inputs.recurrence)
+        noise = noise.to(inputs.posterior.dtype)
+        found = scan(self.posterior_net, self.phi_z, self.recurrence, hoisted, noise, state, self.min_std)
+        before, last = type(state)(*found.before), type(state)(*found.last)
+        return Unrolled(self._normal(found.params), found.z, found.phi_z, before.h), before, last
+
+    def _loop(self, inputs: Inputs, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
+        """The specification of the time loop: all steps, the states before them, and the state after the last."""
         unrolled, states = [], []
         for *fields, step_noise in zip(*(field.unbind(1) for field in (*inputs, noise)), strict=True):
             states.append(state)
@@ -186,8 +201,7 @@ class VRNN(SequenceModel):
         posteriors, z, phi_z, _ = zip(*unrolled, strict=True)
         posterior = DiagonalNormal(*(torch.stack(field, 1) for field in zip(*posteriors, strict=True)))
         before = type(state)(*(torch.stack(field, 1) for field in zip(*states, strict=True)))
-        whole = Unrolled(posterior, torch.stack(z, 1), torch.stack(phi_z, 1), before.h)
-        return whole, state_at_lengths(before, state, batch.lengths)
+        return Unrolled(posterior, torch.stack(z, 1), torch.stack(phi_z, 1), before.h), before, state
 
     def _terms(self, x: Tensor, unrolled: Unrolled) -> tuple[Tensor, Tensor, Tensor]:
         """log_px, kl and log_ratio, of one step [B] or of all [B, T]."""

@@ -1,0 +1,101 @@
+"""The fused time loop equals its specification, in values and in gradients."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from vrnn.batch import Batch
+from vrnn.likelihoods.gaussian import Gaussian
+from vrnn.models.fused import scan
+from vrnn.models.recurrence import GRU, LSTM, Recurrence
+from vrnn.models.vrnn import VRNN
+
+B, T, D, Z, H = 4, 5, 3, 2, 7
+NETS = list(itertools.product((GRU, LSTM), ([], [5], [5, 6]), ([], [4], [4, 3])))
+
+
+def make(cell: type[Recurrence], posterior: list[int], phi_z: list[int], dtype: torch.dtype = torch.float64) -> VRNN:
+    torch.manual_seed(0)
+    model = VRNN(D, Z, Gaussian(D), lambda x, z: cell(x, z, H), [6], phi_z, [5], posterior, [8])
+    return model.to(dtype)
+
+
+def case(model: VRNN, dtype: torch.dtype = torch.float64) -> tuple[Batch, Tensor, tuple]:
+    """A ragged batch, noise, and a state carried over from before."""
+    generator = torch.Generator().manual_seed(1)
+
+    def randn(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=dtype)
+
+    state = tuple(randn(B, H).requires_grad_() for _ in model.initial_state(B))
+    batch = Batch.of(randn(B, T, D), torch.tensor([5, 3, 4, 1]))
+    return batch, randn(B, T, Z), type(model.initial_state(B))(*state)
+
+
+def results(model: VRNN, batch: Batch, noise: Tensor, state: tuple) -> tuple[list[Tensor], list[Tensor]]:
+    """All outputs, and the gradients of a sum of them all, each weighted differently."""
+    terms, last = model(batch, noise, state)
+    outputs = [torch.where(batch.mask, term, 0.0) for term in terms] + list(last)
+    weighted = sum((value * torch.linspace(0.5, 2.0, value.numel()).view_as(value)).sum() for value in outputs)
+    wanted = [*model.parameters(), *state]
+    return [value.detach() for value in outputs], list(torch.autograd.grad(weighted, wanted))
+
+
+@pytest.mark.parametrize(("cell", "posterior", "phi_z"), NETS)
+def test_values_and_gradients_are_those_of_the_specification(monkeypatch, cell, posterior, phi_z):
+    model = make(cell, posterior, phi_z)
+    fused = results(model, *case(model))
+    monkeypatch.setattr(cell, "fused", None)
+    plain = results(model, *case(model))
+    for found, expected in zip(itertools.chain(*fused), itertools.chain(*plain), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", [GRU, LSTM])
+def test_the_backward_is_the_derivative_of_the_forward(cell):
+    model = make(cell, [5], [4])
+    batch, noise, state = case(model)
+    inputs = model.prepare(batch)
+    hoisted = [field.detach()[:2, :3].requires_grad_() for field in (inputs.posterior, inputs.recurrence)]
+    state = [field.detach()[:2].requires_grad_() for field in state]
+
+    def loop(first: Tensor, second: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
+        found = scan(model.posterior_net, model.phi_z, model.recurrence, (first, second), noise[:2, :3], fields, 0.1)
+        return (found.params, found.z, found.phi_z, *found.before, *found.last)
+
+    assert torch.autograd.gradcheck(loop, (*hoisted, *state))
+
+
+@pytest.mark.parametrize("cell", [GRU, LSTM])
+def test_single_precision_agrees_within_its_rounding(monkeypatch, cell):
+    model = make(cell, [5], [4], torch.float32)
+    fused = results(model, *case(model, torch.float32))
+    monkeypatch.setattr(cell, "fused", None)
+    for found, expected in zip(
+        itertools.chain(*fused), itertools.chain(*results(model, *case(model, torch.float32))), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=2e-4, atol=2e-5)
+
+
+def test_a_cell_without_a_fused_step_takes_the_readable_loop(monkeypatch):
+    class Plain(GRU):
+        fused = None
+
+    monkeypatch.setattr("vrnn.models.vrnn.scan", None)  # whoever calls it fails
+    plain = make(Plain, [5], [4])
+    assert all(value.isfinite().all() for value in results(plain, *case(plain))[1])
+    with pytest.raises(TypeError):
+        make(GRU, [5], [4])(*case(make(GRU, [5], [4])))
+
+
+def test_a_part_that_nothing_depends_on_gets_no_gradient_and_the_rest_the_right_one():
+    model = make(GRU, [5], [4])
+    batch, noise, state = case(model)
+    _, last = model(batch, noise, state)  # the state alone: params, z and phi_z are not asked for
+    (found,) = torch.autograd.grad(last.h.sum(), [model.recurrence.from_h.weight])
+    assert found.isfinite().all()
+    assert found.abs().sum() > 0.0
