@@ -17,7 +17,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 
 
 def register_resolvers() -> None:
-    """Makes ${experiment_name:}, ${job_name:} and ${suite_help:} known to OmegaConf."""
+    """Makes ${experiment_name:}, ${job_name:}, ${suite_help:} and ${matched_width:} known to OmegaConf."""
     OmegaConf.register_new_resolver("experiment_name", experiment_name, replace=True)
     OmegaConf.register_new_resolver("job_name", job_name, replace=True)
     OmegaConf.register_new_resolver("suite_help", suite_help, replace=True)

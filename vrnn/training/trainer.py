@@ -47,7 +47,7 @@ class Trainer(Settings):
           seed: order of the batches and all noise.
           directory: where best.pt and last.pt go.
           observers: told of everything.
-          should_stop: asked after every update; True saves a checkpoint and raises Interrupted.
+          should_stop: asked after every batch; True saves a checkpoint and raises Interrupted.
           resume: go on from last.pt.
 
         Raises:
