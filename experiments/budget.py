@@ -10,7 +10,10 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.build import build
+from experiments.errors import UserError
 from experiments.names import CONF
+
+TOLERANCE = 0.1  # the paper's own models differ by as much
 
 
 def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
@@ -41,7 +44,13 @@ def _match(rest: str, model: str, likelihood: str) -> int:
     counts = [num_parameters(OmegaConf.merge(own, {"net_width": width})) for width in (1, 2, 3)]
     polynomial = np.polynomial.Polynomial.fit((1, 2, 3), counts, 2).convert()
     width = max(float(root.real) for root in (polynomial - budget).roots())
-    return min((max(1, math.floor(width)), math.ceil(width)), key=lambda width: abs(polynomial(width) - budget))
+    best = min((max(1, math.floor(width)), max(1, math.ceil(width))), key=lambda width: abs(polynomial(width) - budget))
+    if abs(polynomial(best) - budget) > TOLERANCE * budget:
+        raise UserError(
+            f"no width gives this model about {budget:,} parameters, those of {model} with {likelihood}; nearest is "
+            f"{polynomial(best):,.0f} at width {best}: give net_width, or larger latent sizes"
+        )
+    return best
 
 
 def num_parameters(cfg: DictConfig) -> int:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import launch
 from experiments.build import build, require_integer
-from experiments.comparison import compose_train, estimates_command, finished_rows, plan, run
+from experiments.comparison import compose_train, estimates_command, plan
 from experiments.errors import UserError
+from experiments.finished import finished_rows
 from experiments.jobs import Job
 from experiments.names import CONF, first_line
+from experiments.processes import locked, run
 from experiments.report.comparison import write_comparison
 from experiments.report.published import find_published
 from experiments.terminal import console, say
+from vrnn.training.device import find_device
 
 
 class Compare:
@@ -28,7 +34,7 @@ class Compare:
 
     def own_arguments(self, arguments: list[str]) -> list[str]:
         """Puts aside what belongs to experiments.train, and returns the rest."""
-        keys = OmegaConf.load(CONF / "compare.yaml").keys()
+        keys = [key for key in OmegaConf.load(CONF / "compare.yaml") if key != "hydra"]
         own = [text for text in arguments if text.startswith("-") or text.partition("=")[0].split(".")[0] in keys]
         self.shared = [text for text in arguments if text not in own]
         return own
@@ -36,34 +42,58 @@ class Compare:
     def __call__(self, cfg: DictConfig) -> int:
         """Trains what is missing, estimates, reports; returns 0 if every job of the comparison is done."""
         require_numbers(cfg)
-        parallel = cfg.jobs or os.cpu_count() or 1
-        code = 0
-        if cfg.runs is not None:
-            rows, directory, title = (
-                finished_rows(str(cfg.runs)),
-                Path(cfg.output or "outputs/comparisons/runs"),
-                "runs",
-            )
-        else:
-            planned = plan(self.shared, cfg)
-            directory, title = planned.directory, first_line(CONF / "data" / f"{planned.data}.yaml").partition(":")[0]
+        return self.train(cfg) if cfg.runs is None else self.collect(cfg)
+
+    def train(self, cfg: DictConfig) -> int:
+        """A comparison of its own."""
+        planned = plan(self.shared, cfg)
+        total = len(planned.jobs)
+        with locked(planned.directory) as lock:
             missing = [job for jobs in planned.rows().values() for job in jobs if job.state != "done"]
-            done = len(planned.jobs) - len(missing)
-            say(f"comparison  {len(planned.labels)} rows, {len(planned.jobs)} jobs, {done} done already")
-            say(f"folder      {directory}")
-            if missing:
-                code = run("train", planned.command(min(parallel, len(missing))))
+            say(f"comparison  {len(planned.labels)} rows, {total} jobs, {total - len(missing)} done already")
+            say(f"folder      {planned.directory}")
+            launcher = planned.launcher(cfg.jobs or jobs_at_once(planned.device))
+            code = run("train", planned.command(launcher), lock) if missing else 0
             if code > 128:
                 say(f"stopped; go on with: {self.command()}")
                 return code
-            rows = planned.rows()
-        done = [job for jobs in rows.values() for job in jobs if job.state == "done"]
+            title = first_line(CONF / "data" / f"{planned.data}.yaml").partition(":")[0]
+            return self.finish(cfg, planned.rows, planned.directory, title, launcher, planned.device, lock)
+
+    def collect(self, cfg: DictConfig) -> int:
+        """A comparison of finished runs."""
+        foreign = [override for override in self.shared if not override.startswith("logger")]
+        if foreign:
+            raise UserError(f"{' '.join(foreign)}: finished runs are compared as they are; only logger may be given")
+        pattern = str(cfg.runs)
+        name = f"runs-{hashlib.sha256(pattern.encode()).hexdigest()[:8]}"
+        directory = Path(cfg.output or f"outputs/comparisons/{name}")
+        launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={cfg.jobs or jobs_at_once('auto')}"]
+        with locked(directory) as lock:
+            return self.finish(cfg, lambda: finished_rows(pattern), directory, pattern, launcher, "auto", lock)
+
+    def finish(
+        self,
+        cfg: DictConfig,
+        read_rows: Callable[[], dict[str, list[Job]]],
+        directory: Path,
+        title: str,
+        launcher: list[str],
+        device: str,
+        lock: int,
+    ) -> int:
+        """Estimates and reports of what is done; returns 0 if that is everything."""
+        rows = read_rows()
+        jobs = [job for row in rows.values() for job in row]
+        done = [job for job in jobs if job.state == "done"]
         if not done:
             raise UserError(f"{directory}: no job of this comparison is done, so there is nothing to report")
-        if cfg.num_samples is not None and (arguments := estimates_command(done, cfg.num_samples, parallel)):
-            code = max(code, run("evaluate", arguments))
+        code = 0
+        if cfg.num_samples is not None:
+            arguments = estimates_command(done, cfg.num_samples, launcher, device)
+            code = run("evaluate", arguments, lock) if arguments else 0
         self.report(cfg, rows, done, directory, title)
-        return code
+        return int(code != 0 or len(done) < len(jobs))
 
     def report(self, cfg: DictConfig, rows: dict[str, list[Job]], done: list[Job], directory: Path, title: str) -> None:
         """Writes the comparison, tells of it, and hands it to the tracker."""
@@ -90,6 +120,11 @@ class Compare:
     def command(self) -> str:
         """What to type to make this comparison, or to go on with it."""
         return shlex.join(["python", "-m", "experiments.compare", *self.shared, *HydraConfig.get().overrides.task])
+
+
+def jobs_at_once(device: str) -> int:
+    """As many jobs as cores, or as GPUs where the jobs run on one."""
+    return torch.cuda.device_count() if find_device(device).type == "cuda" else os.cpu_count() or 1
 
 
 def require_numbers(cfg: DictConfig) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from glob import glob
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +18,7 @@ from experiments.names import CONF, job_slug, settled
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory, config_hash
 
-SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume")
+SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume", "trainer.test")
 
 
 class Plan(NamedTuple):
@@ -34,6 +31,7 @@ class Plan(NamedTuple):
       labels: the rows, as the table calls them.
       seeds: of each row.
       data: the option of the group `data`.
+      device: where the jobs run.
       jobs: config_hash of each job, by its directory's name; a row's seeds one after the other.
     """
 
@@ -43,6 +41,7 @@ class Plan(NamedTuple):
     labels: list[str]
     seeds: list[int]
     data: str
+    device: str
     jobs: dict[str, str]
 
     def rows(self) -> dict[str, list[Job]]:
@@ -51,14 +50,14 @@ class Plan(NamedTuple):
         count = len(self.seeds)
         return {label: jobs[i * count : (i + 1) * count] for i, label in enumerate(self.labels)}
 
-    def command(self, parallel: int) -> list[str]:
+    def command(self, launcher: list[str]) -> list[str]:
         """Arguments of experiments.train for all jobs as one multirun, to be given to a shell's exec."""
         return [
             "--multirun",
             *self.shared,
             f"comparison={','.join(self.options)}",
             f"seed={','.join(map(str, self.seeds))}",
-            *self.launcher(parallel),
+            *launcher,
             f"hydra.sweep.dir={quoted(str(self.directory))}",
             "hydra.sweep.subdir=${job_name:comparison,seed}",
         ]
@@ -77,6 +76,7 @@ def compose_train(overrides: Sequence[str]) -> DictConfig:
       UserError: they do not compose; Hydra's own message says why.
     """
     try:
+        OverridesParser.create().parse_overrides(list(overrides))
         return compose("train", list(overrides), return_hydra_config=True)
     except HydraException as error:
         raise UserError(str(error)) from error
@@ -88,17 +88,16 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
     Raises:
       UserError: an override that the rows set themselves, one that does not compose, or rows that do not exist.
     """
-    for override in OverridesParser.create().parse_overrides(shared):
-        if override.key_or_group in SET_BY_ROWS or override.is_sweep_override():
-            raise UserError(
-                f"{override.input_line}: the rows of a comparison set {', '.join(SET_BY_ROWS[:3])} and seed themselves "
-                "and share everything else; choose rows=[...] and seeds=..., or compare finished runs with runs=..."
-            )
     base = compose_train(shared)
     choices = base.hydra.runtime.choices
     options = chosen_rows(cfg, choices.likelihood)
-    labels = [OmegaConf.load(CONF / "comparison" / f"{option}.yaml").label for option in options]
+    rows = [OmegaConf.load(CONF / "comparison" / f"{option}.yaml") for option in options]
+    refuse_overrides_of_rows(shared, rows)
+    labels = [row.get("label") or option for row, option in zip(rows, options, strict=True)]
     seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else list(cfg.seeds)
+    for name, found in (("rows", options), ("rows (their labels)", labels), ("seeds", seeds)):
+        if len(set(found)) < len(found):
+            raise UserError(f"{name}={','.join(map(str, found))}: each may be there once")
     if cfg.output is None:
         with open_dict(base):
             own = OmegaConf.masked_copy(base, [key for key in base if key not in ("hydra", "seed")])
@@ -115,7 +114,31 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
                 job.pop("hydra")
                 settled(job)
             jobs[job_slug(overrides)] = config_hash(job)
-    return Plan(directory, shared, options, labels, seeds, choices.data, jobs)
+    return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, jobs)
+
+
+def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) -> None:
+    """Raises UserError if a shared override is a sweep, or would replace what makes the rows different."""
+    own = {key for row in rows for key in leaves(row)}
+    for override in OverridesParser.create().parse_overrides(list(shared)):
+        key = override.key_or_group
+        if override.is_sweep_override() or key in SET_BY_ROWS or key in own:
+            raise UserError(
+                f"{override.input_line}: every job of a comparison has the same of this, but its rows set "
+                f"{', '.join([*SET_BY_ROWS[:2], *sorted(own)])} and the app the seeds and the test; choose rows=[...] "
+                "and seeds=..., add a row of your own to conf/comparison/, or compare finished runs with runs=..."
+            )
+
+
+def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
+    """Keys of all values, as one types them; lists are values."""
+    for name in node:
+        if name == "defaults":
+            continue
+        if OmegaConf.is_dict(node._get_node(name)):
+            yield from leaves(node[name], f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
 
 
 def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
@@ -127,7 +150,7 @@ def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
     lineup = natural if cfg.lineup is None else cfg.lineup
     known = sorted(path.stem for path in (CONF / "comparison" / lineup).glob("*.yaml"))
     ordered = [row for row in cfg.order if row in known] + [row for row in known if row not in cfg.order]
-    rows = ordered if cfg.rows is None else list(cfg.rows)
+    rows = ordered if cfg.rows is None else [cfg.rows] if isinstance(cfg.rows, str) else list(cfg.rows)
     if not known:
         folders = ", ".join(sorted(path.name for path in (CONF / "comparison").iterdir()))
         raise UserError(f"lineup={lineup}: expected a folder of conf/comparison/ ({folders})")
@@ -139,62 +162,18 @@ def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
     return [f"{lineup}/{row}" for row in rows]
 
 
-def run(app: str, arguments: Sequence[str]) -> int:
-    """Runs one of the suite's apps in a process of its own, one thread to a job; returns its exit code."""
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-    }  # several jobs with two threads each would stand in each other's way
-    with subprocess.Popen([sys.executable, "-m", f"experiments.{app}", *arguments], env=environment) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:  # it was told as well, and is saving its checkpoints
-                continue
-
-
-def estimates_command(jobs: Sequence[Job], num_samples: int, parallel: int) -> list[str]:
-    """Arguments of experiments.evaluate for the importance-sampled estimate of every job that lacks it."""
+def estimates_command(jobs: Sequence[Job], num_samples: int, launcher: Sequence[str], device: str) -> list[str]:
+    """Arguments of experiments.evaluate for the importance-sampled estimate of every job that lacks it; or none."""
     lacking = [job for job in jobs if not has_estimate(job, num_samples)]
-    if not lacking:
-        return []
-    return [
-        "--multirun",
-        f"run={','.join(quoted(str(job.run)) for job in lacking)}",
-        "objective=iwae",
-        f"objective.num_samples={num_samples}",
-        "hydra/launcher=joblib",
-        f"hydra.launcher.n_jobs={parallel}",
-    ]
+    runs = f"run={','.join(quoted(str(job.run)) for job in lacking)}"
+    samples = ["objective=iwae", f"objective.num_samples={num_samples}"]
+    return ["--multirun", runs, *samples, f"device={device}", *launcher] if lacking else []
 
 
 def has_estimate(job: Job, num_samples: int) -> bool:
-    """Whether there is nothing to estimate, or an estimate newer than the job's result."""
+    """Whether there is nothing to estimate, or an estimate of the job's best checkpoint."""
     figure = job.result.get("figures", {}).get("test/log_likelihood")
     if figure is None or figure["kind"] == "exact":
         return True
     file = job.run.evaluations / f"iwae-{num_samples}.json"
-    return file.is_file() and file.stat().st_mtime >= job.run.result_file.stat().st_mtime
-
-
-def finished_rows(pattern: str) -> dict[str, list[Job]]:
-    """Runs by their labels, and those without one by their model and likelihood.
-
-    Raises:
-      UserError: the pattern finds no run directory.
-    """
-    rows: dict[str, list[Job]] = {}
-    for path in sorted(glob(pattern)):
-        job = read_job(RunDirectory(Path(path)))
-        if job.run.config_file.is_file():
-            rows.setdefault(label(job.run.read_config()), []).append(job)
-    if not rows:
-        raise UserError(f"runs={pattern}: there is no run directory; give a pattern such as runs='outputs/train/*'")
-    return rows
-
-
-def label(cfg: DictConfig) -> str:
-    """What a table calls a run."""
-    model, likelihood = (cfg[node]._target_.rpartition(".")[2] for node in ("model", "likelihood"))
-    independent = "-I" if cfg.model.get("prior") == "standard" else ""
-    return cfg.get("label") or f"{model}{independent}, {likelihood}"
+    return file.is_file() and json.loads(file.read_text(encoding="utf-8"))["step"] == job.result["best_step"]

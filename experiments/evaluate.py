@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from experiments.app import launch
 from experiments.build import build, require_integer
 from experiments.errors import UserError
+from experiments.parts import cautions
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
 from experiments.terminal import say, show_figures
@@ -32,11 +33,11 @@ def measure(cfg: DictConfig) -> int:
     figures = found.figures(cfg.split, Space.of(restored.model.likelihood, restored.splits))
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
     path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
+    warnings = cautions(restored.splits, restored.model.likelihood)
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
-    write_json(path, {"format": 1, **about, "figures": figures_as_json(figures), **provenance()})
-    for caution in (restored.splits.caution, restored.model.likelihood.caution(restored.splits.train.values)):
-        if caution:
-            say(f"caution: {caution}")
+    write_json(path, {"format": 1, **about, "cautions": warnings, "figures": figures_as_json(figures), **provenance()})
+    for caution in warnings:
+        say(f"caution: {caution}")
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         say(f"{objective.name}  {run}  {figures[f'{cfg.split}/log_likelihood']}")
         return 0

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
-from experiments.parts import Parts, build_parts
+from experiments.parts import Parts, build_parts, cautions
 from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest
@@ -61,6 +61,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool) -> int:
     with recorded(cfg, run, keep_former=resume) as result, StopRequest() as stop:
         parts = build_parts(cfg)
         result["parameters"] = parts.model.num_parameters
+        result["cautions"] = cautions(parts.splits, parts.model.likelihood)
         run.write_config(cfg)
         introduce(terminal, parts, run, cfg.seed)
         name = " ".join(hydra.overrides.task) or run.path.name
@@ -122,9 +123,8 @@ def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) ->
     terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
     terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.device}, seed {seed}")
     terminal.say(f"run         {run}")
-    for caution in (splits.caution, parts.model.likelihood.caution(splits.train.values)):
-        if caution:
-            terminal.say(f"caution     {caution}")
+    for caution in cautions(splits, parts.model.likelihood):
+        terminal.say(f"caution     {caution}")
 
 
 def train(

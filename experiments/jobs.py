@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from omegaconf import DictConfig
@@ -52,14 +53,35 @@ def read_job(run: RunDirectory, expected_hash: str | None = None) -> Job:
 def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
     """One job of a multirun that may have been started before; returns its exit code.
 
-    What is done is skipped, what was interrupted goes on from its checkpoint, everything else begins anew.
+    What is done is skipped. What was interrupted, or failed on its way otherwise than by diverging, goes on from its
+    checkpoint. What diverged begins anew, and so does what was made with another config: its result is put aside.
     """
     job = read_job(run, config_hash(cfg))
     if job.state == "done":
         say(f"done already  {run}")
         return 0
-    if job.state != "interrupted" and run.path.exists():
-        for path in run.path.iterdir():
-            if path.name not in ("wandb", ".hydra"):  # the W&B run keeps its identity; Hydra has just written the other
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return run_job(cfg, run, resume=job.state == "interrupted")
+    diverged = (job.result.get("error") or {}).get("kind") == "Diverged"
+    if job.state == "interrupted" or (job.state == "failed" and not diverged):
+        return run_job(cfg, run, resume=True)
+    if job.state == "stale":
+        put_aside(run, job.result)
+    elif run.path.exists():
+        for path in contents(run):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return run_job(cfg, run, resume=False)
+
+
+def contents(run: RunDirectory) -> list[Path]:
+    """What a job has written, without what keeps its W&B identity and what Hydra has just written for this start."""
+    return [path for path in run.path.iterdir() if path.name not in ("wandb", ".hydra") and path.name[:7] != "former-"]
+
+
+def put_aside(run: RunDirectory, result: dict[str, Any]) -> None:
+    """Moves what was made with another config to a folder of its own, so that hours of work are not lost."""
+    place = run.path / f"former-{result.get('config_hash', 'unfinished')}"
+    shutil.rmtree(place, ignore_errors=True)
+    found = contents(run)
+    place.mkdir()
+    for path in found:
+        path.rename(place / path.name)
+    say(f"made with another config; put aside in  {place}")

@@ -12,6 +12,7 @@ from experiments.build import build, check, require_integer
 from experiments.errors import UserError
 from experiments.tracking import NoTracker
 from vrnn.data.splits import Splits
+from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Objective
 from vrnn.training.schedules import Schedule
@@ -49,6 +50,11 @@ class Parts(NamedTuple):
     figure: Any
     model: SequenceModel
     splits: Splits
+
+
+def cautions(splits: Splits, likelihood: Likelihood) -> list[str]:
+    """Sentences that must stand beside every figure of this likelihood on these data."""
+    return [sentence for sentence in (splits.caution, likelihood.caution(splits.train.values)) if sentence]
 
 
 def build_splits(cfg: DictConfig) -> Splits:

@@ -9,12 +9,14 @@ import platform
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
+from vrnn.data.splits import Corpus
 from vrnn.training.metrics import Figure, MetricsFile
 
 # What a config's identity leaves out: where and how a run was followed, not what it computes.
@@ -113,12 +115,20 @@ def config_hash(cfg: DictConfig) -> str:
     """Identifies what a run computes: a hash of its resolved config, without logger, device and paths."""
     plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
     for key in NOT_IDENTITY:
+        if key == "data.root" and root_is_identity(cfg):
+            continue
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(plain, parent) if parent else plain
         if node is not None:
             node.pop(name, None)
     text = json.dumps(OmegaConf.to_container(plain), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def root_is_identity(cfg: DictConfig) -> bool:
+    """Whether another `data.root` means other data, as for any folder of recordings."""
+    target = OmegaConf.select(cfg, "data._target_")
+    return target is not None and get_type_hints(get_method(target), include_extras=True).get("root") == Corpus
 
 
 def provenance() -> dict[str, Any]:

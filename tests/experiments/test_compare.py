@@ -74,11 +74,32 @@ def test_a_failed_job_is_in_the_table_and_costs_no_other(apps: Apps, tmp_path: P
     ]
 
 
+def test_runs_of_other_settings_or_data_are_no_seeds_of_each_other(apps: Apps, tmp_path: Path):
+    for name, overrides in (("a", ()), ("b", ("seed=1",)), ("c", ("trainer.max_steps=3",)), ("d", ("data.seed=1",))):
+        assert apps("train", *WORDS, *SMALL, *overrides, f"hydra.run.dir=runs/{name}", cwd=tmp_path).code == 0
+    ended = apps("compare", "runs='runs/[abc]'", "num_samples=null", "output=out", "logger=none", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert [(line["row"], line["seed"]) for line in lines(tmp_path / "out")] == [
+        ("VRNN, BivariateGMM (trainer.max_steps=4)", "0"),
+        ("VRNN, BivariateGMM (trainer.max_steps=4)", "1"),
+        ("VRNN, BivariateGMM (trainer.max_steps=3)", "0"),
+    ]
+    ended = apps("compare", "runs=runs/*", "num_samples=null", "logger=none", cwd=tmp_path)
+    assert ended.code == 1
+    assert "different data (data.seed)" in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("data=handwriting", "model=rnn"), "the rows of a comparison set model"),
+        (("data=handwriting", "model=rnn"), "model=rnn: every job of a comparison has the same"),
         (("data=handwriting", "seed=3"), "seeds="),
+        (("data=handwriting", "likelihood.num_components=3"), "likelihood.num_components=3: every job"),
+        (("data=handwriting", "net_width=9"), "net_width=9: every job"),
+        (("data=handwriting", "latent.z_dim=3,4"), "latent.z_dim=3,4"),
+        (("handwriting",), "handwriting"),
+        (("seeds=[1,2,1]",), "seeds=1,2,1: each may be there once"),
+        (("runs=nothing/*", "data=fsdd"), "data=fsdd: finished runs are compared as they are"),
         (("data=handwriting", "rows=[vrnn_gauss,nothing]"), "rows=vrnn_gauss,nothing: expected options of"),
         (("data=handwriting", "lineup=nothing"), "lineup=nothing: expected a folder of conf/comparison/"),
         (("data=handwriting", "latent.size=3"), "latent.size"),
@@ -86,7 +107,7 @@ def test_a_failed_job_is_in_the_table_and_costs_no_other(apps: Apps, tmp_path: P
         (("seeds=0",), "seeds=0: expected an integer of at least 1"),
         (("runs=nothing/*",), "runs=nothing/*: there is no run directory"),
         (("num_samples=many",), "num_samples=many"),
-        (("data=handwriting", "++model.prior=standard"), "takes no argument 'prior'"),
+        (("data=handwriting", "+model.nothing=3"), "takes no argument 'nothing'"),
     ],
 )
 def test_a_mistake_is_answered_before_anything_is_trained(apps: Apps, tmp_path: Path, arguments, told: str):

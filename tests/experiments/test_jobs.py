@@ -30,22 +30,25 @@ def test_the_second_start_of_a_multirun_skips_what_is_done(apps: Apps, tmp_path:
     assert ended.out.count("done already") == 2
     assert before == [(contents(run), (run.path / "result.json").stat().st_mtime_ns) for run in runs]
 
-    # A job that failed or never ended is run again and gives the same; one that was killed goes on from its checkpoint.
-    failed, killed = runs
-    result = failed.result
-    (failed.path / "result.json").write_text(json.dumps({**result, "status": "failed"}))
-    (failed.path / "figures" / "left over.png").touch()
+    # One that diverged begins anew and gives the same; one that was killed, or failed otherwise, goes on.
+    diverged, killed = runs
+    result = {**diverged.result, "status": "failed", "error": {"kind": "Diverged", "message": "was it"}}
+    (diverged.path / "result.json").write_text(json.dumps(result))
+    (diverged.path / "figures" / "left over.png").touch()
     (killed.path / "result.json").unlink()
     ended = apps("train", *PAIR, cwd=tmp_path)
     assert ended.code == 0
     assert "done already" not in ended.out
     assert [contents(run) for run in runs] == [content for content, _ in before]
-    assert not (failed.path / "figures" / "left over.png").exists()
+    assert not (diverged.path / "figures" / "left over.png").exists()
 
-    # Another config in the same directory: what lies there is not its result.
+    # Another config in the same directory: what lies there is not its result, and is put aside.
     ended = apps("train", *PAIR, "trainer.max_steps=3", cwd=tmp_path)
     assert ended.code == 0
+    assert ended.out.count("made with another config") == 2
     assert [run.result["step"] for run in runs] == [3, 3]
+    formers = [json.loads(file.read_text())["step"] for file in (tmp_path / "out").glob("*/former-*/result.json")]
+    assert formers == [4, 4]
 
 
 def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
@@ -59,6 +62,15 @@ def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
         run.write_result({"status": status, "config_hash": identity})
         assert read_job(run, identity) == (run, status, {"status": status, "config_hash": identity})
         assert read_job(run, "another").state == "stale"
+
+
+def test_a_root_that_says_which_data_these_are_is_part_of_the_identity():
+    for target, counts in (("vrnn.data.audio.audio", True), ("vrnn.data.mnist.mnist", False)):
+        first, second = (
+            config_hash(OmegaConf.create({"data": {"_target_": target, "root": root}, "trainer": {}}))
+            for root in ("a", "b")
+        )
+        assert (first != second) == counts
 
 
 @pytest.mark.parametrize("key", ["data.root", "data.cache", "label", "logger", "trainer.test", "figures.side"])

@@ -8,7 +8,7 @@ from typing import Literal
 
 from vrnn.data.clips import Clip, audio_files, by_seed, file_clip
 from vrnn.data.framing import PARTS, Framing, frame
-from vrnn.data.splits import Splits
+from vrnn.data.splits import Corpus, Splits
 from vrnn.data.storage import Storage
 
 LISTS = {part: f"{part}.txt" for part in PARTS}
@@ -19,7 +19,7 @@ def audio(
     sample_rate: int = 16_000,
     num_frames: int | None = 40,
     seed: int = 0,
-    root: str | None = None,
+    root: Corpus = None,
     split: Literal["seed", "folders", "lists"] = "seed",
     valid_fraction: float = 0.05,
     test_fraction: float = 0.05,

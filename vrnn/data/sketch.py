@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from vrnn.data.sketch_rnn import read_sketch_rnn
-from vrnn.data.splits import Splits
+from vrnn.data.splits import Corpus, Splits
 from vrnn.data.strokes import ink_splits, require_pen
 
 
 def sketch(
     x_dim: int = 3,
     seed: int = 0,
-    root: str | None = None,
+    root: Corpus = None,
     path: str = "sketch.npz",
     allow_pickle: bool = False,
     dequantise: bool = True,

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
 
+# The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.
+Corpus = Annotated[str | None, "identity"]
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 
 

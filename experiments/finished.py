@@ -1,0 +1,56 @@
+"""Finished runs, found by a pattern, as rows of a comparison."""
+
+from __future__ import annotations
+
+from glob import glob
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.errors import UserError
+from experiments.jobs import Job, read_job
+from experiments.report.rows import settings
+from experiments.run_directory import RunDirectory, config_hash
+
+
+def finished_rows(pattern: str) -> dict[str, list[Job]]:
+    """Runs that differ in their seed alone are a row; rows that would be called the same are told apart by settings.
+
+    Of several runs of one config and seed the last one counts.
+
+    Raises:
+      UserError: the pattern finds no run directory, or runs on different data.
+    """
+    groups: dict[str, dict[int, Job]] = {}
+    for path in sorted(glob(pattern)):
+        job = read_job(RunDirectory(Path(path)))
+        if job.run.config_file.is_file():
+            cfg = job.run.read_config()
+            groups.setdefault(config_hash(OmegaConf.merge(cfg, {"seed": 0})), {})[cfg.seed] = job
+    if not groups:
+        raise UserError(f"runs={pattern}: there is no run directory; give a pattern such as runs='outputs/train/*'")
+    configs = [next(iter(jobs.values())).run.read_config() for jobs in groups.values()]
+    differing = {
+        key: values
+        for key in sorted(set().union(*map(settings, configs)))
+        if len(set(values := [settings(cfg).get(key, "-") for cfg in configs])) > 1
+    }
+    data = [key for key in differing if key.startswith("data.")]
+    if data:
+        raise UserError(
+            f"runs={pattern}: these runs are on different data ({', '.join(data)}); compare those on the same"
+        )
+    rows: dict[str, list[Job]] = {}
+    names = [label(cfg) for cfg in configs]
+    for number, (name, jobs) in enumerate(zip(names, groups.values(), strict=True)):
+        same = [place for place, other in enumerate(names) if other == name]
+        apart = [f"{key}={v[number]}" for key, v in differing.items() if len({v[place] for place in same}) > 1]
+        rows[f"{name} ({', '.join(apart)})" if apart else name] = list(jobs.values())
+    return rows
+
+
+def label(cfg: DictConfig) -> str:
+    """What a table calls a run."""
+    model, likelihood = (cfg[node]._target_.rpartition(".")[2] for node in ("model", "likelihood"))
+    independent = "-I" if cfg.model.get("prior") == "standard" else ""
+    return cfg.get("label") or f"{model}{independent}, {likelihood}"
