@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ def write_comparison(
     pictures = draw(found.rows, directory / "figures", found.sign)
     texts = {
         "comparison.md": markdown(found, pictures, title=title, command=command),
-        "comparison.tex": latex(found.main, "tab:comparison"),
+        # A paper has no box for cautions, so they stand among the notes.
+        "comparison.tex": latex(replace(found.main, notes=[*found.main.notes, *found.cautions]), "tab:comparison"),
         "comparison.csv": as_csv(found.rows),
     }
     for name, text in texts.items():

@@ -40,7 +40,8 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
     curves = [Picture(embed_svg(text), heading) for heading, (_, text) in pictures.items()]
     by_step = KL_BY_STEP in pictures
     note = (
-        "Mean over seeds, in a band from the lowest seed to the highest. Bound and KL during training are of the "
+        "Mean over seeds, in a band from the lowest seed to the highest. Log-likelihoods are marked as in the table: "
+        "those without a mark are exact. They and the KL during training are of the "
         f"validation set{f', the KL of each time step on test, as far as {REACHED:.0%} of its sequences go' * by_step}."
     )
     sections = [
@@ -56,16 +57,25 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
 def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Path, str]]:
     """The curves of all rows, by heading: each a PNG file and the text of an SVG."""
     order = [row.label for row in rows]
+    marked = [_marked(row, sign) for row in rows]
     latent = [row for row in rows if row.counted and row.mean(BOUND).kind != "exact"]
     found = {}
 
-    def add(heading: str, name: str, curves: dict[str, list[Curve]], x_label: str, y_label: str) -> None:
+    def add(
+        heading: str,
+        name: str,
+        curves: dict[str, list[Curve]],
+        x_label: str,
+        y_label: str,
+        order: Sequence[str] = order,
+    ) -> None:
         if any(len(curve.steps) for seeds in curves.values() for curve in seeds):
             figure = draw_curves(curves, order, x_label=x_label, y_label=y_label)
             found[heading] = save(figure, directory / name)
 
-    bound = {row.label: _history(row, "valid/log_likelihood_per_step", sign.value) for row in rows}
-    add("Validation", "validation", bound, "updates", f"{sign.title} [nats per step]")
+    history = [_history(row, "valid/log_likelihood_per_step", sign.value) for row in rows]
+    bound = dict(zip(marked, history, strict=True))
+    add("Validation", "validation", bound, "updates", f"{sign.title} [nats per step]", marked)
     kl = {row.label: _history(row, "valid/kl") for row in latent}
     add("KL during training", "kl_training", kl, "updates", "KL [nats per sequence]")
     by_step = {row.label: _kl_by_step(row) for row in latent}
@@ -123,6 +133,13 @@ def reproduction(found: Findings, command: str) -> list[Commands | Facts | Detai
     blocks += [Facts(facts), Details("One run of each model", [Commands(commands)])] if jobs else []
     blocks += [Details("What the models differ in", [found.settings])] if found.settings.groups[0][1] else []
     return [*blocks, Details("All runs", [found.runs])]
+
+
+def _marked(row: Row, sign: Sign) -> str:
+    """The row's label with what its values on valid are to log p(x): "VRNN (≥)"; exact ones have no mark."""
+    kinds = sorted({job.result["figures"]["valid/log_likelihood"]["kind"] for job in row.counted})
+    marks = ", ".join(sign.mark(kind) for kind in kinds if kind != "exact")
+    return f"{row.label} ({marks})" if marks else row.label
 
 
 def _history(row: Row, key: str, change: Callable[[float], float] = float) -> list[Curve]:

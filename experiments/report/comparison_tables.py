@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from experiments.report.published import Published, Value
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Mean, Row, last_line, seed_of, settings, training_seconds, why_not
+from experiments.report.rows import BOUND, Mean, Row, differing, last_line, seed_of, settings, training_seconds, why_not
 from experiments.report.significance import LEVEL
 from experiments.report.tables import Cell, Column, Table, decimals, duration, number
 
@@ -37,7 +38,20 @@ def main_table(
     ]
     below = [[Cell(name), Cell()] for name in references]
 
-    def add(column: Column, means: list[Mean | None], *, signed: bool, bold: bool = False, name: str = "") -> None:
+    unit, steps = (published.unit, published.steps) if published else ("nats per sequence", None)
+    per_step, place = f"{BOUND}_per_step", f"{BOUND} of {steps} steps" if steps else BOUND
+    for figures in references.values() if steps else ():
+        figures[place] = figures[per_step].times(steps, unit)
+
+    def add(
+        column: Column,
+        means: list[Mean | None],
+        *,
+        signed: bool,
+        bold: bool = False,
+        marked: bool = True,
+        name: str = "",
+    ) -> None:
         """One column, unless no row fills it."""
         if not any(means):
             return
@@ -45,24 +59,32 @@ def main_table(
         columns.append(column)
         for row, line, mean in zip(rows, cells, means, strict=True):
             strong = bold and row.label in ranking.bold
-            line.append(_cell(mean, digits, sign if signed else Sign(False), strong=strong, dagger=mixed))
+            cell = _cell(mean, digits, sign if signed else Sign(False), strong=strong, dagger=mixed)
+            line.append(cell if marked else replace(cell, mark=""))
         for values, line in zip(extra.values(), outside, strict=True):
-            line.append(_published(values, sign, estimate=False) if name == BOUND else Cell())
+            line.append(_published(values, sign, estimate=False) if name == place else Cell())
         for figures, line in zip(references.values(), below, strict=True):
             line.append(_cell(figures.get(name), digits, sign) if name in figures else Cell())
 
     bound = [row.mean(BOUND) for row in rows]
     add(Column(sign.title, "nats per sequence"), bound, signed=True, bold=True, name=BOUND)
-    for evaluation in sorted({name for row in rows for name in row.evaluations}):
+    later = sorted({name for row in rows for name in row.evaluations})
+    for evaluation in later:
         means = [row.mean(BOUND, evaluation) if evaluation in row.evaluations else None for row in rows]
         add(Column(evaluation.upper(), "nats per sequence"), means, signed=True)
-    per_step = [row.mean(f"{BOUND}_per_step") for row in rows]
-    add(Column(sign.title, "nats per step", minor=True), per_step, signed=True, name=f"{BOUND}_per_step")
-    add(Column("KL", "nats per step"), [row.kl_per_step for row in rows], signed=False)
+    means = [row.mean(per_step) for row in rows]
+    add(Column(sign.title, "nats per step", minor=True), means, signed=True, name=per_step)
+    if steps:
+        add(Column(sign.title, unit), [mean and mean.times(steps, unit) for mean in means], signed=True, name=place)
+        for evaluation in later:
+            means = [row.mean(per_step, evaluation) if evaluation in row.evaluations else None for row in rows]
+            add(Column(evaluation.upper(), unit), [mean and mean.times(steps, unit) for mean in means], signed=True)
+    # The KL is always averaged over draws; a mark on all of them would tell nothing.
+    add(Column("KL", "nats per step"), [row.kl_per_step for row in rows], signed=False, marked=False)
     add(Column("bits", "per dimension"), [row.mean("test/bits_per_dim") for row in rows], signed=False)
     for title, estimate in (("published", False), ("published estimate", True)):
         if any((value.kind == "estimate") == estimate for values in ours.values() for value in values):
-            columns.append(Column(title, "nats per sequence", minor=True))
+            columns.append(Column(title, unit, minor=True))
             for row, line in zip(rows, cells, strict=True):
                 line.append(_published(ours[row.label], sign, estimate=estimate))
             for values, line in zip(extra.values(), outside, strict=True):  # their bounds stand among ours
@@ -96,9 +118,8 @@ def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Tab
             p_values = [_p(verdict.p_sequences), NONE if verdict.p_seeds is None else _p(verdict.p_seeds)]
             words = "worse" if verdict.is_worse else "not significantly worse"
             lines.append([Cell(row.label), difference, *p_values, Cell(words)])
-        elif row.counted and row is not top:
-            lost = row.bounds is None or top.bounds is None
-            words = "not tested: no bounds per sequence" if lost else "not tested: other test sequences"
+        elif row.label in ranking.untested:
+            words = f"not tested: {ranking.untested[row.label]}"
             lines.append([Cell(row.label), NONE, NONE, NONE, Cell(words)])
     columns = [
         Column("model", numeric=False),
@@ -152,10 +173,7 @@ def settings_table(rows: Sequence[Row]) -> Table:
 
 def differing_settings(rows: Sequence[Row]) -> dict[str, list[str]]:
     """Keys of the config, each with the values of the rows that count, where these differ."""
-    found = [settings(row.config) for row in rows if row.config is not None]
-    keys = dict.fromkeys(key for values in found for key in values)
-    columns = {key: [values.get(key, "–") for values in found] for key in keys}
-    return {key: values for key, values in columns.items() if len(set(values)) > 1}
+    return differing([settings(row.config) for row in rows if row.config is not None])
 
 
 def commit(result: dict[str, object]) -> str:
@@ -173,8 +191,7 @@ def _cell(mean: Mean | None, digits: int, sign: Sign, *, strong: bool = False, d
     if mean is None:
         return NONE
     remark = "†" if dagger and mean.over == "sequences" and mean.error is not None else ""
-    mark = "" if mean.unit == "nats per step" and mean.kind == "estimate" else sign.mark(mean.kind)
-    return number(sign.value(mean.value), digits, mean.error, mark=mark, strong=strong, remark=remark)
+    return number(sign.value(mean.value), digits, mean.error, mark=sign.mark(mean.kind), strong=strong, remark=remark)
 
 
 def _published(values: Sequence[Value], sign: Sign, *, estimate: bool) -> Cell:

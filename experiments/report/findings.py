@@ -27,7 +27,7 @@ class Findings(NamedTuple):
       settings: what tells the models apart.
       summary: what was found, in a sentence or two.
       left_out: jobs that do not count, and why.
-      cautions: what makes rows hard to compare.
+      cautions: what the runs warn of, and what makes rows hard to compare.
     """
 
     rows: list[Row]
@@ -59,7 +59,7 @@ def compare(jobs: Mapping[str, Sequence[Job]], published: Published | None = Non
         rows=rows,
         sign=sign,
         ranking=ranking,
-        main=main_table(rows, ranking, None if obstacles else published, sign, "Test log-likelihood", words),
+        main=main_table(rows, ranking, None if obstacles else published, sign, f"Test {sign.title}", words),
         against=significance_table(rows, ranking, sign),
         runs=runs_table(rows, sign),
         settings=settings_table(rows),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.report.comparison_tables import commit, differing_settings, references_of
+from experiments.report.comparison_tables import commit, references_of
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Row, seed_of
+from experiments.report.rows import BOUND, Row, data_settings, differing, seed_of
 from experiments.report.significance import LEVEL
 from experiments.report.tables import decimals, number
 
@@ -65,6 +65,9 @@ def notes(
             "Bold: the best model, and all that are not significantly worse (paired t-test over test sequences "
             f"and, with several seeds, over seeds; Holm-corrected, p < {LEVEL})."
         )
+    if ranking.untested:
+        rest = "; ".join(f"{label}, {reason}" for label, reason in ranking.untested.items())
+        found.append(f"Not tested against {ranking.best}: {rest}.")
     if published and obstacles:
         found.append(f"The numbers published on this dataset do not compare with these runs: {'; '.join(obstacles)}.")
     elif published:
@@ -72,6 +75,7 @@ def notes(
         words = [
             f"Published, on these data: {published.source}",
             *(["unverified: quoted from memory"] if unverified else []),
+            *([f"in {published.unit}, where ours is {published.steps} x nats per step"] if published.steps else []),
         ]
         found.append("; ".join([*words, *([published.caveat] if published.caveat else [])]) + ".")
     if any("reference/" in name for row in rows for job in row.counted for name in job.result["figures"]):
@@ -91,9 +95,14 @@ def left_out(rows: Sequence[Row]) -> list[str]:
 
 
 def cautions(rows: Sequence[Row]) -> list[str]:
-    """What makes rows hard to compare."""
+    """What the runs themselves warn of, and what makes rows hard to compare."""
+    counted = [row for row in rows if row.counted]
+    theirs = [{told for job in row.counted for told in job.result.get("cautions", [])} for row in counted]
     found = []
-    data = [key for key in differing_settings(rows) if key.startswith("data.")]
+    for told in sorted(set().union(*theirs)):
+        labels = [row.label for row, each in zip(counted, theirs, strict=True) if told in each]
+        found.append((f"{listed(labels)}: " if len(labels) < len(counted) else "") + f"{told.rstrip('.')}.")
+    data = differing([data_settings(row.config) for row in rows if row.config is not None])
     if data:
         found.append(f"The rows differ in their data ({', '.join(data)}), so their numbers may not compare.")
     commits = sorted({commit(job.result) for row in rows for job in row.counted})

@@ -36,6 +36,7 @@ class Published(BaseModel):
     Attributes:
       source: of all rows that name none.
       unit: of all values.
+      steps: that a value is of, where a run's sequences are longer; None: a value is of one sequence, as a run's.
       requires: keys of a run's config and the values that make it comparable; data._target_ says which data.
       caveat: what still differs, or is not known; None: nothing.
       rows: label of a model: its numbers.
@@ -44,6 +45,7 @@ class Published(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     source: str
     unit: str
+    steps: int | None = None
     requires: dict[str, Any]
     caveat: str | None = None
     rows: dict[str, list[Value]]

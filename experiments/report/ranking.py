@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.report.rows import BOUND, Row
+from experiments.report.rows import BOUND, Row, data_settings, differing
 from experiments.report.significance import Verdict, against_best
 from vrnn.training.metrics import MARKS
 
@@ -18,10 +18,12 @@ class Ranking(NamedTuple):
     Attributes:
       best: its label; None where no row counts.
       verdicts: on those of the other rows that were tested against it.
+      untested: why others that count were not.
     """
 
     best: str | None
     verdicts: dict[str, Verdict]
+    untested: dict[str, str]
 
     @property
     def bold(self) -> set[str]:
@@ -31,14 +33,26 @@ class Ranking(NamedTuple):
 
 
 def rank(rows: Sequence[Row]) -> Ranking:
-    """Ranks the rows by their mean bound on test; those measured on the same sequences are tested against the best."""
+    """Ranks the rows by their mean bound on test; those measured on the same data are tested against the best."""
     means = {row.label: row.mean(BOUND).value for row in rows if row.counted}
     best = max(means, key=means.__getitem__, default=None)
     top = next((row for row in rows if row.label == best), None)
-    if top is None or top.bounds is None:
-        return Ranking(best, {})
-    alike = [row for row in rows if row.bounds is not None and row.lengths.tolist() == top.lengths.tolist()]
-    return Ranking(*against_best({row.label: row.bounds for row in alike}))
+    if top is None:
+        return Ranking(None, {}, {})
+    reasons = {row.label: why_untested(row, top) for row in rows if row.counted and row is not top}
+    alike = [row for row in rows if row is top or reasons.get(row.label, "does not count") is None]
+    verdicts = against_best({row.label: row.bounds for row in alike})[1] if len(alike) > 1 else {}
+    return Ranking(best, verdicts, {label: reason for label, reason in reasons.items() if reason})
+
+
+def why_untested(row: Row, top: Row) -> str | None:
+    """Why two rows have no pairs of test sequences to compare; None: they have."""
+    if row.bounds is None or top.bounds is None:
+        return "no bounds per sequence"
+    # Equal lengths alone are no proof: other seeds of the data, say, make other sequences of the same lengths.
+    if keys := differing([data_settings(each.config) if each.config else {} for each in (row, top)]):
+        return f"other data ({', '.join(keys)})"
+    return None if row.lengths.tolist() == top.lengths.tolist() else "other test sequences"
 
 
 class Sign(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.jobs import Job
-from experiments.run_directory import NOT_IDENTITY
+from experiments.run_directory import NOT_IDENTITY, root_is_identity
 
 BOUND = "test/log_likelihood"
 
@@ -36,6 +36,11 @@ class Mean:
     kind: str
     unit: str
     space: str
+
+    def times(self, factor: float, unit: str) -> Mean:
+        """The same figure over `factor` times as much, in the unit of that."""
+        error = None if self.error is None else self.error * factor
+        return replace(self, value=self.value * factor, error=error, unit=unit)
 
 
 class Row:
@@ -96,9 +101,7 @@ class Row:
         kl, bound = self.mean("test/kl"), self.mean(BOUND)
         if kl is None or bound is None or bound.kind == "exact" or self.lengths is None:
             return None
-        steps = float(self.lengths.mean())
-        error = None if kl.error is None else kl.error / steps
-        return Mean(kl.value / steps, error, kl.over, kl.kind, "nats per step", kl.space)
+        return kl.times(1.0 / float(self.lengths.mean()), "nats per step")
 
     @property
     def parameters(self) -> int | None:
@@ -124,9 +127,11 @@ class Row:
         return job.result["figures"] if evaluation is None else dict(self.read_evaluations(job))[evaluation]["figures"]
 
     def read_evaluations(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
-        """What was measured later, by name."""
+        """What was measured later of the run's best checkpoint, by name; not of one that a longer run left behind."""
         files = sorted(job.run.evaluations.glob("*.json"))
-        return [(file.stem, json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        found = [(file.stem, json.loads(file.read_text(encoding="utf-8"))) for file in files]
+        wanted = ("best", job.result.get("best_step"))
+        return [(name, content) for name, content in found if (content["checkpoint"], content["step"]) == wanted]
 
     def _sequences(self, name: str) -> np.ndarray | None:
         """An array of test_sequences.npz of all counted runs [S, ...]."""
@@ -160,8 +165,8 @@ def why_not(job: Job) -> str | None:
 
 
 def is_estimate(evaluation: dict[str, Any]) -> bool:
-    """Whether it estimates the test likelihood of the best checkpoint."""
-    return evaluation["checkpoint"] == "best" and evaluation["figures"].get(BOUND, {}).get("kind") == "estimate"
+    """Whether it estimates the test likelihood."""
+    return evaluation["figures"].get(BOUND, {}).get("kind") == "estimate"
 
 
 def last_line(job: Job) -> dict[str, Any]:
@@ -204,10 +209,25 @@ def settings(config: DictConfig) -> dict[str, str]:
             flat[key] = "null" if node is None else str(node)
 
     walk(OmegaConf.to_container(config, resolve=True), "")
-    groups = tuple(f"model.{name}." for name in config)
-    skipped = ("seed", *NOT_IDENTITY)
+    groups = (*(f"model.{name}." for name in config), "model.initialise.")  # the group is called initialisation
+    skipped = ("seed", *(name for name in NOT_IDENTITY if name != "data.root"))  # other recordings may lie elsewhere
     return {
         key: value
         for key, value in flat.items()
         if not key.startswith(groups) and not any(key == name or key.startswith(f"{name}.") for name in skipped)
     }
+
+
+def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
+    """Keys of several settings, each with its values, where these differ."""
+    keys = dict.fromkeys(key for values in found for key in values)
+    columns = {key: [values.get(key, "–") for values in found] for key in keys}
+    return {key: values for key, values in columns.items() if len(set(values)) > 1}
+
+
+def data_settings(config: DictConfig) -> dict[str, str]:
+    """The settings that say which data these are: where a corpus of a known name lies is none of them."""
+    found = {key: value for key, value in settings(config).items() if key.startswith("data.")}
+    if not root_is_identity(config):
+        found.pop("data.root", None)
+    return found

@@ -13,6 +13,7 @@ import torch
 from omegaconf import OmegaConf
 
 from experiments.jobs import Job, read_job
+from experiments.report.findings import Findings
 from experiments.run_directory import RunDirectory, figures_as_json
 from vrnn.training.evaluation import Evaluation, Space
 
@@ -34,13 +35,14 @@ class Runs:
         kind: str = "lower_bound",
         config: dict[str, Any] | None = None,
         picture: bool = False,
+        ragged: bool = True,
         state: str = "done",
         **result: Any,
     ) -> Job:
-        """A finished run with these bounds on test [N], every third sequence a step shorter."""
+        """A finished run with these bounds on test [N]; if ragged, every third sequence is a step shorter."""
         run = self._new({"seed": seed, **(config or {})})
         bounds = torch.as_tensor(np.asarray(bounds, dtype=float))
-        lengths = STEPS - (torch.arange(len(bounds)) % 3 == 1).long()
+        lengths = STEPS - (torch.arange(len(bounds)) % 3 == 1).long() * ragged
         kl = torch.arange(1, STEPS + 1).double() * len(bounds) * (kind != "exact")
         found = Evaluation(bounds, lengths, kind, kl)
         figures = found.figures("test", Space()) | found.figures("valid", Space())
@@ -68,11 +70,14 @@ class Runs:
     def waiting(self) -> Job:
         return read_job(RunDirectory(self.folder / "not-yet"))
 
-    def estimate(self, job: Job, bounds: np.ndarray, *, checkpoint: str = "best", name: str = "iwae-40") -> None:
+    def estimate(
+        self, job: Job, bounds: np.ndarray, *, checkpoint: str = "best", step: int = 20, name: str = "iwae-40"
+    ) -> None:
         """What evaluating the run later leaves."""
         found = Evaluation(torch.as_tensor(bounds), torch.full((len(bounds),), STEPS), "estimate", torch.zeros(STEPS))
         job.run.evaluations.mkdir(exist_ok=True)
-        content = {"checkpoint": checkpoint, "figures": figures_as_json(found.figures("test", Space()))}
+        figures = figures_as_json(found.figures("test", Space()))
+        content = {"checkpoint": checkpoint, "step": step, "figures": figures}
         (job.run.evaluations / f"{name}.json").write_text(json.dumps(content))
 
     def _new(self, config: dict[str, Any] | None) -> RunDirectory:
@@ -87,7 +92,7 @@ class Runs:
 
     def _with(self, run: RunDirectory, seed: int, **result: Any) -> Job:
         made = {"commit": "0123456789abcdef", "dirty": False, "versions": {"torch": "2.0"}, "seconds": 1.0}
-        made |= {"command": f"python -m experiments.train seed={seed}", "error": None, "step": 20}
+        made |= {"command": f"python -m experiments.train seed={seed}", "error": None, "step": 20, "best_step": 20}
         run.write_result({"format": 1, "config_hash": "h", "seed": seed, **made, **result})
         return read_job(run)
 
@@ -102,6 +107,18 @@ def draw(folder: Path) -> None:
     for name in ("samples", "reconstructions"):
         Image.fromarray(noise.integers(0, 256, (300, 1300, 3), dtype=np.uint8)).save(folder / f"{name}.png")
     wavfile.write(folder / "samples_sample.wav", 8000, noise.integers(-99, 99, 800, dtype=np.int16))
+
+
+def bold(found: Findings) -> list[str]:
+    """Models in bold."""
+    lines = [line for _, group in found.main.groups for line in group]
+    return [line[0].text for line in lines if any(cell.strong for cell in line)]
+
+
+def column(found: Findings, title: str, unit: str = "nats per sequence") -> dict[str, str]:
+    """The cells of a column of the main table, by model."""
+    (place,) = [i for i, each in enumerate(found.main.columns) if (each.title, each.unit) == (title, unit)]
+    return {line[0].text: str(line[place]) for _, group in found.main.groups for line in group}
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from experiments.jobs import Job
 from experiments.report.comparison import Comparison, write_comparison
-from experiments.report.findings import Findings, compare
-from experiments.report.latex import latex
+from experiments.report.comparison_page import draw
+from experiments.report.findings import compare
 from experiments.report.published import literature
-from tests.experiments.report.conftest import Runs
+from tests.experiments.report.conftest import Runs, bold, column
 
 REASON = "latent.z_dim=0: expected <an integer> & more"
 
@@ -75,16 +75,6 @@ def written(rows, tmp_path_factory) -> Comparison:
     return write_comparison(folder, rows, title="A <title> & more", command="python -m x a='<b>'", published=None)
 
 
-def bold(found: Findings) -> list[str]:
-    lines = [line for _, group in found.main.groups for line in group]
-    return [line[0].text for line in lines if any(cell.strong for cell in line)]
-
-
-def column(found: Findings, title: str, unit: str = "nats per sequence") -> dict[str, str]:
-    (place,) = [i for i, each in enumerate(found.main.columns) if (each.title, each.unit) == (title, unit)]
-    return {line[0].text: str(line[place]) for _, group in found.main.groups for line in group}
-
-
 def test_every_model_has_its_row_also_the_one_that_failed(rows):
     found = compare(rows)
     assert bold(found) == ["VRNN"]
@@ -119,28 +109,20 @@ def test_a_terminal_shows_it(written):
         assert words in shown
 
 
-def test_models_that_are_alike_are_all_bold(runs, bounds):
-    again = {name: [runs.done(bounds(seed=s), seed=s) for s in (0, 1)] for name in ("a", "b")}
-    again["c"] = [runs.done(bounds(-300.0, seed=s), seed=s) for s in (0, 1)]
-    found = compare(again)
-    assert bold(found) == ["a", "b"]
-    assert "not significantly worse" in found.summary
-
-
-def test_other_test_sequences_are_not_tested(runs, bounds):
-    found = compare({"a": [runs.done(bounds())], "b": [runs.done(bounds(-1.0)[:-4])]})
-    assert bold(found) == ["a"]
-    ((_, lines),) = found.against.groups
-    assert [str(line[-1]) for line in lines] == ["not tested: other test sequences"]
-
-
-def test_one_seed_says_so(runs, bounds):
-    alone = {"a": [runs.done(bounds())], "b": [runs.done(bounds(-9.0))]}
-    assert "One seed of each" in compare(alone).main.notes[0]
-    mixed = compare({**alone, "b": [runs.done(bounds(-9.0, seed=s), seed=s) for s in (0, 1)]})
-    assert column(mixed, "log-likelihood")["a"].endswith("†")
-    assert not column(mixed, "log-likelihood")["b"].endswith("†")
-    assert "†" in mixed.main.notes[0]
+def test_cautions_of_the_runs_are_everywhere(runs, bounds, tmp_path):
+    done = {
+        "a": [runs.done(bounds(), cautions=["of all", "of a & some."])],
+        "b": [runs.done(bounds(-1.0), cautions=["of all"])],
+        "c": [runs.done(bounds(-2.0), cautions=["of all", "of a & some."])],
+        "d": [runs.failed("no")],
+    }
+    found = write_comparison(tmp_path, done, title="t", command="c", published=None)
+    assert found.findings.cautions == ["a and c: of a & some.", "of all."]
+    page, markdown, tex = (file.read_text() for file in found.files[:3])
+    assert "a and c: of a & some." in Reader(page).text
+    assert "a and c: of a & some." in markdown
+    assert r"a and c: of a \& some. of all.}" in tex
+    assert compare({"a": [runs.done(bounds())]}).cautions == []  # of a run that recorded none
 
 
 def test_negated(rows):
@@ -150,30 +132,15 @@ def test_negated(rows):
     assert "-" not in values["VRNN"]
     assert bold(found) == ["VRNN"]
     assert "lower is better" in found.main.notes[0]
+    assert found.main.caption == "Test negative log-likelihood"
 
 
-def test_published_numbers_stand_beside_comparable_runs_only(runs, bounds):
-    done = {"Z-forcing": [runs.done(bounds())]}
-    found = compare(done, literature()["mnist"], negate=True)
-    assert column(found, "published")["Z-forcing"] == "≤ 80.09"
-    assert column(found, "negative log-likelihood")["DRAW"] == "≤ 80.97"
-    grey = {**done, "b": [runs.done(bounds(), config={"data": {"binarize": "none"}})]}
-    found = compare(grey, literature()["mnist"])
-    assert "published" not in [each.title for each in found.main.columns]
-    assert "DRAW" not in column(found, "log-likelihood")
-    assert "do not compare with these runs: data.binarize=none, not static" in " ".join(found.main.notes)
-
-
-def test_what_is_not_verified_says_so(runs, bounds):
-    data = {key.removeprefix("data."): value for key, value in literature()["timit"].requires.items()}
-    done = {name: [runs.done(bounds(), config={"data": data})] for name in ("RNN-Gauss", "VRNN-GMM")}
-    found = compare(done, literature()["timit"])
-    assert column(found, "published") | {} == {
-        **dict.fromkeys(column(found, "published"), ""), "RNN-Gauss": "-1,900", "VRNN-GMM": "≥ 28,982 unverified"
-    }  # fmt: skip
-    assert column(found, "published estimate")["VRNN-GMM"] == "~ 29,604 unverified"
-    assert "unverified" in found.main.markdown()
-    assert "unverified" in latex(found.main, "l")
+@pytest.mark.parametrize(("negate", "mark"), [(False, "≥"), (True, "≤")])
+def test_validation_curves_say_which_are_bounds(rows, tmp_path, negate, mark):
+    found = compare(rows, negate=negate)
+    _, svg = draw(found.rows, tmp_path, found.sign)["Validation"]
+    legend = re.findall(r"<!-- (.*?) -->", svg)
+    assert {"RNN", f"VRNN ({mark})", f"VRNN_I ({mark})", f"{found.sign.title} [nats per step]"} <= set(legend)
 
 
 def test_the_page_loads_nothing_and_is_escaped(written):

@@ -9,8 +9,9 @@ import pytest
 
 from experiments.jobs import read_job
 from experiments.report.comparison_tables import differing_settings
+from experiments.report.export import as_csv
 from experiments.report.notes import left_out
-from experiments.report.rows import BOUND, Row
+from experiments.report.rows import BOUND, Row, data_settings
 
 
 def test_mean_and_standard_error_over_seeds(runs, bounds):
@@ -71,6 +72,13 @@ def test_estimates_are_those_of_every_counted_run(runs, bounds):
     assert row.mean(BOUND, "iwae-40").kind == "estimate"
 
 
+def test_an_estimate_of_a_former_best_checkpoint_is_none_of_the_run(runs, bounds):
+    job = runs.done(bounds())
+    runs.estimate(job, bounds(4.0), step=10)
+    assert Row("a", [job]).evaluations == []
+    assert "iwae-40" not in as_csv([Row("a", [job])])
+
+
 def test_time_is_that_of_training_over_all_resumes(runs, bounds):
     assert Row("a", [runs.done(bounds(), seconds=3.0)]).seconds == 400.0
 
@@ -85,4 +93,21 @@ def test_settings_that_differ(runs, bounds):
     one = runs.done(bounds(), seed=0, config={"likelihood": {"k": 1}, "model": {"likelihood": {"k": 1}, "z": 2}})
     two = runs.done(bounds(), seed=1, config={"likelihood": {"k": 5}, "model": {"likelihood": {"k": 5}}})
     found = differing_settings([Row("a", [one]), Row("b", [two]), Row("c", [runs.failed("no")])])
-    assert found == {"model.z": ["2", "–"], "likelihood.k": ["1", "5"]}  # neither seed nor data.root
+    roots = found.pop("data.root")
+    assert found == {"model.z": ["2", "–"], "likelihood.k": ["1", "5"]}  # not the seed
+    assert len(set(roots)) == 2
+
+
+def test_a_setting_of_the_initialisation_is_listed_once(runs, bounds):
+    configs = [{"initialisation": {"bound": b}, "model": {"initialise": {"bound": b}}} for b in (0.1, 0.2)]
+    rows = [Row(str(config), [runs.done(bounds(), config=config)]) for config in configs]
+    assert set(differing_settings(rows)) == {"initialisation.bound", "data.root"}
+
+
+def test_the_place_of_a_corpus_is_not_its_identity_but_that_of_a_folder_is(runs, bounds):
+    corpus, folder = (
+        Row("a", [runs.done(bounds(), config={"data": {"_target_": f"vrnn.data.{target}", "root": "there"}})])
+        for target in ("mnist.mnist", "audio.audio")
+    )
+    assert "data.root" not in data_settings(corpus.config)
+    assert data_settings(folder.config)["data.root"] == "there"
