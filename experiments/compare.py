@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,7 @@ class Compare:
             if code > 128:
                 say(f"stopped; go on with: {self.command()}")
                 return code
-            title = first_line(CONF / "data" / f"{planned.data}.yaml").partition(":")[0]
+            title = re.split(r"[:,(]", first_line(CONF / "data" / f"{planned.data}.yaml"))[0].strip()
             return self.finish(cfg, planned.rows, planned.directory, title, launcher, planned.device, lock)
 
     def collect(self, cfg: DictConfig) -> int:
