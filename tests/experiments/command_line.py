@@ -44,7 +44,9 @@ QUOTED = "'a run, of=mine\\'s'"
 WARM = """
 import atexit, json, os, runpy, sys, threading, traceback
 import hydra, matplotlib.backends.backend_agg, matplotlib.figure, pydantic, rich.progress, rich.table
-import scipy.io.wavfile, scipy.signal, torch, torch._dynamo, wandb
+import scipy.io.wavfile, scipy.signal, shutil, torch, torch._dynamo, wandb
+from wandb.sdk.data_types._private import MEDIA_TMP
+atexit.unregister(MEDIA_TMP.cleanup), MEDIA_TMP._finalizer.detach()  # or the first fork that ends takes it from all
 for line in sys.stdin:
     call = json.loads(line)
     child = os.fork()
@@ -68,6 +70,7 @@ for line in sys.stdin:
         os._exit(code)
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+shutil.rmtree(MEDIA_TMP.name, ignore_errors=True)
 """
 
 

@@ -30,7 +30,7 @@ def pixels(path: Path) -> np.ndarray:
 # evaluate
 
 
-def test_evaluate_finds_the_runs_own_figures_whatever_the_batch_size(apps, copy, tmp_path):
+def test_evaluate_finds_the_runs_own_figures_whatever_the_memory(apps, copy, tmp_path):
     own, before = copy.result["figures"], (copy.path / "result.json").read_bytes()
     ended = apps("evaluate", "run=copy", cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
@@ -43,7 +43,7 @@ def test_evaluate_finds_the_runs_own_figures_whatever_the_batch_size(apps, copy,
     assert f"{own['test/log_likelihood']['value']:.2f}" in ended.out
     assert "nats per sequence" in ended.out
 
-    assert apps("evaluate", "run=copy", "batch_size=2", cwd=tmp_path).code == 0
+    assert apps("evaluate", "run=copy", "memory_gb=1e-6", cwd=tmp_path).code == 0
     for name, figure in json.loads(file.read_text())["figures"].items():
         assert figure["value"] == pytest.approx(own[name]["value"], rel=1e-5)
         assert {**figure, "value": 0, "standard_error": 0} == {**own[name], "value": 0, "standard_error": 0}
@@ -169,8 +169,8 @@ def test_a_damaged_run_is_answered_by_file(looked_at, copy, name, expected):
         ({"seed": "abc"}, "seed=abc: expected an integer of at least 0, got 'abc'"),
         ({"seed": -1}, "seed=-1: expected an integer of at least 0"),
         ({"root": "/nowhere"}, "data.root: vrnn.data.handwriting.handwriting takes no argument 'root'"),
-        ({"apps": ["evaluate"], "batch_size": 0}, "batch_size=0: expected an integer of at least 1"),
-        ({"apps": ["evaluate"], "batch_size": 2.5}, "batch_size=2.5: expected an integer of at least 1"),
+        ({"apps": ["evaluate"], "memory_gb": 0}, "memory_gb=0: expected a positive number of gigabytes"),
+        ({"apps": ["evaluate"], "memory_gb": "much"}, "memory_gb=much: expected a positive number of gigabytes"),
         ({"apps": ["sample"], "num": 0}, "num=0: expected an integer of at least 1"),
         ({"apps": ["sample"], "num": None}, "num=null: expected an integer of at least 1"),
         ({"apps": ["sample"], "steps": 0}, "steps=0: expected an integer of at least 1"),

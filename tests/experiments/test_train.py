@@ -76,7 +76,8 @@ def test_the_result_says_what_was_measured_on_what_and_how(runs):
         assert {"valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl"} <= result["figures"].keys()
         assert {"test/log_likelihood", "test/log_likelihood_per_step", "test/kl"} <= result["figures"].keys()
         for name, figure in result["figures"].items():
-            assert figure.keys() == {"value", "standard_error", "count", "unit", "space", "kind"}
+            keys = {"value", "standard_error", "count", "unit", "space", "kind", "monte_carlo_error"}
+            assert figure.keys() == keys
             assert figure["count"] == SIZES["valid" if name.startswith("valid/") else "test"]
             assert figure["unit"] == ("nats per step" if name.endswith("_per_step") else "nats per sequence")
             assert figure["space"] == ("raw" if "/raw_" in name else "normalized")

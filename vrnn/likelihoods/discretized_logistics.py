@@ -30,7 +30,7 @@ class DiscretizedLogistics(Likelihood):
     reference = "logistics by mean and variance"
     discrete = True
 
-    def __init__(self, x_dim: int, levels: int | None, num_components: int = 5, min_scale: float = 0.05):
+    def __init__(self, x_dim: int, levels: int | None = 256, num_components: int = 5, min_scale: float = 0.05):
         require_at_least(1, x_dim=x_dim, num_components=num_components)
         if levels is None:
             raise ValueError("levels must be given: quantise the data, for instance data.quantize=256")
