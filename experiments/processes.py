@@ -31,7 +31,8 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
         try:
             while True:
                 try:
-                    return process.wait()
+                    code = process.wait()
+                    return 128 - code if code < 0 else code  # ended by a signal: as a shell tells it
                 except KeyboardInterrupt:  # the terminal told it as well, and it is saving its checkpoints
                     continue
         finally:
