@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
-from experiments.report.rows import settings
+from experiments.report.rows import data_settings, differing, settings
 from experiments.run_directory import RunDirectory, config_hash
 
 
@@ -30,21 +30,18 @@ def finished_rows(pattern: str) -> dict[str, list[Job]]:
     if not groups:
         raise UserError(f"runs={pattern}: there is no run directory; give a pattern such as runs='outputs/train/*'")
     configs = [next(iter(jobs.values())).run.read_config() for jobs in groups.values()]
-    differing = {
-        key: values
-        for key in sorted(set().union(*map(settings, configs)))
-        if len(set(values := [settings(cfg).get(key, "-") for cfg in configs])) > 1
-    }
-    data = [key for key in differing if key.startswith("data.")]
+    data = differing([data_settings(cfg) for cfg in configs])
     if data:
         raise UserError(
             f"runs={pattern}: these runs are on different data ({', '.join(data)}); compare those on the same"
         )
+    changes = differing([settings(cfg) for cfg in configs])
+    changes.pop("data.root", None)  # the same data, from another folder
     rows: dict[str, list[Job]] = {}
     names = [label(cfg) for cfg in configs]
     for number, (name, jobs) in enumerate(zip(names, groups.values(), strict=True)):
         same = [place for place, other in enumerate(names) if other == name]
-        apart = [f"{key}={v[number]}" for key, v in differing.items() if len({v[place] for place in same}) > 1]
+        apart = [f"{key}={v[number]}" for key, v in changes.items() if len({v[place] for place in same}) > 1]
         rows[f"{name} ({', '.join(apart)})" if apart else name] = list(jobs.values())
     return rows
 
