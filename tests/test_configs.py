@@ -7,18 +7,18 @@ import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import CONF
 from experiments.build import build, check
 from experiments.names import first_line, register_resolvers
 from experiments.parts import CHECKED
+from tests.conf import composed, options, overridden, raw
 from tests.data.conftest import write_idx
 from tests.data.recordings import write_corpora
 from tests.data.stroke_files import write_iamondb, write_packed
@@ -28,31 +28,6 @@ FILES = sorted(CONF.rglob("*.yaml"))
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
 # Keys that make a dataset small, by how they end; a dataset whose sizes are called *_sequences needs no line here.
 SIZES = {"_sequences": 7, "valid_size": 5, "words_per_writer": 2}
-
-
-def options(group: str) -> list[str]:
-    """All choices of a group, nested ones as `folder/name`."""
-    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
-
-
-def raw(group: str, option: str) -> dict[str, Any]:
-    """A file's own content."""
-    return OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
-
-
-def overridden(group: str, option: str) -> dict[str, str]:
-    """The `override /group: option` lines of a file."""
-    entries = [entry for entry in raw(group, option).get("defaults", ()) if isinstance(entry, dict)]
-    return {key.split("@")[0].removeprefix("override /"): value for entry in entries for key, value in entry.items()}
-
-
-def composed(*overrides: str, app: str = "train") -> DictConfig:
-    return compose(app, list(overrides))
-
-
-def chosen(*overrides: str) -> dict[str, str]:
-    """The option of every group."""
-    return dict(compose("train", list(overrides), return_hydra_config=True).hydra.runtime.choices)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -207,72 +182,3 @@ def test_x_dim_is_typed_in_the_data_only():
     assert (cfg.model.x_dim, cfg.likelihood.x_dim, cfg.model.likelihood.x_dim) == (17, 17, 17)
     for text in (path.read_text() for path in FILES if path.parent.name != "data"):
         assert text.count("x_dim:") == text.count("x_dim: ${data.x_dim}")
-
-
-# What wins
-
-
-@pytest.mark.parametrize("dataset", options("data"))
-def test_the_command_line_wins_over_a_datasets_natural_choices(dataset: str):
-    for likelihood in options("likelihood"):
-        overrides = [f"likelihood={likelihood}", f"data={dataset}"]
-        for order in (overrides, overrides[::-1]):
-            assert composed(*order).likelihood._target_ == raw("likelihood", likelihood)["_target_"]
-    for figure in options("figures"):
-        assert chosen(f"data={dataset}", f"figures={figure}")["figures"] == figure
-
-
-@pytest.mark.parametrize("dataset", options("data"))
-def test_a_dataset_brings_its_likelihood_and_figures(dataset: str):
-    choices, natural = chosen(f"data={dataset}"), overridden("data", dataset)
-    assert natural.keys() >= {"likelihood", "figures"}
-    assert {group: choices[group] for group in natural} == natural
-
-
-def leaves(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """All values of a file, with their keys as one types them."""
-    for name, value in node.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{path}{name}.")
-        elif name != "defaults":
-            yield f"{path}{name}", value
-
-
-@pytest.mark.parametrize("experiment", options("experiment"))
-def test_an_experiment_wins_over_the_defaults_and_the_command_line_over_both(experiment: str):
-    own = raw("experiment", experiment)
-    choices = chosen(f"experiment={experiment}")
-    expected = overridden("data", choices["data"]) | overridden("experiment", experiment)
-    assert {group: choices[group] for group in expected} == expected
-    assert {
-        group: choices[group] for group in chosen() if group not in {"experiment", *expected}
-    }.items() <= chosen().items()
-    cfg, values = composed(f"experiment={experiment}"), dict(leaves(own))
-    typed = composed(*(f"{key}=7" for key in values), f"experiment={experiment}")
-    for key, value in values.items():
-        assert OmegaConf.select(cfg, key) == value or "${" in str(value)
-        assert OmegaConf.select(typed, key) == 7
-    assert chosen("data=speech", f"experiment={experiment}")["data"] == "speech"
-    assert f"experiment={experiment}" in first_line(CONF / "experiment" / f"{experiment}.yaml")
-    for node in CHECKED:
-        check(cfg, node)
-
-
-@pytest.mark.parametrize("row", options("comparison"))
-def test_a_row_of_a_comparison_wins_over_an_experiment_and_has_a_label(row: str):
-    lineup = row.partition("/")[0]
-    base = {
-        "gaussian": "data=fsdd",
-        "bivariate_gmm": "data=omniglot",
-        "bernoulli": "experiment=mnist_static",
-        "paper_speech": "experiment=paper/blizzard",
-        "paper_handwriting": "experiment=paper/iamondb",
-    }[lineup]
-    choices = chosen(base, f"comparison={row}")
-    assert {group: choices[group] for group in overridden("comparison", row)} == overridden("comparison", row)
-    cfg = composed(base, f"comparison={row}")
-    for key, value in leaves(raw("comparison", row)):
-        assert OmegaConf.select(cfg, key) == value or "${" in str(value)
-    assert first_line(CONF / "comparison" / f"{row}.yaml").startswith(cfg.label)
-    for node in CHECKED:
-        check(cfg, node)

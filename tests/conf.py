@@ -1,0 +1,35 @@
+"""What the tests of conf/ look at: the options of a group, a file's own content, and what Hydra composes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra import compose
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.names import CONF
+
+
+def options(group: str) -> list[str]:
+    """All choices of a group, nested ones as `folder/name`."""
+    return sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
+
+
+def raw(group: str, option: str) -> dict[str, Any]:
+    """A file's own content."""
+    return OmegaConf.to_container(OmegaConf.load(CONF / group / f"{option}.yaml"))
+
+
+def overridden(group: str, option: str) -> dict[str, str]:
+    """The `override /group: option` lines of a file."""
+    entries = [entry for entry in raw(group, option).get("defaults", ()) if isinstance(entry, dict)]
+    return {key.split("@")[0].removeprefix("override /"): value for entry in entries for key, value in entry.items()}
+
+
+def composed(*overrides: str, app: str = "train") -> DictConfig:
+    return compose(app, list(overrides))
+
+
+def chosen(*overrides: str) -> dict[str, str]:
+    """The option of every group."""
+    return dict(compose("train", list(overrides), return_hydra_config=True).hydra.runtime.choices)
