@@ -29,6 +29,11 @@ def inverse_positive(value: Tensor, minimum: float) -> Tensor:
     return excess + torch.log(-torch.expm1(-excess))
 
 
+def full_precision(values: Tensor) -> Tensor:
+    """float32 where autocast has left less: what densities, KLs and states are computed in."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
 def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Sequential:
     """[..., in_dim] -> [..., widths[-1]] by linear layers with a ReLU after each; with out_dim a linear layer last.
 
@@ -41,7 +46,7 @@ def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Se
         raise ValueError(f"the widths of the layers must be at least 1, got {list(widths)}")
     layers: list[nn.Module] = []
     for fan_in, fan_out in itertools.pairwise([in_dim, *widths]):
-        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
+        layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
     if out_dim is not None:
         layers.append(nn.Linear([in_dim, *widths][-1], out_dim))
     return nn.Sequential(*layers)
@@ -74,4 +79,4 @@ class JointMLP(nn.Module):
 
     def forward(self, hoisted: Tensor, b: Tensor) -> Tensor:
         """hoisted: from_a(a) [..., first width]; b [..., b_dim] -> [..., out_dim]."""
-        return self.rest(hoisted + self.from_b(b))
+        return self.rest(self.from_b(b).add_(hoisted))

@@ -59,15 +59,15 @@ def test_values_and_gradients_are_those_of_the_specification(monkeypatch, cell, 
 def test_the_backward_is_the_derivative_of_the_forward(cell):
     model = make(cell, [5], [4])
     batch, noise, state = case(model)
-    inputs = model.prepare(batch)
-    hoisted = [field.detach()[:2, :3].requires_grad_() for field in (inputs.posterior, inputs.recurrence)]
+    phi_x = model.phi_x(batch.x[:2, :3].transpose(0, 1)).detach().requires_grad_()
+    noise = noise[:2, :3].transpose(0, 1)
     state = [field.detach()[:2].requires_grad_() for field in state]
 
-    def loop(first: Tensor, second: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
-        found = scan(model.posterior_net, model.phi_z, model.recurrence, (first, second), noise[:2, :3], fields, 0.1)
+    def loop(phi_x: Tensor, *fields: Tensor) -> tuple[Tensor, ...]:
+        found = scan(model.posterior_net, model.phi_z, model.recurrence, phi_x, noise, fields, 0.1)
         return (found.params, found.z, found.phi_z, *found.before, *found.last)
 
-    assert torch.autograd.gradcheck(loop, (*hoisted, *state))
+    assert torch.autograd.gradcheck(loop, (phi_x, *state))
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM])

@@ -48,15 +48,15 @@ def state_at_lengths(before: Fields, last: Fields, lengths: Tensor) -> Fields:
     The padding stands at the end and no step sees a later one, so nothing has to be held back in the time loop.
 
     Args:
-      before: the states before each step, a NamedTuple of [B, T, ...].
+      before: the states before each step, a NamedTuple of [T, B, ...], time first.
       last: the state after step T, the same NamedTuple of [B, ...].
       lengths: steps of each sequence [B], in 0..T; after 0 steps it is the state before the first.
     """
     rows = torch.arange(len(lengths), device=lengths.device)
 
     def pick(fields: Tensor, end: Tensor) -> Tensor:
-        steps = fields.shape[1]
-        inside = fields[rows, lengths.clamp(max=steps - 1)]  # [B, ...]
+        steps = fields.shape[0]
+        inside = fields[lengths.clamp(max=steps - 1), rows]  # [B, ...]
         return torch.where((lengths < steps).view(-1, *[1] * (end.dim() - 1)), inside, end)
 
     return type(last)(*map(pick, before, last))

@@ -1,120 +1,114 @@
 """One step of a recurrence and its gradient, written into given memory: what `vrnn.models.fused` is made of.
 
-`forward` is what the recurrence's `update` computes. For the backward, everything that does not depend on the incoming
-gradient is computed for all steps at once (`coefficients`), so that a step is a few products. The gradients of the
-gates lie side by side in blocks of H, in an order of the cell's own such that those of the input part and those of the
-recurrent part are contiguous, and the loop can multiply them as they lie.
+The gates of a step lie side by side in blocks of H. A gate whose part of h is not simply added to its part of the
+input has two blocks: the first `apart` blocks hold the parts of h of the last `apart` gates, then come all gates in
+the order of the recurrence's weights. `forward` leaves in the blocks what the backward needs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
 
+sigmoid_backward = torch.ops.aten.sigmoid_backward  # (grad, out) -> grad * out * (1 - out)
+tanh_backward = torch.ops.aten.tanh_backward  # (grad, out) -> grad * (1 - out^2)
+
 
 class Cell(Protocol):
-    """A recurrence's step for the fused loop; H-wide blocks are counted.
+    """A recurrence's step for the fused loop.
+
+    Its `parts` are the first two gates together [B, 2 H], each block [B, H], and memory for a tanh [B, H]: torch takes
+    several times as long for one of rows that do not lie side by side.
 
     Attributes:
-      saved: blocks that the forward keeps for the backward.
-      joint: blocks of gradients of a step.
-      inputs: which of them, as slice of blocks, are of the input part, and `input_gates` the gate of each.
-      recurrent: the same of the recurrent part, with `recurrent_gates`.
+      apart: gates, the last ones, that keep their part of h apart.
     """
 
-    saved: ClassVar[int]
-    joint: ClassVar[int]
-    inputs: ClassVar[slice]
-    input_gates: ClassVar[tuple[int, ...]]
-    recurrent: ClassVar[slice]
-    recurrent_gates: ClassVar[tuple[int, ...]]
+    apart: ClassVar[int]
 
     @staticmethod
-    def forward(inputs: Tensor, recurrent: Tensor, saved: Tensor, before: list[Tensor], after: list[Tensor]) -> None:
-        """Gates' parts [B, gates], state before -> `saved` [B, saved H] and state after, fields [B, H]."""
+    def forward(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
+        """A step's parts, and the state before it -> the state after it, fields [B, H]; the parts are overwritten."""
 
     @staticmethod
-    def coefficients(recurrent: Tensor, saved: Tensor, before: list[Tensor], after: list[Tensor]) -> list[Tensor]:
-        """What the gradients are multiplied with, for all steps [T, B, blocks, H]."""
+    def coefficients(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
+        """What the gradients are multiplied with, for any number of steps at once, each [T, B, H]."""
 
     @staticmethod
-    def backward(grads: list[Tensor], coefficients: list[Tensor], joint: Tensor) -> list[Tensor]:
-        """Gradients of the state after -> `joint` [B, joint, H], and of the state before by the direct way."""
+    def backward(
+        grads: Sequence[Tensor], coefficients: Sequence[Tensor], blocks: Sequence[Tensor], others: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Gradients of the state after a step -> of its blocks, and of the state before it by the direct way.
+
+        `others` are gradients that the state before has from elsewhere; they are added.
+        """
 
 
 class FusedGRU:
-    """Blocks of gradients: new (input part), update, reset, new (recurrent part)."""
+    """Blocks: new (of h), reset, update, new."""
 
-    saved = 3  # reset, update, new
-    joint = 4
-    inputs = slice(0, 3)
-    input_gates = (2, 1, 0)
-    recurrent = slice(1, 4)
-    recurrent_gates = (1, 0, 2)
+    apart = 1
 
     @staticmethod
-    def forward(inputs: Tensor, recurrent: Tensor, saved: Tensor, before: list[Tensor], after: list[Tensor]) -> None:
-        h = before[0].shape[1]
-        gates, new = saved[:, : 2 * h], saved[:, 2 * h :]
-        torch.add(inputs[:, : 2 * h], recurrent[:, : 2 * h], out=gates).sigmoid_()
-        torch.addcmul(inputs[:, 2 * h :], gates[:, :h], recurrent[:, 2 * h :], out=new).tanh_()
-        torch.lerp(new, before[0], gates[:, h:], out=after[0])
+    def forward(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
+        gates, new_of_h, reset, update, new_of_inputs, new = parts
+        gates.sigmoid_()
+        torch.addcmul(new_of_inputs, reset, new_of_h, out=new).tanh_()
+        torch.lerp(new, before[0], update, out=after[0])
 
     @staticmethod
-    def coefficients(recurrent: Tensor, saved: Tensor, before: list[Tensor], after: list[Tensor]) -> list[Tensor]:
-        reset, update, new = saved.chunk(3, -1)
-        keep = 1.0 - update
-        of_state = torch.stack([keep * (1.0 - new.square()), (before[0] - new) * update * keep], -2)
-        of_new = torch.stack([recurrent.chunk(3, -1)[2] * reset * (1.0 - reset), reset], -2)
-        return [of_state, of_new, update]
+    def coefficients(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
+        _, new_of_h, reset, update, _, new = parts
+        of_update = sigmoid_backward(before[0] - new, update)
+        of_new = tanh_backward(1.0 - update, new)
+        return [of_update, of_new, sigmoid_backward(new_of_h, reset), reset, update]
 
     @staticmethod
-    def backward(grads: list[Tensor], coefficients: list[Tensor], joint: Tensor) -> list[Tensor]:
-        of_state, of_new, update = coefficients
-        torch.mul(grads[0].unsqueeze(1), of_state, out=joint[:, :2])
-        torch.mul(joint[:, :1], of_new, out=joint[:, 2:])
-        return [grads[0] * update]
+    def backward(
+        grads: Sequence[Tensor], coefficients: Sequence[Tensor], blocks: Sequence[Tensor], others: Sequence[Tensor]
+    ) -> list[Tensor]:
+        of_update, of_new, of_reset, reset, keep = coefficients
+        g_new_of_h, g_reset, g_update, g_new = blocks
+        torch.mul(grads[0], of_update, out=g_update)
+        torch.mul(grads[0], of_new, out=g_new)
+        torch.mul(g_new, reset, out=g_new_of_h)
+        torch.mul(g_new, of_reset, out=g_reset)
+        return [torch.addcmul(others[0], grads[0], keep)]
 
 
 class FusedLSTM:
-    """Blocks of gradients: enter, forget, new, leave; of input and recurrent part alike."""
+    """Blocks: enter, forget, new, leave."""
 
-    saved = 5  # enter, forget, new, leave, tanh of the cell
-    joint = 4
-    inputs = recurrent = slice(0, 4)
-    input_gates = recurrent_gates = (0, 1, 2, 3)
+    apart = 0
 
     @staticmethod
-    def forward(inputs: Tensor, recurrent: Tensor, saved: Tensor, before: list[Tensor], after: list[Tensor]) -> None:
-        h = before[0].shape[1]
-        gates = torch.add(inputs, recurrent, out=saved[:, : 4 * h])
-        gates[:, : 2 * h].sigmoid_()
-        gates[:, 2 * h : 3 * h].tanh_()
-        gates[:, 3 * h :].sigmoid_()
-        enter, forget, new, leave = gates.chunk(4, 1)
+    def forward(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
+        enter_and_forget, enter, forget, new_of_all, leave, new = parts
+        enter_and_forget.sigmoid_()
+        leave.sigmoid_()
+        new.copy_(new_of_all).tanh_()
         torch.mul(forget, before[1], out=after[1]).addcmul_(enter, new)
-        squashed = torch.tanh(after[1], out=saved[:, 4 * h :])
-        torch.mul(leave, squashed, out=after[0])
+        torch.tanh(after[1], out=after[0]).mul_(leave)
 
     @staticmethod
-    def coefficients(recurrent: Tensor, saved: Tensor, before: list[Tensor], after: list[Tensor]) -> list[Tensor]:
-        enter, forget, new, leave, squashed = saved.chunk(5, -1)
-        of_cell = torch.stack(
-            [
-                new * enter * (1.0 - enter),
-                before[1] * forget * (1.0 - forget),
-                enter * (1.0 - new.square()),
-            ],
-            -2,
-        )
-        return [of_cell, leave * (1.0 - squashed.square()), squashed * leave * (1.0 - leave), forget]
+    def coefficients(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
+        _, enter, forget, _, leave, new = parts
+        squashed = after[1].tanh()
+        of_cell = [sigmoid_backward(new, enter), sigmoid_backward(before[1], forget), tanh_backward(enter, new)]
+        return [*of_cell, sigmoid_backward(squashed, leave), tanh_backward(leave, squashed), forget]
 
     @staticmethod
-    def backward(grads: list[Tensor], coefficients: list[Tensor], joint: Tensor) -> list[Tensor]:
-        of_cell, through, of_state, forget = coefficients
+    def backward(
+        grads: Sequence[Tensor], coefficients: Sequence[Tensor], blocks: Sequence[Tensor], others: Sequence[Tensor]
+    ) -> list[Tensor]:
+        of_enter, of_forget, of_new, of_leave, through, keep = coefficients
+        g_enter, g_forget, g_new, g_leave = blocks
         cell = torch.addcmul(grads[1], grads[0], through)
-        torch.mul(cell.unsqueeze(1), of_cell, out=joint[:, :3])
-        torch.mul(grads[0], of_state, out=joint[:, 3])
-        return [None, cell * forget]
+        torch.mul(cell, of_enter, out=g_enter)
+        torch.mul(cell, of_forget, out=g_forget)
+        torch.mul(cell, of_new, out=g_new)
+        torch.mul(grads[0], of_leave, out=g_leave)
+        return [others[0], torch.addcmul(others[1], cell, keep)]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vrnn.models.fused_cells import Cell, FusedGRU, FusedLSTM
-from vrnn.nn import require_at_least
+from vrnn.nn import full_precision, require_at_least
 
 
 class GRUState(NamedTuple):
@@ -64,8 +64,8 @@ class Recurrence(nn.Module, ABC):
 
     def forward(self, hoisted: Tensor, phi_z: Tensor | None, state: tuple) -> tuple:
         """One step: from_x(phi_x) [B, gates], phi_z [B, width] (None: there is none), state -> next state."""
-        inputs = hoisted if phi_z is None else hoisted + self.from_z(phi_z)
-        return self.update(inputs, self.from_h(state.h), state)
+        inputs = full_precision(hoisted if phi_z is None else hoisted + self.from_z(phi_z))
+        return self.update(inputs, full_precision(self.from_h(state.h)), state)
 
     @abstractmethod
     def update(self, inputs: Tensor, recurrent: Tensor, state: tuple) -> tuple:

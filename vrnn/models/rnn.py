@@ -14,7 +14,7 @@ from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
-from vrnn.nn import mlp, require_at_least
+from vrnn.nn import full_precision, mlp, require_at_least
 
 
 class Inputs(NamedTuple):
@@ -76,7 +76,7 @@ class RNN(SequenceModel):
 
     def emission(self, h: Tensor) -> Distribution:
         """p(x_t | h_{t-1}), from h [..., H]."""
-        return self.likelihood(self.emission_net(h))
+        return self.likelihood(full_precision(self.emission_net(h)))
 
     def prepare(self, batch: Batch) -> Inputs:
         return Inputs(batch.x, self.recurrence.from_x(self.phi_x(batch.x)))
@@ -115,5 +115,5 @@ class RNN(SequenceModel):
         for hoisted in self.prepare(batch).recurrence.unbind(1):
             states.append(state)
             state = self.recurrence(hoisted, None, state)
-        before = type(state)(*(torch.stack(field, 1) for field in zip(*states, strict=True)))
-        return before.h, state_at_lengths(before, state, batch.lengths)
+        before = type(state)(*(torch.stack(field) for field in zip(*states, strict=True)))
+        return before.h.transpose(0, 1), state_at_lengths(before, state, batch.lengths)

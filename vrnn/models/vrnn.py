@@ -15,7 +15,7 @@ from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_l
 from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
-from vrnn.nn import JointMLP, mlp, positive, require_at_least
+from vrnn.nn import JointMLP, full_precision, mlp, positive, require_at_least
 
 
 class Inputs(NamedTuple):
@@ -33,7 +33,7 @@ class Inputs(NamedTuple):
 
 
 class Unrolled(NamedTuple):
-    """What the time loop leaves behind: one step [B, ...] or all of them [B, T, ...].
+    """What the time loop leaves behind: one step [B, ...] or all of them, time first [T, B, ...].
 
     Attributes:
       posterior: q(z_t | x_t, h_{t-1}).
@@ -131,11 +131,10 @@ class VRNN(SequenceModel):
 
     def emission(self, phi_z: Tensor, h: Tensor) -> Distribution:
         """p(x_t | z_t, h_{t-1}), from phi_z [..., width] and h [..., H]."""
-        return self.likelihood(self.emission_net(self.emission_net.from_a(phi_z), h))
+        return self.likelihood(full_precision(self.emission_net(self.emission_net.from_a(phi_z), h)))
 
     def prepare(self, batch: Batch) -> Inputs:
-        phi_x = self.phi_x(batch.x)  # [B, T, width]
-        return Inputs(batch.x, self.posterior_net.from_a(phi_x), self.recurrence.from_x(phi_x))
+        return self._hoist(batch.x)
 
     def step(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
         unrolled, state = self._advance(inputs, state, noise)
@@ -143,7 +142,8 @@ class VRNN(SequenceModel):
 
     def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
         unrolled, state = self._unroll(batch, noise, state)
-        return SequenceTerms(*self._terms(batch.x, unrolled)), state
+        terms = self._terms(batch.x.transpose(0, 1), unrolled)
+        return SequenceTerms(*(term.transpose(0, 1) for term in terms)), state
 
     @torch.no_grad()
     def sample(self, num: int, steps: int, generator: torch.Generator, prefix: Batch | None = None) -> Tensor:
@@ -162,10 +162,15 @@ class VRNN(SequenceModel):
 
     def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
         unrolled, _ = self._unroll(batch, noise, None)
-        return self.emission(unrolled.phi_z, unrolled.h)
+        return self.emission(unrolled.phi_z.transpose(0, 1), unrolled.h.transpose(0, 1))
+
+    def _hoist(self, x: Tensor) -> Inputs:
+        """What does not depend on the past, from x [..., D]."""
+        phi_x = self.phi_x(x)
+        return Inputs(x, self.posterior_net.from_a(phi_x), self.recurrence.from_x(phi_x))
 
     def _normal(self, params: Tensor) -> DiagonalNormal:
-        mean, raw = params.chunk(2, -1)
+        mean, raw = full_precision(params).chunk(2, -1)
         return DiagonalNormal(mean, positive(raw, self.min_std))
 
     def _advance(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[Unrolled, tuple]:
@@ -176,32 +181,30 @@ class VRNN(SequenceModel):
         return Unrolled(posterior, z, phi_z, state.h), self.recurrence(inputs.recurrence, phi_z, state)
 
     def _unroll(self, batch: Batch, noise: Tensor, state: tuple | None) -> tuple[Unrolled, tuple]:
-        """The time loop over all steps, and the state of each sequence after its own last step."""
-        inputs = self.prepare(batch)
+        """The time loop over all steps, time first, and the state of each sequence after its own last step."""
+        x, noise = batch.x.transpose(0, 1).contiguous(), noise.transpose(0, 1).contiguous()
         state = self.initial_state(batch.size) if state is None else state
         loop = self._loop if self.recurrence.fused is None else self._fused_loop
-        whole, before, last = loop(inputs, noise, state)
+        whole, before, last = loop(x, noise, state)
         return whole, state_at_lengths(before, last, batch.lengths)
 
-    def _fused_loop(self, inputs: Inputs, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
+    def _fused_loop(self, x: Tensor, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
         """What `_loop` returns, by a function of its own; see `vrnn.models.fused`."""
-        hoisted = (inputs.posterior, inputs.recurrence)
-        noise = noise.to(inputs.posterior.dtype)
-        found = scan(self.posterior_net, self.phi_z, self.recurrence, hoisted, noise, state, self.min_std)
+        found = scan(self.posterior_net, self.phi_z, self.recurrence, self.phi_x(x), noise, state, self.min_std)
         before, last = type(state)(*found.before), type(state)(*found.last)
         return Unrolled(self._normal(found.params), found.z, found.phi_z, before.h), before, last
 
-    def _loop(self, inputs: Inputs, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
+    def _loop(self, x: Tensor, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
         """The specification of the time loop: all steps, the states before them, and the state after the last."""
         unrolled, states = [], []
-        for *fields, step_noise in zip(*(field.unbind(1) for field in (*inputs, noise)), strict=True):
+        for *fields, step_noise in zip(*self._hoist(x), noise, strict=True):
             states.append(state)
             step, state = self._advance(Inputs(*fields), state, step_noise)
             unrolled.append(step)
         posteriors, z, phi_z, _ = zip(*unrolled, strict=True)
-        posterior = DiagonalNormal(*(torch.stack(field, 1) for field in zip(*posteriors, strict=True)))
-        before = type(state)(*(torch.stack(field, 1) for field in zip(*states, strict=True)))
-        return Unrolled(posterior, torch.stack(z, 1), torch.stack(phi_z, 1), before.h), before, state
+        posterior = DiagonalNormal(*(torch.stack(field) for field in zip(*posteriors, strict=True)))
+        before = type(state)(*(torch.stack(field) for field in zip(*states, strict=True)))
+        return Unrolled(posterior, torch.stack(z), torch.stack(phi_z), before.h), before, state
 
     def _terms(self, x: Tensor, unrolled: Unrolled) -> tuple[Tensor, Tensor, Tensor]:
         """log_px, kl and log_ratio, of one step [B] or of all [B, T]."""
