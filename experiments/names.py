@@ -107,4 +107,4 @@ def suite_help() -> str:
 
 def is_key(line: str) -> bool:
     """Whether a line of an app's YAML gives one of its own keys, with a comment that explains it."""
-    return re.match(r"[a-z_]+: .*#", line) is not None
+    return re.match(r" *[a-z_]+: .*#", line) is not None

@@ -35,6 +35,9 @@ ALLOWED = (
     "trainer.checkpoint_every",
     "trainer.test",
     "trainer.device",
+    "trainer.compile",
+    "trainer.cuda_graph",
+    "trainer.checkpoint_segments",
 )
 
 

@@ -74,6 +74,9 @@ class Terminal(Observer):
         else:
             self._training(metrics)
 
+    def note(self, text: str) -> None:
+        self.say(f"note        {text}")
+
     def _training(self, metrics: dict[str, Any]) -> None:
         now = (metrics["seconds"], metrics["step"])
         if self.last_log is not None and now[0] > self.last_log[0]:

@@ -53,6 +53,7 @@ class Sequences:
         self.values_stay = batch_device is not None
         self.device = torch.device(batch_device) if self.values_stay else values.device
         self.starts = (lengths.cumsum(0) - lengths).to(values.device)
+        self.equal = int(lengths.min()) == int(lengths.max())
 
     @classmethod
     def of_equal_length(cls, x: Tensor, draw: Draw | None = None) -> Sequences:
@@ -82,10 +83,13 @@ class Sequences:
         """
         home = self.values.device
         lengths = self.lengths[index]  # [B]
-        steps = torch.arange(int(lengths.max()), device=home)
+        steps = int(lengths.max())
         moved, lengths = index.to(home, non_blocking=True), lengths.to(home, non_blocking=True)
-        rows = self.starts[moved][:, None] + torch.minimum(steps, lengths[:, None] - 1)  # [B, T]
-        x = self.values[rows]  # [B, T, D]
+        if self.equal:
+            x = self.values.view(len(self), steps, -1).index_select(0, moved)  # [B, T, D]
+        else:
+            within = torch.minimum(torch.arange(steps, device=home), lengths[:, None] - 1)  # [B, T]
+            x = self.values[self.starts[moved][:, None] + within]
         x, lengths, moved = (field.to(self.device, non_blocking=True) for field in (x, lengths, moved))
         if self.draw is not None:
             if generator is None:
@@ -105,7 +109,7 @@ class Sequences:
         """
         generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
         order = torch.randperm(len(self), generator=generator)
-        if int(self.lengths.min()) == int(self.lengths.max()):
+        if self.equal:
             return list(order.split(batch_size))
         batches: list[Tensor] = []
         for stretch in order.split(32 * batch_size):

@@ -184,7 +184,8 @@ class VRNN(SequenceModel):
         """The time loop over all steps, time first, and the state of each sequence after its own last step."""
         x, noise = batch.x.transpose(0, 1).contiguous(), noise.transpose(0, 1).contiguous()
         state = self.initial_state(batch.size) if state is None else state
-        loop = self._loop if self.recurrence.fused is None else self._fused_loop
+        readable = self.recurrence.fused is None or torch.compiler.is_compiling()
+        loop = self._loop if readable else self._fused_loop
         whole, before, last = loop(x, noise, state)
         return whole, state_at_lengths(before, last, batch.lengths)
 

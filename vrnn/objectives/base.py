@@ -59,6 +59,10 @@ class Objective(ABC):
           state: what the same sequences' former stretch returned, to go on from; None: they begin here.
         """
 
+    def weights(self, step: int) -> tuple[float, ...]:
+        """Everything in the estimate that depends on the number of updates done."""
+        return ()
+
     @abstractmethod
     def kind(self, model: SequenceModel) -> Kind:
         """What the bound is to log p(x)."""

@@ -36,12 +36,15 @@ class ELBO(Objective):
         terms, after = model(batch, noise, state)
         log_px = masked_sum(terms.log_px, batch.mask)  # [B]
         kl = masked_sum(terms.kl, batch.mask)  # [B]
-        free_nats = self.free_nats(step)
+        beta, free_nats = self.weights(step)
         paid = masked_sum(terms.kl.clamp_min(free_nats), batch.mask) if free_nats > 0.0 else kl
         bound = (log_px - kl).detach()
         sums = totals(bound, kl.detach(), batch)
-        loss = (self.beta(step) * paid - log_px).sum() / sums["steps"]
+        loss = (beta * paid - log_px).sum() / sums["steps"]
         return Estimate(loss, bound, sums, after, torch.where(batch.mask, terms.kl.detach(), 0.0))
+
+    def weights(self, step: int) -> tuple[float, float]:
+        return self.beta(step), self.free_nats(step)
 
     def kind(self, model: SequenceModel) -> Kind:
         return "lower_bound" if model.z_dim else "exact"

@@ -1,6 +1,11 @@
-"""Where the work is done."""
+"""Where the work is done, and what it needs of the machine."""
 
 from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
 
 import torch
 
@@ -19,3 +24,29 @@ def find_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ValueError(f"device {name!r} is not available ({reason}); choose auto, cpu or cuda") from error
     return torch.device(name)
+
+
+def require_compiler() -> None:
+    """Raises ValueError unless the C++ compiler that torch.compile calls is there."""
+    name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(name) is None:
+        raise ValueError(
+            f"compile=true needs a C++ compiler, and {name!r} is not installed (Debian: apt install g++); "
+            "install one, give its path in the environment variable CXX, or leave compile=false"
+        )
+
+
+def keep_memory() -> None:
+    """Lets the process keep what it frees, so that a step gets its memory without the kernel clearing it each time.
+
+    By default glibc gives tensors of some megabytes back to the system at every free. Elsewhere than on glibc nothing
+    is done.
+    """
+    trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        return
+    mallopt(mmap_threshold, 32 << 20)  # the largest that it takes
+    mallopt(trim_threshold, 2**31 - 1)
+    mallopt(top_pad, 64 << 20)

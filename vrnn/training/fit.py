@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vrnn.batch import Batch
 from vrnn.data.splits import Splits
@@ -21,6 +21,7 @@ from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.progress import Diverged, Interrupted, Observer, Progress
 from vrnn.training.schedules import Schedule
 from vrnn.training.settings import Settings
+from vrnn.training.update import Update
 
 
 class Fit:
@@ -44,11 +45,11 @@ class Fit:
         self.train = splits.train.to(settings.device)
         self.valid = splits.valid.to(settings.device)
         self.optimizer = optimizer(model.parameters())
-        self.base_rates = [group["lr"] for group in self.optimizer.param_groups]
         self.schedule = schedule
         self.seed = seed
         self.directory = directory
         self.observers = observers
+        self.apply = Update(settings, model, objective, self.optimizer, self.note)
         self.generator = torch.Generator(settings.device).manual_seed(seed)
         self.progress = Progress()
         self.sums: dict[str, Tensor] = {}
@@ -111,22 +112,13 @@ class Fit:
         self.progress.batch += 1
 
     def update(self, batch: Batch, state: tuple | None) -> tuple[Estimate, Tensor]:
-        """One update: estimate, gradient, clip, step; returns the estimate and the gradient's norm before the clip.
-
-        Nothing here synchronises with the device.
-        """
+        """One update; returns the estimate, and the gradient's norm before the clip."""
         shape = (batch.size * self.objective.num_samples, batch.steps, self.model.z_dim)
         noise = torch.randn(shape, generator=self.generator, device=self.settings.device)
-        estimate = self.objective(self.model, batch, self.progress.step, noise, state)
-        self.optimizer.zero_grad(set_to_none=True)
-        estimate.loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.max_grad_norm)
-        factor = self.schedule(self.progress.step, self.total_steps)
-        for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
-            group["lr"] = rate * factor
-        self.optimizer.step()
+        done = self.progress.step
+        found = self.apply(batch, done, noise, state, self.schedule(done, self.total_steps))
         self.progress.step += 1
-        return estimate, norm
+        return found
 
     def accumulate(self, estimate: Estimate, norm: Tensor) -> None:
         """Adds one update to the sums that the next line of metrics is made from, on the device."""
@@ -183,6 +175,11 @@ class Fit:
         metrics = {"step": self.progress.step, "epoch": self.progress.epoch, **metrics}
         for observer in self.observers:
             observer.log(metrics)
+
+    def note(self, text: str) -> None:
+        """Tells all observers what a person should know."""
+        for observer in self.observers:
+            observer.note(text)
 
     def require_finite(self) -> None:
         """Raises Diverged if a loss or gradient since the last line of metrics was not finite, and so its sum."""

@@ -49,3 +49,6 @@ class Observer:
 
     def log(self, metrics: dict[str, Any]) -> None:
         """New metrics; `step` and `epoch` are among them."""
+
+    def note(self, text: str) -> None:
+        """Something that a person should know."""

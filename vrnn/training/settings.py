@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from vrnn.nn import require_at_least
-from vrnn.training.device import find_device
+from vrnn.training.device import find_device, require_compiler
 
 
 class Settings:
@@ -25,9 +26,17 @@ class Settings:
       checkpoint_every: updates between two checkpoints within an epoch; every epoch ends with one.
       test: whether whoever called for the training is to measure the test split after it.
       device: where to train; auto takes a GPU where there is one.
+      precision: bf16 makes the matrix products of training in bfloat16; densities, KL, states, weights and the
+        optimizer stay in fp32, and so does every evaluation.
+      compile: train through torch.compile: minutes before the first update, then faster where steps are small. It
+        unrolls the time loop, so every length of a batch is compiled by itself.
+      cuda_graph: on a GPU, launch a step's kernels as one graph; auto: where there is a GPU, and neither compile nor
+        checkpoint_segments.
+      checkpoint_segments: keep the activations of one segment of time out of so many, and compute the others again in
+        the backward pass; null: keep all. With sqrt(T) segments memory grows with the square root of T.
 
     Raises:
-      ValueError: a value out of its range, no limit at all, or a GPU that is not there.
+      ValueError: a value out of its range, no limit at all, a GPU or a C++ compiler that is not there.
     """
 
     def __init__(
@@ -43,8 +52,13 @@ class Settings:
         tbptt: int | None = None,
         test: bool = True,
         device: str = "auto",
+        precision: Literal["fp32", "bf16"] = "fp32",
+        compile: bool = False,
+        cuda_graph: bool | Literal["auto"] = "auto",
+        checkpoint_segments: int | None = None,
     ):
         optional = {"max_epochs": max_epochs, "max_steps": max_steps, "patience": patience, "tbptt": tbptt}
+        optional["checkpoint_segments"] = checkpoint_segments
         require_at_least(1, **{name: value for name, value in optional.items() if value is not None})
         require_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
         require_at_least(1, log_every=log_every, checkpoint_every=checkpoint_every)
@@ -63,3 +77,14 @@ class Settings:
         self.checkpoint_every = checkpoint_every
         self.test = test
         self.device = find_device(device)
+        if precision not in ("fp32", "bf16"):
+            raise ValueError(f"precision must be fp32 or bf16, got {precision!r}")
+        if compile:
+            require_compiler()
+        if cuda_graph is True and (self.device.type != "cuda" or compile):
+            raise ValueError(f"cuda_graph=true needs a GPU, without compile; the device is {self.device}; try auto")
+        self.precision = precision
+        self.compile = compile
+        self.checkpoint_segments = checkpoint_segments
+        alone = not compile and checkpoint_segments is None
+        self.uses_cuda_graph = cuda_graph is True or (cuda_graph == "auto" and self.device.type == "cuda" and alone)

@@ -10,6 +10,7 @@ import torch
 from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Objective
+from vrnn.training.device import keep_memory
 from vrnn.training.fit import Fit
 from vrnn.training.progress import Observer, Progress
 from vrnn.training.schedules import Schedule
@@ -53,6 +54,7 @@ class Trainer(Settings):
         Raises:
           Interrupted, Diverged, checkpoint.CheckpointError.
         """
+        keep_memory()
         fit = Fit(self, model.to(self.device), objective, splits, optimizer, schedule, seed, directory, observers)
         if resume:
             fit.load()

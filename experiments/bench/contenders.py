@@ -1,0 +1,123 @@
+"""Whole training steps, ready to be timed: noise, loss, gradient, clip, optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from experiments.bench.floor import products, runner
+from experiments.bench.per_step_loop import PerStepLoop
+from experiments.bench.shapes import Cell, Shape, make_batch, make_model
+from vrnn.objectives.elbo import ELBO
+from vrnn.objectives.schedules import Linear
+from vrnn.training.settings import Settings
+from vrnn.training.update import Update
+
+Step = Callable[[], object]
+MAX_GRAD_NORM = 5.0
+NAMES = {
+    "per_step_loop": "the usual loop, every net called in it",
+    "hoisted": "the readable version: features, prior and emission outside the loop",
+    "fused": "the loop as one function with a derived backward",
+    "fused_bf16": "the same with products in bfloat16",
+    "cuda_graph": "the fused step as one CUDA graph",
+    "gru": "nn.GRU(2h, h) alone, forward and backward",
+    "lstm": "nn.LSTM(2h, h) alone, forward and backward",
+    "floor": "the step's matrix products alone",
+}
+
+
+def ours(
+    shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, keep: int | None = None, **settings: object
+) -> Step:
+    """The suite's own step.
+
+    Args:
+      fused: False: the readable loop.
+      keep: checkpoint_segments.
+      settings: of the trainer.
+    """
+    model = make_model(shape, cell).to(device)
+    if not fused:
+        model.recurrence.fused = None
+    batch = make_batch(shape, device)
+    objective = ELBO(Linear(1.0, 1.0, 0), Linear(0.0, 0.0, 0))
+    made = Settings(
+        max_epochs=1,
+        max_steps=None,
+        batch_size=shape.B,
+        eval_batch_size=shape.B,
+        max_grad_norm=MAX_GRAD_NORM,
+        patience=None,
+        log_every=1,
+        checkpoint_every=1,
+        device=str(device),
+        checkpoint_segments=keep,
+        **{"cuda_graph": False, **settings},
+    )
+    update = Update(made, model, objective, torch.optim.Adam(model.parameters(), lr=1e-4, fused=True), print)
+
+    def step() -> None:
+        noise = torch.randn(shape.B, shape.T, shape.z, device=device)
+        update(batch, 0, noise, None, 1.0)
+
+    return step
+
+
+def per_step_loop(shape: Shape, cell: Cell, device: torch.device) -> Step:
+    """The baseline's step."""
+    model = PerStepLoop(shape.x, shape.h, shape.z, {"gru": nn.GRU, "lstm": nn.LSTM}[cell]).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    x = make_batch(shape, device).x
+
+    def step() -> None:
+        noise = torch.randn(shape.B, shape.T, shape.z, device=device)
+        optimizer.zero_grad()
+        model(x, noise).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
+        optimizer.step()
+
+    return step
+
+
+def torch_layer(shape: Shape, layer: type[nn.RNNBase], device: torch.device) -> Step:
+    """torch's own recurrent layer with an input as wide as [phi_x; phi_z]."""
+    net = layer(2 * shape.h, shape.h).to(device)
+    x = torch.randn(shape.T, shape.B, 2 * shape.h, device=device, requires_grad=True)
+
+    def step() -> None:
+        net.zero_grad()
+        x.grad = None
+        net(x)[0].sum().backward()
+
+    return step
+
+
+def floor(shape: Shape, cell: Cell, device: torch.device) -> Step:
+    """Each product by itself, as often as the step has it."""
+    runs = [(runner(product, device), product.count) for product in products(shape, cell)]
+
+    def step() -> None:
+        for run, count in runs:
+            for _ in range(count):
+                run()
+
+    return step
+
+
+def contenders(shape: Shape, cell: Cell, device: torch.device) -> dict[str, Step]:
+    """All that is timed at a shape, in the order of the table."""
+    found = {
+        "per_step_loop": per_step_loop(shape, cell, device),
+        "hoisted": ours(shape, cell, device, fused=False),
+        "fused": ours(shape, cell, device),
+        "fused_bf16": ours(shape, cell, device, precision="bf16"),
+        "gru": torch_layer(shape, nn.GRU, device),
+        "lstm": torch_layer(shape, nn.LSTM, device),
+        "floor": floor(shape, cell, device),
+    }
+    if device.type == "cuda":
+        found["cuda_graph"] = ours(shape, cell, device, cuda_graph=True)
+    return found

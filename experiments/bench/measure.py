@@ -1,0 +1,127 @@
+"""What the benchmark measures, as plain values."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from experiments.bench.contenders import contenders, ours, per_step_loop
+from experiments.bench.floor import products
+from experiments.bench.shapes import Cell, Shape, make_model
+from experiments.bench.timing import Timing, in_turn, milliseconds
+from vrnn.data.splits import Sequences
+
+PEAK = (4096, 1024, 1024)  # of the large F.linear that stands for what the machine can do
+
+
+def machine(device: torch.device) -> dict[str, Any]:
+    """Where the times come from."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), name)
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    rows, fan_in, fan_out = PEAK
+    x, weight = torch.randn(rows, fan_in, device=device), torch.randn(fan_out, fan_in, device=device)
+    best = min(milliseconds(lambda: F.linear(x, weight), device) for _ in range(20))
+    return {
+        "machine": name,
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "bf16_in_hardware": machine_has_bf16(device),
+        "peak_gflops": 2 * rows * fan_in * fan_out / best / 1e6,
+    }
+
+
+def machine_has_bf16(device: torch.device) -> bool:
+    """Whether it multiplies bfloat16 itself; where a CPU does not, torch emulates it, which is slower than fp32."""
+    return device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int) -> dict[str, Any]:
+    """Medians and quartiles of every contender, in ms, and what they do in a second."""
+    steps = contenders(shape, cell, device)
+    emulated = None if machine_has_bf16(device) else steps.pop("fused_bf16")
+    found = list(in_turn(steps, rounds, device))
+    times = {name: Timing.of([times[name] for times in found]) for name in found[0]}
+    if emulated is not None:  # tens of times slower than all others, so once must do
+        times["fused_bf16"] = Timing.of([milliseconds(emulated, device)])
+    ratios = [times["per_step_loop"] / times["fused"] for times in found]
+    flops = sum(product.flops for product in products(shape, cell))
+    return {
+        **shape._asdict(),
+        "cell": cell,
+        "ms": {name: timing.median for name, timing in times.items()},
+        "quartiles": {name: [timing.low, timing.high] for name, timing in times.items()},
+        "ratio_quartiles": list(Timing.of(ratios)[1:]),
+        "rounds": rounds,
+        "gflops": {name: flops / times[name].median / 1e6 for name in ("fused", "floor")},
+    }
+
+
+def growth(base: Shape, axis: str, sizes: Sequence[int], device: torch.device) -> Iterator[dict[str, Any]]:
+    """Time and memory of a step as T or B grows: the usual loop, the fused one, and that in sqrt(T) segments."""
+    for size in sizes:
+        shape = base._replace(**{axis: size})
+        keep = max(2, round(shape.T**0.5))
+        steps = {
+            "per_step_loop": lambda shape=shape: per_step_loop(shape, "gru", device),
+            "fused": lambda shape=shape: ours(shape, "gru", device),
+            "segments": lambda shape=shape, keep=keep: ours(shape, "gru", device, keep=keep),
+        }
+        for name, make in steps.items():
+            step = make()
+            step()
+            memory = peak_memory(step, device)
+            ms = min(milliseconds(step, device) for _ in range(3 if shape.T * shape.B < 4_000 else 1))
+            yield {"axis": axis, **shape._asdict(), "name": name, "ms": ms, "megabytes": memory}
+
+
+def peak_memory(work: Any, device: torch.device) -> float | None:
+    """MB that `work` takes at its highest, above what was taken before; None where the system does not tell."""
+    if device.type == "cuda":
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        work()
+        return (torch.cuda.max_memory_allocated(device) - before) / 1e6
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
+        before = resident("VmRSS")
+        work()
+        return (resident("VmHWM") - before) / 1e3
+    except (OSError, AttributeError, TypeError):
+        return None
+
+
+def resident(field: str) -> int:
+    """A line of the process's status, in kB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
+
+
+def around_the_step(device: torch.device) -> dict[str, float]:
+    """What stands beside the training step: fetching a batch, and sampling."""
+    shape = Shape(28, 128, 28, 100, 16)
+    data = Sequences.of_equal_length(torch.rand(10_000, shape.T, shape.x)).to(device)
+    batches = data.shuffled(shape.B, 0, 0)
+    fetch = milliseconds(lambda: [data.batch(index) for index in batches], device) / len(batches)
+    step = ours(shape, "gru", device)
+    step()
+    trained = min(milliseconds(step, device) for _ in range(5))
+    speech = make_model(Shape(40, 64, 200, 128, 16)).to(device)
+    generator = torch.Generator(device).manual_seed(0)
+    sampled = {steps: milliseconds(lambda n=steps: speech.sample(64, n, generator), device) for steps in (40, 160)}
+    return {
+        "fetch_share_of_step": fetch / trained,
+        "sampling_samples_per_second": 64 * 160 * 200 / sampled[160] * 1e3,
+        "sampling_ms_per_step": {str(steps): ms / steps for steps, ms in sampled.items()},
+    }

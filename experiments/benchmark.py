@@ -1,0 +1,84 @@
+"""Measures the training step: python -m experiments.benchmark [benchmark.save=FILE]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.app import launch
+from experiments.bench.measure import around_the_step, growth, machine, shape_times
+from experiments.bench.shapes import CELLS, Shape
+from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
+from experiments.build import require_integer
+from experiments.errors import UserError
+from experiments.run_directory import provenance, write_json, write_whole
+from experiments.terminal import console, say
+from vrnn.training.device import find_device, keep_memory
+
+STEPS = (50, 200, 1000, 4000)
+SIZES = (8, 32, 128, 512)
+
+
+def benchmark(cfg: DictConfig) -> int:
+    """Measures, shows a table, and writes it with a picture and all values."""
+    settings = cfg.benchmark
+    shapes, device = read_shapes(settings.shapes), read_device(settings.device)
+    require_integer("benchmark.rounds", settings.rounds, 1)
+    if settings.cell not in CELLS:
+        raise UserError(f"benchmark.cell={settings.cell}: expected {' or '.join(CELLS)}")
+    if settings.threads is not None:
+        require_integer("benchmark.threads", settings.threads, 1)
+        torch.set_num_threads(settings.threads)
+    folder = Path(cfg.output)
+    folder.mkdir(parents=True, exist_ok=True)
+    keep_memory()
+    found: dict[str, Any] = {"format": 1, **machine(device), **provenance(), "shapes": [], "growth": []}
+    path = Path(settings.save) if settings.save else folder / "benchmark.json"
+    write_json(path, found)  # a path that cannot be written is found before the hours, not after
+    say(f"{found['machine']}, {found['threads']} threads, torch {found['torch']}, {found['peak_gflops']:.0f} GFLOP/s")
+    for shape in shapes:
+        say(f"  {shape}")
+        found["shapes"].append(shape_times(shape, settings.cell, device, settings.rounds))
+        write_json(path, found)
+    found["around"] = around_the_step(device)
+    if settings.growth:
+        base = Shape(28, 8, 28, 100, 16)
+        for axis, sizes in (("T", STEPS), ("B", SIZES)):
+            say(f"  growth with {axis}: {', '.join(map(str, sizes))}")
+            found["growth"] += list(growth(base, axis, sizes, device))
+    write_json(path, found)
+    console.print(summary_table(found))
+    if settings.growth:
+        console.print(growth_table(found))
+    write_whole(folder / "benchmark.md", markdown(found))
+    draw_figure(found).savefig(folder / "benchmark.png", dpi=150)
+    for name in (path, folder / "benchmark.md", folder / "benchmark.png"):
+        say(f"written to {name}")
+    return 0
+
+
+def read_shapes(given: Any) -> list[Shape]:
+    """Raises UserError unless it is a list of five sizes each."""
+    shapes = OmegaConf.to_container(given) if OmegaConf.is_config(given) else given
+    good = isinstance(shapes, list) and shapes and all(isinstance(shape, list) and len(shape) == 5 for shape in shapes)
+    if not good or any(type(size) is not int or size < 1 for shape in shapes for size in shape):
+        raise UserError(
+            f"benchmark.shapes={shapes}: expected a list of shapes, each T, B, x_dim, h_dim, z_dim, "
+            "such as [[28,128,28,100,16]]"
+        )
+    return [Shape(*shape) for shape in shapes]
+
+
+def read_device(name: str) -> torch.device:
+    """Raises UserError unless it is there."""
+    try:
+        return find_device(name)
+    except ValueError as error:
+        raise UserError(f"benchmark.device={name}: {error}") from error
+
+
+if __name__ == "__main__":
+    launch("benchmark", benchmark)

@@ -1,0 +1,99 @@
+"""The gradient of a batch as a CUDA graph: thousands of small kernels launched as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vrnn.batch import Batch
+from vrnn.objectives.base import Estimate
+
+Gradient = Callable[[Batch, int, Tensor, tuple | None], tuple[Estimate, Tensor]]
+
+PATIENCE = 3  # times that a key is seen before a graph is made of it
+ROOM = 8  # graphs at most, each of which holds the memory of a whole step
+
+
+class Captured(NamedTuple):
+    """A graph with the memory it reads from and writes to."""
+
+    graph: torch.cuda.CUDAGraph
+    inputs: list[Tensor]
+    outputs: tuple[Estimate, Tensor]
+    grads: list[Tensor | None]
+
+
+class Graphs:
+    """Replays the gradient for batches like those seen before, and computes it as usual for others.
+
+    A graph repeats what was done when it was made, numbers of the program included: so there is one for each shape of
+    the inputs and for all weights that the objective has at a step. While these change at every step, as in
+    a warm-up, nothing is captured.
+
+    Args:
+      gradient: leaves the gradient in the parameters, returns the estimate and the norm.
+      parameters: those of the model.
+      weights: the objective's numbers at a step.
+      note: told, once, why no graph could be made.
+    """
+
+    def __init__(
+        self,
+        gradient: Gradient,
+        parameters: list[nn.Parameter],
+        weights: Callable[[int], tuple[float, ...]],
+        note: Callable[[str], None],
+    ):
+        self.gradient = gradient
+        self.parameters = parameters
+        self.weights = weights
+        self.note = note
+        self.seen: dict[Any, int] = {}
+        self.captured: dict[Any, Captured] = {}
+        self.possible = True
+
+    def __call__(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
+        inputs = [batch.x, batch.lengths, batch.index, noise, *(state or ())]
+        key = (self.weights(step), state is None, *(field.shape for field in inputs))
+        self.seen[key] = self.seen.get(key, 0) + 1
+        if key not in self.captured and self.possible and self.seen[key] > PATIENCE and len(self.captured) < ROOM:
+            self._try(key, step, inputs, type(state) if state is not None else None)
+        if key not in self.captured:
+            return self.gradient(batch, step, noise, state)
+        graph, memory, (estimate, norm), grads = self.captured[key]
+        for held, field in zip(memory, inputs, strict=True):
+            held.copy_(field)
+        graph.replay()
+        for parameter, grad in zip(self.parameters, grads, strict=True):
+            parameter.grad = grad
+        # The next replay overwrites what lies in the graph's memory.
+        sums = {name: value.clone() for name, value in estimate.sums.items()}
+        return estimate._replace(sums=sums, loss=estimate.loss.detach().clone()), norm.clone()
+
+    def _try(self, key: Any, step: int, inputs: list[Tensor], state_type: type | None) -> None:
+        memory = [field.detach().clone() for field in inputs]
+
+        def run() -> tuple[Estimate, Tensor]:
+            x, lengths, index, noise, *fields = memory
+            state = state_type(*fields) if state_type is not None else None
+            return self.gradient(Batch(x, lengths, index), step, noise, state)
+
+        try:
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):  # whatever is set up at a first call must not be captured
+                run()
+            torch.cuda.current_stream().wait_stream(side)
+            for parameter in self.parameters:
+                parameter.grad = None
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                outputs = run()
+        except RuntimeError as error:
+            self.possible = False
+            self.note(f"no CUDA graph, the step runs as usual: {str(error).splitlines()[0]}")
+            return
+        self.captured[key] = Captured(graph, memory, outputs, [parameter.grad for parameter in self.parameters])
