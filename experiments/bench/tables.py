@@ -43,10 +43,11 @@ def ratio(entry: dict[str, Any], slow: str, fast: str) -> float:
 
 
 def title(found: dict[str, Any]) -> str:
+    first = found["shapes"][0]
+    where = f"{found['machine']}, {found['threads']} threads, torch {found['torch']}"
     return (
-        f"Whole training step in ms, {found['shapes'][0]['cell'].upper()}, "
-        f"median of {found['shapes'][0]['rounds']} rounds in turn; {found['machine']}, {found['threads']} threads, torch {found['torch']}, "
-        f"large F.linear {found['peak_gflops']:.0f} GFLOP/s"
+        f"Whole training step in ms, {first['cell'].upper()}, median of {first['rounds']} rounds in turn; "
+        f"{where}, large F.linear {found['peak_gflops']:.0f} GFLOP/s"
     )
 
 
