@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
@@ -142,6 +143,7 @@ def provenance() -> dict[str, Any]:
         "command": shlex.join(["python", "-m", f"experiments.{HydraConfig.get().job.name}", *overrides]),
         "commit": git("rev-parse", "HEAD"),
         "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), **versions},
     }
 

@@ -16,6 +16,7 @@ from experiments.bench.floor import products
 from experiments.bench.shapes import Cell, Shape, make_model
 from experiments.bench.timing import Timing, in_turn, milliseconds
 from vrnn.data.splits import Sequences
+from vrnn.training.device import has_bf16
 
 PEAK = (4096, 1024, 1024)  # of the large F.linear that stands for what the machine can do
 
@@ -36,20 +37,15 @@ def machine(device: torch.device) -> dict[str, Any]:
         "device": device.type,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "bf16_in_hardware": machine_has_bf16(device),
+        "bf16_in_hardware": has_bf16(device),
         "peak_gflops": 2 * rows * fan_in * fan_out / best / 1e6,
     }
-
-
-def machine_has_bf16(device: torch.device) -> bool:
-    """Whether it multiplies bfloat16 itself; where a CPU does not, torch emulates it, which is slower than fp32."""
-    return device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int) -> dict[str, Any]:
     """Medians and quartiles of every contender, in ms, and what they do in a second."""
     steps = contenders(shape, cell, device)
-    emulated = None if machine_has_bf16(device) else steps.pop("fused_bf16")
+    emulated = None if has_bf16(device) else steps.pop("fused_bf16")
     found = list(in_turn(steps, rounds, device))
     times = {name: Timing.of([times[name] for times in found]) for name in found[0]}
     if emulated is not None:  # tens of times slower than all others, so once must do

@@ -54,6 +54,15 @@ def test_random_validation_is_disjoint_complete_and_chosen_by_the_seed(make):
     assert torch.equal(one.test.values, other.test.values)
 
 
+def test_a_final_fit_trains_on_all_images_and_says_that_valid_is_among_them(make):
+    splits = make(binarize="none", valid_split="within", valid_size=5)
+    assert numbers(splits.train) == list(range(TRAIN))
+    assert numbers(splits.valid) == list(range(TRAIN - 5, TRAIN))
+    assert "the validation images are among those trained on" in splits.caution
+    assert "among those trained on" in make(binarize="threshold", valid_split="within").caution
+    assert make(binarize="threshold").caution is None
+
+
 @pytest.mark.parametrize("binarize", ["none", *BINARIZED])
 def test_data_are_a_pure_function_of_their_arguments(make, binarize):
     torch.manual_seed(3)

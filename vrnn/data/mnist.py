@@ -34,7 +34,7 @@ def mnist(
     root: str | None = None,
     layout: Literal["rows", "pixels"] = "rows",
     binarize: Literal["none", "threshold", "stochastic", "static", "static_seeded"] = "stochastic",
-    valid_split: Literal["last", "random"] = "last",
+    valid_split: Literal["last", "random", "within"] = "last",
     valid_size: int = 10_000,
 ) -> Splits:
     """MNIST as 28 steps of 28 pixels or 784 steps of one, in row-major order, ink = 1.
@@ -59,7 +59,8 @@ def mnist(
         Files that are not there are downloaded to it.
       layout: a step is one row of the image, or one pixel.
       binarize: see above.
-      valid_split: validate on the last images of the training set, or on images chosen by `seed`.
+      valid_split: validate on the last images of the training set, or on images chosen by `seed`; within: train on all
+        images, the last ones among them, for a final fit whose settings were chosen before.
       valid_size: number of images in valid.
 
     Raises:
@@ -86,19 +87,24 @@ def mnist(
             raise ValueError(f"valid_size must be from 1 to {len(images) - 1}, got {valid_size}")
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(images), generator=generator)  # always drawn: the draws below must not depend on it
-        if valid_split == "last":
+        if valid_split != "random":
             order = torch.arange(len(images))
-        train, valid = images[order[:-valid_size]], images[order[-valid_size:]]
+        train = images if valid_split == "within" else images[order[:-valid_size]]
+        valid = images[order[-valid_size:]]
         # Train comes last, so that valid and test are the same pixels under stochastic and static_seeded.
         test, valid = _binarized(test, binarize, generator), _binarized(valid, binarize, generator)
         train = _binarized(train, "none" if binarize == "stochastic" else binarize, generator)
         if binarize == "stochastic":
             draw = _redraw
+        cautions = []
         if binarize == "none":
-            caution = (
+            cautions.append(
                 f"grey pixels: a Bernoulli likelihood cannot exceed -{_entropy(test):.2f} nats per image on the test "
                 "set (the entropy of its pixels), and is not comparable with results on binarized MNIST"
             )
+        if valid_split == "within":
+            cautions.append("the validation images are among those trained on: their figures are not of unseen data")
+        caution = "; ".join(cautions) or None
 
     train, valid, test = (x.reshape(len(x), PIXELS // x_dim, x_dim) for x in (train, valid, test))  # [N, T, D]
     return Splits(

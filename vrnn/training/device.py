@@ -26,6 +26,11 @@ def find_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def has_bf16(device: torch.device) -> bool:
+    """Whether it multiplies bfloat16 itself; where a CPU does not, torch emulates it."""
+    return device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def require_compiler() -> None:
     """Raises ValueError unless the C++ compiler that torch.compile calls is there."""
     name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")

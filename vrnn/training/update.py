@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
+from vrnn.training.device import has_bf16
 from vrnn.training.graphs import Graphs
 from vrnn.training.segments import Segmented
 from vrnn.training.settings import Settings
@@ -43,6 +44,8 @@ class Update:
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
         self.dtype = torch.bfloat16 if settings.precision == "bf16" else None
         self.model = model if settings.checkpoint_segments is None else Segmented(model, settings.checkpoint_segments)
+        if self.dtype is not None and not has_bf16(settings.device):
+            note("this CPU multiplies no bfloat16 itself and emulates it: precision=bf16 is slower than fp32 here")
         self.compiling = settings.compile
         if settings.compile:
             self.model = torch.compile(self.model)
