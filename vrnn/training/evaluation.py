@@ -9,9 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vrnn.batch import Batch
 from vrnn.data.splits import Sequences, Splits
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel
+from vrnn.models.base import SequenceModel, SequenceTerms
 from vrnn.objectives.base import Kind, Objective
 from vrnn.training.metrics import Figure
 from vrnn.training.noise import keyed_noise
@@ -111,6 +112,24 @@ def _standard_error(values: Tensor) -> float | None:
     return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
+class _InParts:
+    """A model that takes so many rows at a time, since the samples of one long sequence may be too many at once."""
+
+    def __init__(self, model: SequenceModel, rows: int):
+        self.model = model
+        self.rows = rows
+
+    def __call__(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+        fields = (batch.x, batch.lengths, batch.index, noise)
+        parts = zip(*(field.split(self.rows) for field in fields), strict=True)
+        found = [self.model(Batch(*rows), eps) for *rows, eps in parts]
+        terms, states = (
+            type(values[0])(*(torch.cat(field) for field in zip(*values, strict=True)))
+            for values in zip(*found, strict=True)
+        )
+        return terms, states
+
+
 @torch.no_grad()
 def evaluate(
     model: SequenceModel, objective: Objective, sequences: Sequences, *, batch_size: int, seed: int, step: int = 0
@@ -126,18 +145,19 @@ def evaluate(
       step: passed to the objective, whose bound does not depend on it.
     """
     draws = torch.Generator(sequences.device).manual_seed(seed)
+    kind, parts = objective.kind(model), _InParts(model, batch_size)
     bounds = torch.zeros(len(sequences), dtype=torch.float64)
     kl = torch.zeros(int(sequences.lengths.max()), dtype=torch.float64, device=sequences.device)
     variance: list[Tensor] = []
     for index in sequences.by_length(max(1, batch_size // objective.num_samples)):
         batch = sequences.batch(index, draws)
         noise = keyed_noise(seed, batch, objective.num_samples, model.z_dim)
-        estimate = objective(model, batch, step, noise)
+        estimate = objective(parts, batch, step, noise)
         bounds[index] = estimate.bound.double().cpu()
         kl[: batch.steps] += estimate.kl.double().sum(0)
         variance += [] if estimate.variance is None else [estimate.variance.double().sum()]
     total = float(sum(variance)) if variance else None
-    return Evaluation(bounds, sequences.lengths, objective.kind(model), kl.cpu(), total)
+    return Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total)
 
 
 def rows_within(model: SequenceModel, steps: int, memory: float) -> int:
