@@ -41,7 +41,7 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[int]:
-    """Keeps a second live start of the same comparison out; gives the lock's file descriptor.
+    """Keeps a second live start of the same jobs out; gives the lock's file descriptor.
 
     Raises:
       UserError: it is running already.
@@ -51,5 +51,5 @@ def locked(directory: Path) -> Iterator[int]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{directory}: this comparison is running already; wait for it, or stop it first") from None
+            raise UserError(f"{directory}: these jobs are running already; wait for them, or stop them first") from None
         yield file.fileno()

@@ -13,6 +13,7 @@ from experiments.job import run_job
 from experiments.jobs import run_or_continue
 from experiments.resume import resumed_arguments, resumed_config
 from experiments.run_directory import RunDirectory
+from experiments.sweeps import Sweep
 
 
 def train(cfg: DictConfig) -> int:
@@ -27,4 +28,5 @@ def train(cfg: DictConfig) -> int:
 
 
 if __name__ == "__main__":
-    launch("train", train, resumed_arguments)
+    sweep = Sweep()
+    launch("train", train, lambda arguments: sweep.prepare(resumed_arguments(arguments)))

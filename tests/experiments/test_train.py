@@ -29,7 +29,8 @@ def test_every_combination_has_a_run_of_its_own(multirun, runs):
     assert found == set(itertools.product((32, 128), ("torch.optim.Adam", "torch.optim.AdamW")))
     assert len(runs) == 4
     for run in runs:
-        assert run.path.parent.parent == folder / "outputs" / "sweeps" / "train"
+        assert run.path.parent.parent == folder / "outputs" / "sweeps"
+        assert re.fullmatch("train-[0-9a-f]{8}", run.path.parent.name)
         assert re.fullmatch(r"[A-Za-z0-9._-]{1,120}", run.path.name)
     assert [path.name for path in folder.iterdir()] == ["outputs"]
 
