@@ -90,6 +90,8 @@ class Sequences:
         else:
             within = torch.minimum(torch.arange(steps, device=home), lengths[:, None] - 1)  # [B, T]
             x = self.values[self.starts[moved][:, None] + within]
+        if home.type == "cpu" and self.device.type == "cuda":
+            x = x.pin_memory()  # or the copy would wait for the device
         x, lengths, moved = (field.to(self.device, non_blocking=True) for field in (x, lengths, moved))
         if self.draw is not None:
             if generator is None:
