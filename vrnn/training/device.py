@@ -36,8 +36,8 @@ def require_compiler() -> None:
     name = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
     if shutil.which(name) is None:
         raise ValueError(
-            f"compile=true needs a C++ compiler, and {name!r} is not installed (Debian: apt install g++); "
-            "install one, give its path in the environment variable CXX, or leave compile=false"
+            f"compile needs a C++ compiler, and {name!r} is not installed (Debian: apt install g++); "
+            "install one, give its path in the environment variable CXX, or leave it false"
         )
 
 

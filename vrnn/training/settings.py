@@ -82,7 +82,9 @@ class Settings:
         if compile:
             require_compiler()
         if cuda_graph is True and (self.device.type != "cuda" or compile):
-            raise ValueError(f"cuda_graph=true needs a GPU, without compile; the device is {self.device}; try auto")
+            raise ValueError(
+                f"cuda_graph can be true on a GPU and without compile only, and the device is {self.device}; try auto"
+            )
         self.precision = precision
         self.compile = compile
         self.checkpoint_segments = checkpoint_segments
