@@ -9,17 +9,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import launch
-from experiments.bench.measure import around_the_step, growth, machine, shape_times
+from experiments.bench.measure import GROWTH, around_the_step, growth, machine, shape_times
 from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
-from experiments.build import require_integer
+from experiments.build import check_value, require_integer, shown
 from experiments.errors import UserError
 from experiments.run_directory import provenance, write_json, write_whole
 from experiments.terminal import console, say
 from vrnn.training.device import find_device, keep_memory
-
-STEPS = (50, 200, 1000, 4000)
-SIZES = (8, 32, 128, 512)
 
 
 def benchmark(cfg: DictConfig) -> int:
@@ -29,26 +26,31 @@ def benchmark(cfg: DictConfig) -> int:
     require_integer("benchmark.rounds", settings.rounds, 1)
     if settings.cell not in CELLS:
         raise UserError(f"benchmark.cell={settings.cell}: expected {' or '.join(CELLS)}")
+    check_value("benchmark.growth", settings.growth, bool)
     if settings.threads is not None:
         require_integer("benchmark.threads", settings.threads, 1)
         torch.set_num_threads(settings.threads)
+    check_value("output", cfg.output, str)
+    check_value("benchmark.save", settings.save, str | None)
     folder = Path(cfg.output)
-    folder.mkdir(parents=True, exist_ok=True)
+    path = Path(settings.save) if settings.save else folder / "benchmark.json"
     keep_memory()
     found: dict[str, Any] = {"format": 1, **machine(device), **provenance(), "shapes": [], "growth": []}
-    path = Path(settings.save) if settings.save else folder / "benchmark.json"
-    write_json(path, found)  # a path that cannot be written is found before the hours, not after
+    try:  # before the minutes, not after
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(path, found)
+    except (OSError, ValueError) as error:
+        raise UserError(f"benchmark.save={path}, output={folder}: nothing can be written there ({error})") from error
     say(f"{found['machine']}, {found['threads']} threads, torch {found['torch']}, {found['peak_gflops']:.0f} GFLOP/s")
     for shape in shapes:
         say(f"  {shape}")
         found["shapes"].append(shape_times(shape, settings.cell, device, settings.rounds))
         write_json(path, found)
     found["around"] = around_the_step(device)
-    if settings.growth:
-        base = Shape(28, 8, 28, 100, 16)
-        for axis, sizes in (("T", STEPS), ("B", SIZES)):
-            say(f"  growth with {axis}: {', '.join(map(str, sizes))}")
-            found["growth"] += list(growth(base, axis, sizes, device))
+    for axis, sizes in GROWTH.items() if settings.growth else ():
+        say(f"  growth with {axis}: {', '.join(map(str, sizes))}")
+        found["growth"] += list(growth(axis, device))
+        write_json(path, found)
     write_json(path, found)
     console.print(summary_table(found))
     if settings.growth:
@@ -66,7 +68,7 @@ def read_shapes(given: Any) -> list[Shape]:
     good = isinstance(shapes, list) and shapes and all(isinstance(shape, list) and len(shape) == 5 for shape in shapes)
     if not good or any(type(size) is not int or size < 1 for shape in shapes for size in shape):
         raise UserError(
-            f"benchmark.shapes={shapes}: expected a list of shapes, each T, B, x_dim, h_dim, z_dim, "
+            f"benchmark.shapes={shown(shapes)}: expected a list of shapes, each T, B, x_dim, h_dim, z_dim, "
             "such as [[28,128,28,100,16]]"
         )
     return [Shape(*shape) for shape in shapes]
@@ -74,6 +76,7 @@ def read_shapes(given: Any) -> list[Shape]:
 
 def read_device(name: str) -> torch.device:
     """Raises UserError unless it is there."""
+    check_value("benchmark.device", name, str)
     try:
         return find_device(name)
     except ValueError as error:

@@ -122,7 +122,8 @@ def check_value(name: str, value: Any, hint: Any) -> None:
         return
     try:
         validated = adapter.validate_python(value)
-        fits = not isinstance(value, str | bool) or type(validated) is type(value)
+        exact = isinstance(value, str | bool) or isinstance(validated, bool)  # no text is a number, no number a bool
+        fits = not exact or type(validated) is type(value)
     except ValidationError:
         fits = False
     if not fits:

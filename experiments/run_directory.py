@@ -106,7 +106,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def write_whole(path: Path, text: str) -> None:
     """Writes a file by way of a temporary one, so that a kill leaves the former one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
+    temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
 
@@ -115,9 +115,16 @@ def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:
     return {name: figure.as_dict() for name, figure in figures.items()}
 
 
-def config_hash(cfg: DictConfig) -> str:
-    """Identifies what a run computes: a hash of its resolved config, without logger, device and paths."""
-    plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=True))
+def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
+    """Identifies what a run computes: a hash of its config, without logger, device and paths.
+
+    Args:
+      cfg: the config.
+      resolve: follow interpolations; False: take them as they stand.
+    """
+    plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
+    if OmegaConf.select(plain, "trainer.precision") == "fp32":
+        plain.trainer.pop("precision")  # a run made before there was a choice computes the same
     for key in NOT_IDENTITY:
         if key == "data.root" and root_is_identity(cfg):
             continue

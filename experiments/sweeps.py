@@ -6,19 +6,18 @@ import hashlib
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.names import CONF
 from experiments.processes import locked
 from experiments.resume import quoted
-from experiments.run_directory import NOT_IDENTITY
+from experiments.run_directory import config_hash
 from experiments.terminal import say
 
 OWN = ("hydra.sweep.dir", "hydra.sweep.subdir")
@@ -54,35 +53,24 @@ class Sweep:
 
 
 def identify(overrides: list[Override]) -> tuple[Path, list[str]]:
-    """The directory of a multirun, the same for the same base config and search space, and the keys that it varies.
+    """The directory of a multirun, the same for the same config and search space, and the keys that it varies.
 
     Raises:
-      HydraException, OmegaConfBaseException: the base config does not compose.
+      HydraException, OmegaConfBaseException: its first job does not compose.
     """
     swept = [override for override in overrides if override.is_sweep_override()]
-    fixed = [override.input_line for override in overrides if not override.is_sweep_override()]
+    first = [override.input_line for override in overrides if not override.is_sweep_override()]
+    first += [f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}" for override in swept]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        base = compose("train", fixed, return_hydra_config=True)
-    choices = base.hydra.runtime.choices
-    name = choices.get("experiment") or base.hydra.job.name
+        cfg = compose("train", first, return_hydra_config=True)
+    chosen = [override.key_or_group for override in swept]
+    name = cfg.hydra.job.name if "experiment" in chosen else cfg.hydra.runtime.choices.get("experiment")
+    name = (name or cfg.hydra.job.name).replace("/", "-")
+    with open_dict(cfg):
+        cfg.pop("hydra")
     space = sorted(override.input_line for override in swept if not is_hydras(override))
-    text = json.dumps([identity(base), space], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    keys = sorted(override.key_or_group for override in swept)
-    return Path("outputs/sweeps") / f"{name.replace('/', '-')}-{digest}", keys
-
-
-def identity(base: DictConfig) -> dict[str, Any]:
-    """What of a base config decides its jobs' results; interpolations as they stand, since jobs may differ in them."""
-    plain = OmegaConf.create(OmegaConf.to_container(base, resolve=False))
-    plain.pop("hydra")
-    for key in NOT_IDENTITY:
-        if key != "data.root":
-            parent, _, last = key.rpartition(".")
-            node = plain._get_node(parent) if parent else plain
-            if node is not None:
-                node.pop(last, None)
-    return OmegaConf.to_container(plain, resolve=False)
+    text = json.dumps([config_hash(cfg, resolve=False), space])  # not resolved: jobs may differ in what that gives
+    return Path("outputs/sweeps") / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", sorted(chosen)
 
 
 def is_hydras(override: Override) -> bool:

@@ -18,7 +18,7 @@ from vrnn.training.update import Update
 Step = Callable[[], object]
 MAX_GRAD_NORM = 5.0
 NAMES = {
-    "per_step_loop": "the usual loop, every net called in it",
+    "per_step_loop": "the usual loop, every net called in it, with torch's default Adam (all others: fused)",
     "hoisted": "the readable version: features, prior and emission outside the loop",
     "fused": "the loop as one function with a derived backward",
     "fused_bf16": "the same with products in bfloat16",
@@ -29,14 +29,11 @@ NAMES = {
 }
 
 
-def ours(
-    shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, keep: int | None = None, **settings: object
-) -> Step:
+def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, **settings: object) -> Step:
     """The suite's own step.
 
     Args:
       fused: False: the readable loop.
-      keep: checkpoint_segments.
       settings: of the trainer.
     """
     model = make_model(shape, cell).to(device)
@@ -54,7 +51,6 @@ def ours(
         log_every=1,
         checkpoint_every=1,
         device=str(device),
-        checkpoint_segments=keep,
         **{"cuda_graph": False, **settings},
     )
     update = Update(made, model, objective, torch.optim.Adam(model.parameters(), lr=1e-4, fused=True), lambda _: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,11 @@ from vrnn.data.splits import Sequences
 from vrnn.training.device import has_bf16
 
 PEAK = (4096, 1024, 1024)  # of the large F.linear that stands for what the machine can do
+RATIOS = (("per_step_loop", "fused"), ("fused", "floor"))
+SMALL = Shape(28, 8, 28, 100, 16)  # which grows
+GROWTH = {"T": (50, 200, 1000, 4000), "B": (8, 32, 128, 512)}
+MIDDLE = Shape(28, 128, 28, 100, 16)  # whose step fetching a batch is held against
+SPEECH = Shape(40, 64, 200, 128, 16)  # which is sampled from
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -35,7 +40,6 @@ def machine(device: torch.device) -> dict[str, Any]:
     return {
         "machine": name,
         "device": device.type,
-        "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "bf16_in_hardware": has_bf16(device),
         "peak_gflops": 2 * rows * fan_in * fan_out / best / 1e6,
@@ -47,33 +51,36 @@ def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int) -> 
     steps = contenders(shape, cell, device)
     emulated = None if has_bf16(device) else steps.pop("fused_bf16")
     found = list(in_turn(steps, rounds, device))
-    times = {name: Timing.of([times[name] for times in found]) for name in found[0]}
+    times = {name: Timing.of([once[name] for once in found]) for name in found[0]}
     if emulated is not None:  # tens of times slower than all others, so once must do
+        ours(Shape(2, 2, 2, 2, 2), cell, device, precision="bf16")()
         times["fused_bf16"] = Timing.of([milliseconds(emulated, device)])
-    ratios = [times["per_step_loop"] / times["fused"] for times in found]
     flops = sum(product.flops for product in products(shape, cell))
     return {
         **shape._asdict(),
         "cell": cell,
         "ms": {name: timing.median for name, timing in times.items()},
         "quartiles": {name: [timing.low, timing.high] for name, timing in times.items()},
-        "ratio_quartiles": list(Timing.of(ratios)[1:]),
+        "ratios": {
+            f"{slow} / {fast}": Timing.of([once[slow] / once[fast] for once in found])._asdict()
+            for slow, fast in RATIOS
+        },
         "rounds": rounds,
         "gflops": {name: flops / times[name].median / 1e6 for name in ("fused", "floor")},
     }
 
 
-def growth(base: Shape, axis: str, sizes: Sequence[int], device: torch.device) -> Iterator[dict[str, Any]]:
+def growth(axis: str, device: torch.device) -> Iterator[dict[str, Any]]:
     """Time and memory of a step as T or B grows: the usual loop, the fused one, and that in sqrt(T) segments."""
-    for size in sizes:
-        shape = base._replace(**{axis: size})
-        keep = max(2, round(shape.T**0.5))
-        steps = {
+    for size in GROWTH[axis]:
+        shape = SMALL._replace(**{axis: size})
+        segments = max(2, round(shape.T**0.5))
+        makers = {
             "per_step_loop": lambda shape=shape: per_step_loop(shape, "gru", device),
             "fused": lambda shape=shape: ours(shape, "gru", device),
-            "segments": lambda shape=shape, keep=keep: ours(shape, "gru", device, keep=keep),
+            "segments": lambda shape=shape, segments=segments: ours(shape, "gru", device, checkpoint_segments=segments),
         }
-        for name, make in steps.items():
+        for name, make in makers.items():
             step = make()
             step()
             memory = peak_memory(step, device)
@@ -106,18 +113,17 @@ def resident(field: str) -> int:
 
 def around_the_step(device: torch.device) -> dict[str, float]:
     """What stands beside the training step: fetching a batch, and sampling."""
-    shape = Shape(28, 128, 28, 100, 16)
-    data = Sequences.of_equal_length(torch.rand(10_000, shape.T, shape.x)).to(device)
-    batches = data.shuffled(shape.B, 0, 0)
+    data = Sequences.of_equal_length(torch.rand(10_000, MIDDLE.T, MIDDLE.x)).to(device)
+    batches = data.shuffled(MIDDLE.B, 0, 0)
     fetch = milliseconds(lambda: [data.batch(index) for index in batches], device) / len(batches)
-    step = ours(shape, "gru", device)
+    step = ours(MIDDLE, "gru", device)
     step()
     trained = min(milliseconds(step, device) for _ in range(5))
-    speech = make_model(Shape(40, 64, 200, 128, 16)).to(device)
+    speech = make_model(SPEECH).to(device)
     generator = torch.Generator(device).manual_seed(0)
-    sampled = {steps: milliseconds(lambda n=steps: speech.sample(64, n, generator), device) for steps in (40, 160)}
+    sampled = {n: milliseconds(lambda n=n: speech.sample(SPEECH.B, n, generator), device) for n in (40, 160)}
     return {
         "fetch_share_of_step": fetch / trained,
-        "sampling_samples_per_second": 64 * 160 * 200 / sampled[160] * 1e3,
+        "sampling_samples_per_second": SPEECH.B * 160 * SPEECH.x / sampled[160] * 1e3,
         "sampling_ms_per_step": {str(steps): ms / steps for steps, ms in sampled.items()},
     }

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.contenders import NAMES
+from experiments.bench.measure import MIDDLE, SMALL, SPEECH
 from experiments.bench.shapes import Shape
 
 if TYPE_CHECKING:
@@ -27,19 +28,14 @@ def rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         for name in NAMES
         if any(name in entry["ms"] for entry in entries)
     ]
-    low_high = [entry["ratio_quartiles"] for entry in entries]
+    for name in entries[0]["ratios"]:
+        found_ratios = [entry["ratios"][name] for entry in entries]
+        body.append([name, *(f"{found['median']:.2f}" for found in found_ratios)])
+        body.append(["  quartiles", *(f"{found['low']:.2f} to {found['high']:.2f}" for found in found_ratios)])
     body += [
-        ["per_step_loop / fused", *(f"{ratio(entry, 'per_step_loop', 'fused'):.2f}" for entry in entries)],
-        ["  quartiles", *(f"{low:.2f} to {high:.2f}" for low, high in low_high)],
-        ["fused / floor", *(f"{ratio(entry, 'fused', 'floor'):.2f}" for entry in entries)],
-        ["GFLOP/s, fused", *(f"{entry['gflops']['fused']:.0f}" for entry in entries)],
-        ["GFLOP/s, floor", *(f"{entry['gflops']['floor']:.0f}" for entry in entries)],
+        [f"GFLOP/s, {name}", *(f"{entry['gflops'][name]:.0f}" for entry in entries)] for name in ("fused", "floor")
     ]
     return header, body
-
-
-def ratio(entry: dict[str, Any], slow: str, fast: str) -> float:
-    return entry["ms"][slow] / entry["ms"][fast]
 
 
 def title(found: dict[str, Any]) -> str:
@@ -77,7 +73,7 @@ def growth_rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 def growth_table(found: dict[str, Any]) -> Table:
     header, body = growth_rows(found)
-    table = Table(title="as T and B grow (x 28, h 100, z 16)", title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=f"as T and B grow, from {SMALL}", title_justify="left", box=box.SIMPLE_HEAD)
     for number, name in enumerate(header):
         table.add_column(name, justify="right" if number > 1 else "left")
     for row in body:
@@ -97,12 +93,12 @@ def markdown(found: dict[str, Any]) -> str:
     parts = [
         f"# Speed\n\n{title(found)}\n\n{as_markdown(*rows(found))}",
         "\n".join(f"- `{name}`: {text}" for name, text in NAMES.items()),
-        f"Fetching a batch takes {100 * around['fetch_share_of_step']:.2f} % of a step (28, 128, 28, 100, 16).",
-        f"Sampling speech (B 64, x 200, h 128, z 16): {around['sampling_samples_per_second']:,.0f} samples a second; "
+        f"Fetching a batch takes {100 * around['fetch_share_of_step']:.2f} % of a step ({MIDDLE}).",
+        f"Sampling speech ({SPEECH}): {around['sampling_samples_per_second']:,.0f} samples a second; "
         f"ms per step: {per_step}.",
     ]
     if found["growth"]:
-        parts.append(f"As T and B grow (x 28, h 100, z 16):\n\n{as_markdown(*growth_rows(found))}")
+        parts.append(f"As T and B grow, from {SMALL}:\n\n{as_markdown(*growth_rows(found))}")
     if not found["bf16_in_hardware"]:
         parts.append("This machine has no bfloat16 products: `fused_bf16` is emulated here, measured once.")
     parts.append(f"`{found['command']}`, commit {found['commit'] or 'unknown'}")
@@ -135,7 +131,7 @@ def draw_figure(found: dict[str, Any]) -> Figure:
             axis.plot([e["T"] for e in entries], [e[unit] for e in entries], "o-", ms=3, label=name)
         axis.set_xscale("log")
         axis.set_yscale("log")
-        axis.set_xlabel("T (B 8, x 28, h 100, z 16)")
+        axis.set_xlabel(str(SMALL).replace("T 28", "T"))
         axis.set_ylabel(label)
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)

@@ -36,6 +36,11 @@ def test_it_writes_a_table_a_picture_and_the_values_asked_for(apps: Apps, tmp_pa
         ("benchmark.cell=rnn", "benchmark.cell=rnn: expected gru or lstm"),
         ("benchmark.device=tpu", "benchmark.device=tpu: device 'tpu' is not available"),
         ("benchmark.threads=0", "benchmark.threads=0: expected an integer of at least 1"),
+        ("benchmark.device=meta", "benchmark.device=meta: device 'meta' is not available"),
+        ("benchmark.device=null", "benchmark.device=null: expected str"),
+        ("benchmark.growth=abc", "benchmark.growth=abc: expected bool"),
+        ("benchmark.save=3", "benchmark.save=3: expected str or null"),
+        ("benchmark.save=/proc/no/times.json", "benchmark.save=/proc/no/times.json, output="),
     ],
 )
 def test_mistakes_are_answered_by_name(apps: Apps, tmp_path, override: str, message: str):
@@ -43,4 +48,4 @@ def test_mistakes_are_answered_by_name(apps: Apps, tmp_path, override: str, mess
     assert done.code == 1
     assert message in done.err
     assert "Traceback" not in done.err
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.rglob("*.json"))

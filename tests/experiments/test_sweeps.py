@@ -39,6 +39,11 @@ def test_the_directory_is_that_of_the_base_config_and_the_search_space():
     assert others[-1].name.startswith("mnist_rows-")
 
 
+def test_a_key_that_only_the_swept_options_have_is_no_hindrance():
+    assert place("data=fsdd,audio", "data.root=/there").name.startswith("train-")
+    assert place("objective=iwae", "objective.num_samples=5,10").name.startswith("train-")
+
+
 def test_the_keys_that_name_a_job_are_those_that_are_swept():
     _, keys = identify(OverridesParser.create().parse_overrides(list(BASE)))
     assert keys == ["seed"]

@@ -56,6 +56,16 @@ def test_values_and_gradients_are_those_of_the_specification(monkeypatch, cell, 
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM])
+@pytest.mark.parametrize("chunk", [1, 2 * B * H * 8, 3 * B * H * 8])
+def test_gradients_do_not_depend_on_the_chunks_that_their_coefficients_are_computed_in(monkeypatch, cell, chunk: int):
+    model = make(cell, [5], [4])
+    whole = results(model, *case(model))
+    monkeypatch.setattr("vrnn.models.fused.CHUNK", chunk)
+    for found, expected in zip(itertools.chain(*results(model, *case(model))), itertools.chain(*whole), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("cell", [GRU, LSTM])
 def test_the_backward_is_the_derivative_of_the_forward(cell):
     model = make(cell, [5], [4])
     batch, noise, state = case(model)
@@ -92,10 +102,37 @@ def test_a_cell_without_a_fused_step_takes_the_readable_loop(monkeypatch):
         make(GRU, [5], [4])(*case(make(GRU, [5], [4])))
 
 
-def test_a_part_that_nothing_depends_on_gets_no_gradient_and_the_rest_the_right_one():
-    model = make(GRU, [5], [4])
+@pytest.mark.parametrize("cell", [GRU, LSTM])
+def test_a_part_that_nothing_depends_on_gets_no_gradient_and_the_rest_the_right_one(monkeypatch, cell):
+    model = make(cell, [5], [4])
     batch, noise, state = case(model)
-    _, last = model(batch, noise, state)  # the state alone: params, z and phi_z are not asked for
-    (found,) = torch.autograd.grad(last.h.sum(), [model.recurrence.from_h.weight])
-    assert found.isfinite().all()
-    assert found.abs().sum() > 0.0
+
+    def of_state_alone() -> tuple[Tensor | None, ...]:  # params, z and phi_z are not asked for
+        last = model(batch, noise, state)[1]
+        return torch.autograd.grad(last.h.sum(), list(model.parameters()), allow_unused=True)
+
+    fused = of_state_alone()
+    monkeypatch.setattr(cell, "fused", None)
+    for found, expected in zip(fused, of_state_alone(), strict=True):
+        assert (found is None) == (expected is None)
+        if found is not None:
+            torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", [GRU, LSTM])
+@pytest.mark.parametrize("frozen", ["phi_x", "phi_z", "posterior_net", "recurrence"])
+def test_frozen_parts_cost_the_others_nothing(cell, frozen: str):
+    model = make(cell, [5], [4])
+    batch, noise, state = case(model)
+
+    def grads() -> dict[str, Tensor]:
+        model.zero_grad()
+        sum(term.sum() for term in model(batch, noise, state)[0]).backward()
+        return {name: p.grad.clone() for name, p in model.named_parameters() if p.requires_grad}
+
+    whole = grads()
+    getattr(model, frozen).requires_grad_(False)
+    found = grads()
+    assert {name for name in whole if name.startswith(f"{frozen}.")} == whole.keys() - found.keys()
+    for name, grad in found.items():
+        torch.testing.assert_close(grad, whole[name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -19,7 +20,7 @@ from vrnn.models.rnn import RNN
 from vrnn.models.vrnn import VRNN
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.iwae import IWAE
-from vrnn.training.progress import Observer
+from vrnn.training.evaluation import evaluate
 from vrnn.training.settings import Settings
 from vrnn.training.trainer import Trainer
 from vrnn.training.update import Update
@@ -28,7 +29,7 @@ D, Z, H = 3, 2, 16
 PLAIN = ELBO(lambda _: 1.0, lambda _: 0.0)
 
 
-def make(cell: type[Recurrence] = GRU, **changes: object) -> VRNN:
+def make(cell: type[Recurrence] = GRU) -> VRNN:
     torch.manual_seed(0)
     return VRNN(D, Z, Gaussian(D), functools.partial(cell, h_dim=H), [H], [H], [H], [H, H], [H])
 
@@ -49,16 +50,18 @@ def updated(model: nn.Module, batch: Batch, noise: Tensor, objective=PLAIN, **se
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 50])
-def test_segments_change_neither_bound_nor_gradient(cell, count: int):
+def test_segments_change_neither_bound_nor_gradient(cell, count: int, precision: str):
     batch, noise = ragged()
-    whole, expected, norm, _ = updated(make(cell), batch, noise)
-    cut, found, cut_norm, _ = updated(make(cell), batch, noise, checkpoint_segments=count)
-    torch.testing.assert_close(cut.bound, whole.bound, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(cut.kl, whole.kl, rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(cut_norm, norm, rtol=1e-4, atol=1e-6)
+    near = {"rtol": 1e-4, "atol": 1e-5} if precision == "fp32" else {"rtol": 0.05, "atol": 0.02}
+    whole, expected, norm, _ = updated(make(cell), batch, noise, precision=precision)
+    cut, found, cut_norm, _ = updated(make(cell), batch, noise, precision=precision, checkpoint_segments=count)
+    torch.testing.assert_close(cut.bound, whole.bound, **near)
+    torch.testing.assert_close(cut.kl, whole.kl, **near)
+    torch.testing.assert_close(cut_norm, norm, **near)
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(one, other, **near)
 
 
 def test_segments_take_importance_samples_and_models_without_latent_variables():
@@ -125,14 +128,8 @@ def test_training_in_bf16_is_validated_in_full_precision_and_keeps_full_weights(
     found, exact = (x.metrics[-1]["valid/log_likelihood"] for x in (end, again))
     assert found != exact
     assert found == pytest.approx(exact, rel=0.02)
-
-
-class Notes(Observer):
-    def __init__(self):
-        self.texts: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
+    measured = evaluate(end.model, PLAIN, make_splits().valid, batch_size=5, seed=0)  # without autocast
+    assert float(measured.bounds.mean()) == found
 
 
 def test_compiling_without_a_compiler_is_refused_by_name(monkeypatch):
@@ -143,6 +140,7 @@ def test_compiling_without_a_compiler_is_refused_by_name(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler: apt install g++")
 def test_compiled_training_finds_the_same_bound_and_says_how_long_compiling_took():
     batch, noise = ragged(3)
     plain, expected, *_ = updated(make(), batch, noise)

@@ -59,8 +59,8 @@ def mnist(
         Files that are not there are downloaded to it.
       layout: a step is one row of the image, or one pixel.
       binarize: see above.
-      valid_split: validate on the last images of the training set, or on images chosen by `seed`; within: train on all
-        images, the last ones among them, for a final fit whose settings were chosen before.
+      valid_split: which images of the training set validate. `last`: the last ones; `random`: chosen by `seed`;
+        `within`: the last ones, which are trained on as well: for a final fit, whose settings were chosen before.
       valid_size: number of images in valid.
 
     Raises:

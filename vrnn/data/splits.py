@@ -91,7 +91,7 @@ class Sequences:
             within = torch.minimum(torch.arange(steps, device=home), lengths[:, None] - 1)  # [B, T]
             x = self.values[self.starts[moved][:, None] + within]
         if home.type == "cpu" and self.device.type == "cuda":
-            x = x.pin_memory()  # or the copy would wait for the device
+            x, lengths, moved = x.pin_memory(), lengths.pin_memory(), moved.pin_memory()  # or copies wait for it
         x, lengths, moved = (field.to(self.device, non_blocking=True) for field in (x, lengths, moved))
         if self.draw is not None:
             if generator is None:

@@ -57,7 +57,7 @@ def scan(
     Args:
       posterior, phi_z, recurrence: the nets of the loop.
       phi_x: features of the observations [T, B, width].
-      noise: standard normal [T, B, Z].
+      noise: standard normal [T, B, Z]; it gets no gradient.
       state: before the first step, fields [B, H].
       min_std: smallest standard deviation of the posterior.
     """

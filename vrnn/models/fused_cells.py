@@ -20,8 +20,8 @@ tanh_backward = torch.ops.aten.tanh_backward  # (grad, out) -> grad * (1 - out^2
 class Cell(Protocol):
     """A recurrence's step for the fused loop.
 
-    Its `parts` are the first two gates together [B, 2 H], each block [B, H], and memory for a tanh [B, H]: torch takes
-    several times as long for one of rows that do not lie side by side.
+    Its `parts` are the first two gates together [B, 2 H], each block [B, H], and memory for the output of a tanh
+    [B, H], which torch computes several times as fast where rows lie side by side.
 
     Attributes:
       apart: gates, the last ones, that keep their part of h apart.

@@ -19,6 +19,8 @@ def find_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
+        if name.partition(":")[0] not in ("cpu", "cuda"):
+            raise RuntimeError("it is neither a CPU nor a CUDA device")
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
@@ -44,8 +46,8 @@ def require_compiler() -> None:
 def keep_memory() -> None:
     """Lets the process keep what it frees, so that a step gets its memory without the kernel clearing it each time.
 
-    By default glibc gives tensors of some megabytes back to the system at every free. Elsewhere than on glibc nothing
-    is done.
+    By default glibc gives tensors of some megabytes back to the system whenever they are freed. Systems without glibc
+    are left as they are.
     """
     trim_threshold, top_pad, mmap_threshold = -1, -2, -3  # malloc.h
     try:

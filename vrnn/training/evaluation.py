@@ -119,7 +119,7 @@ class _InParts:
         self.model = model
         self.rows = rows
 
-    def __call__(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+    def __call__(self, batch: Batch, noise: Tensor, _: None = None) -> tuple[SequenceTerms, tuple]:
         fields = (batch.x, batch.lengths, batch.index, noise)
         parts = zip(*(field.split(self.rows) for field in fields), strict=True)
         found = [self.model(Batch(*rows), eps) for *rows, eps in parts]

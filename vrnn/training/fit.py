@@ -104,7 +104,7 @@ class Fit:
             # A stretch counts as that share of its sequences, or the metrics would be of no whole sequence.
             estimate.sums["sequences"] = batch.size * estimate.sums["steps"] / batch.mask.sum()
             self.accumulate(estimate, norm)
-            state = type(estimate.state)(*(field.detach() for field in estimate.state))
+            state = estimate.state
             for observer in self.observers:
                 observer.advance(self.progress.step)
             if self.progress.step == self.total_steps:
@@ -122,7 +122,7 @@ class Fit:
 
     def accumulate(self, estimate: Estimate, norm: Tensor) -> None:
         """Adds one update to the sums that the next line of metrics is made from, on the device."""
-        new = {**estimate.sums, "loss": estimate.loss.detach(), "gradient_norm": norm.detach()}
+        new = {**estimate.sums, "loss": estimate.loss, "gradient_norm": norm.detach()}
         new["updates"] = torch.ones((), device=self.settings.device)
         self.sums = {name: value + self.sums[name] if self.sums else value for name, value in new.items()}
 

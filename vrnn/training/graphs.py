@@ -14,7 +14,7 @@ from vrnn.objectives.base import Estimate
 Gradient = Callable[[Batch, int, Tensor, tuple | None], tuple[Estimate, Tensor]]
 
 PATIENCE = 3  # times that a key is seen before a graph is made of it
-ROOM = 8  # graphs at most, each of which holds the memory of a whole step
+ROOM = 8  # graphs at most: making one takes as long as several steps
 
 
 class Captured(NamedTuple):
@@ -31,7 +31,8 @@ class Graphs:
 
     A graph repeats what was done when it was made, numbers of the program included: so there is one for each shape of
     the inputs and for all weights that the objective has at a step. While these change at every step, as in
-    a warm-up, nothing is captured.
+    a warm-up, nothing is captured. Of what a replay returns, loss, sums and norm stay; the next one overwrites the
+    rest.
 
     Args:
       gradient: leaves the gradient in the parameters, returns the estimate and the norm.
@@ -54,13 +55,19 @@ class Graphs:
         self.seen: dict[Any, int] = {}
         self.captured: dict[Any, Captured] = {}
         self.possible = True
+        self.pool: tuple[int, int] | None = None
 
     def __call__(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
+        with torch.cuda.device(batch.x.device):
+            return self._replayed(batch, step, noise, state)
+
+    def _replayed(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
         inputs = [batch.x, batch.lengths, batch.index, noise, *(state or ())]
         key = (self.weights(step), state is None, *(field.shape for field in inputs))
-        self.seen[key] = self.seen.get(key, 0) + 1
-        if key not in self.captured and self.possible and self.seen[key] > PATIENCE and len(self.captured) < ROOM:
-            self._try(key, step, inputs, type(state) if state is not None else None)
+        if key not in self.captured and self.possible and len(self.captured) < ROOM:
+            self.seen[key] = self.seen.get(key, 0) + 1
+            if self.seen[key] > PATIENCE:
+                self._try(key, step, inputs, type(state) if state is not None else None)
         if key not in self.captured:
             return self.gradient(batch, step, noise, state)
         graph, memory, (estimate, norm), grads = self.captured[key]
@@ -69,9 +76,8 @@ class Graphs:
         graph.replay()
         for parameter, grad in zip(self.parameters, grads, strict=True):
             parameter.grad = grad
-        # The next replay overwrites what lies in the graph's memory.
         sums = {name: value.clone() for name, value in estimate.sums.items()}
-        return estimate._replace(sums=sums, loss=estimate.loss.detach().clone()), norm.clone()
+        return estimate._replace(sums=sums, loss=estimate.loss.clone()), norm.clone()
 
     def _try(self, key: Any, step: int, inputs: list[Tensor], state_type: type | None) -> None:
         memory = [field.detach().clone() for field in inputs]
@@ -89,8 +95,10 @@ class Graphs:
             torch.cuda.current_stream().wait_stream(side)
             for parameter in self.parameters:
                 parameter.grad = None
+            # One memory for all graphs: they run one after the other, and what one leaves is used before the next.
+            self.pool = self.pool or torch.cuda.graph_pool_handle()
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, pool=self.pool):
                 outputs = run()
         except RuntimeError as error:
             self.possible = False

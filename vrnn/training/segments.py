@@ -27,7 +27,6 @@ class Segmented(nn.Module):
         super().__init__()
         self.model = model
         self.count = count
-        self.z_dim = model.z_dim
 
     def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
         """What the model returns."""

@@ -29,9 +29,10 @@ class Settings:
       precision: bf16 makes the matrix products of training in bfloat16; densities, KL, states, weights and the
         optimizer stay in fp32, and so does every evaluation.
       compile: train through torch.compile: minutes before the first update, then faster where steps are small. It
-        unrolls the time loop, so every length of a batch is compiled by itself.
+        unrolls the time loop, so every length of a batch is compiled by itself, up to the eight of torch's
+        `recompile_limit`; batches of further lengths are not compiled. Of the time that it takes the first is told.
       cuda_graph: on a GPU, launch a step's kernels as one graph; auto: where there is a GPU, and neither compile nor
-        checkpoint_segments.
+        checkpoint_segments, without which true is refused.
       checkpoint_segments: keep the activations of one segment of time out of so many, and compute the others again in
         the backward pass; null: keep all. With sqrt(T) segments memory grows with the square root of T.
 
@@ -81,12 +82,13 @@ class Settings:
             raise ValueError(f"precision must be fp32 or bf16, got {precision!r}")
         if compile:
             require_compiler()
-        if cuda_graph is True and (self.device.type != "cuda" or compile):
+        alone = not compile and checkpoint_segments is None
+        if cuda_graph is True and not (self.device.type == "cuda" and alone):
             raise ValueError(
-                f"cuda_graph can be true on a GPU and without compile only, and the device is {self.device}; try auto"
+                "cuda_graph can be true on a GPU only, without compile and checkpoint_segments; "
+                f"the device is {self.device}; try auto"
             )
         self.precision = precision
         self.compile = compile
         self.checkpoint_segments = checkpoint_segments
-        alone = not compile and checkpoint_segments is None
-        self.uses_cuda_graph = cuda_graph is True or (cuda_graph == "auto" and self.device.type == "cuda" and alone)
+        self.uses_cuda_graph = cuda_graph is not False and self.device.type == "cuda" and alone

@@ -80,4 +80,6 @@ class Update:
             estimate = self.objective(self.model, batch, step, noise, state)
         self.optimizer.zero_grad(set_to_none=True)
         estimate.loss.backward()
+        state = type(estimate.state)(*(field.detach() for field in estimate.state))
+        estimate = estimate._replace(loss=estimate.loss.detach(), state=state)  # autograd's record ends with the step
         return estimate, nn.utils.clip_grad_norm_(self.parameters, self.settings.max_grad_norm)

@@ -58,7 +58,7 @@ def test_every_contender_runs():
 
 
 def test_the_suites_step_changes_the_weights_and_takes_settings_of_the_trainer():
-    ours(SHAPE, "lstm", CPU, keep=2, precision="bf16")()
+    ours(SHAPE, "lstm", CPU, checkpoint_segments=2, precision="bf16")()
     with pytest.raises(ValueError, match="precision must be fp32 or bf16"):
         ours(SHAPE, "gru", CPU, precision="fp16")
 
