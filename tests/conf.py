@@ -21,9 +21,14 @@ def raw(group: str, option: str) -> dict[str, Any]:
 
 
 def overridden(group: str, option: str) -> dict[str, str]:
-    """The `override /group: option` lines of a file."""
-    entries = [entry for entry in raw(group, option).get("defaults", ()) if isinstance(entry, dict)]
-    return {key.split("@")[0].removeprefix("override /"): value for entry in entries for key, value in entry.items()}
+    """The `override /group: option` lines of a file, and of the options of its own group that it builds on."""
+    found: dict[str, str] = {}
+    for entry in raw(group, option).get("defaults", ()):
+        if isinstance(entry, dict):
+            found |= {key.split("@")[0].removeprefix("override /"): value for key, value in entry.items()}
+        elif entry != "_self_":
+            found |= overridden(group, entry)
+    return found
 
 
 def composed(*overrides: str, app: str = "train") -> DictConfig:
