@@ -91,7 +91,7 @@ class Graphs:
             side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):  # whatever is set up at a first call must not be captured
-                run()
+                _, expected = run()
             torch.cuda.current_stream().wait_stream(side)
             for parameter in self.parameters:
                 parameter.grad = None
@@ -100,6 +100,9 @@ class Graphs:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, pool=self.pool):
                 outputs = run()
+            graph.replay()
+            if not torch.allclose(outputs[1], expected, rtol=1e-3, equal_nan=True):
+                raise RuntimeError("its gradient is not that of the step itself")
         except RuntimeError as error:
             self.possible = False
             self.note(f"no CUDA graph, the step runs as usual: {str(error).splitlines()[0]}")
