@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -16,16 +17,25 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.names import CONF, register_resolvers, settled
+from experiments.signals import is_worker, work_for
 
 
 class JobFailed(CompactHydraException):
     """One job of a multirun failed; derived so that Hydra lets the other jobs go on and prints no traceback."""
 
 
+def fail(cfg: DictConfig, code: int) -> None:
+    """The outcome of a job whose app knows nothing better: nothing, or a failure that ends in the exit code 1."""
+    if code:
+        raise JobFailed(f"job {HydraConfig.get().job.override_dirname or HydraConfig.get().job.num} failed")
+
+
 def launch(
     config_name: str,
     task: Callable[[DictConfig], int],
     prepare: Callable[[list[str]], list[str]] = list,
+    outcome: Callable[[DictConfig, int], float | None] = fail,
+    conclude: Callable[[int], int] = int,
 ) -> NoReturn:
     """Runs `task` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
 
@@ -34,6 +44,8 @@ def launch(
       task: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
         defect of the suite, so its traceback is shown.
       prepare: the command line's arguments -> those that Hydra is to see.
+      outcome: of a job of a multirun and its exit code, the number that a sweeper is to maximise.
+      conclude: called at the end, with the exit code; returns the final one.
     """
     register_resolvers()
 
@@ -44,20 +56,26 @@ def launch(
     if answer(prepared):
         sys.exit(1)
     codes: list[int] = []
+    process = os.getpid()
 
-    def guarded(cfg: DictConfig) -> None:
+    def guarded(cfg: DictConfig) -> float | None:
+        work_for(process)
         code = answer(lambda: task(complete(cfg)))
         codes.append(code)
-        if code and HydraConfig.get().mode == RunMode.MULTIRUN:
-            if code > 128:  # stopped by a signal: so is the whole multirun
-                raise KeyboardInterrupt
-            raise JobFailed(f"job {HydraConfig.get().job.override_dirname or HydraConfig.get().job.num} failed")
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            return None
+        if code > 128 and not is_worker():  # stopped by a signal: so is the whole multirun
+            raise KeyboardInterrupt
+        return outcome(cfg, code)
 
+    code = 0
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(next((code for code in codes if code), 0))
+        code = next((code for code in codes if code > 128), 130)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.exit(conclude(code or next((code for code in codes if code), 0)))
 
 
 def complete(cfg: DictConfig) -> DictConfig:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,11 +18,10 @@ from experiments.errors import UserError
 from experiments.finished import finished_rows
 from experiments.jobs import Job
 from experiments.names import CONF, first_line
-from experiments.processes import locked, run
+from experiments.processes import jobs_at_once, locked, run
 from experiments.report.comparison import write_comparison
 from experiments.report.published import find_published
 from experiments.terminal import console, say
-from vrnn.training.device import find_device
 
 
 class Compare:
@@ -121,11 +118,6 @@ class Compare:
     def command(self) -> str:
         """What to type to make this comparison, or to go on with it."""
         return shlex.join(["python", "-m", "experiments.compare", *self.shared, *HydraConfig.get().overrides.task])
-
-
-def jobs_at_once(device: str) -> int:
-    """As many jobs as cores, or as GPUs where the jobs run on one."""
-    return torch.cuda.device_count() if find_device(device).type == "cuda" else os.cpu_count() or 1
 
 
 def require_numbers(cfg: DictConfig) -> None:

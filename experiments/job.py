@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.parts import Parts, build_parts, cautions
+from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest
@@ -37,38 +39,45 @@ class Recorder(Observer):
 
     def start(self, step: int, total_steps: int) -> None:
         self.result["step"] = step
+        self.total_steps = total_steps
 
     def advance(self, step: int) -> None:
         self.result["step"] = step
 
     def log(self, metrics: dict[str, Any]) -> None:
-        self.run.metrics.write(metrics)
+        self.run.metrics.write({**metrics, "total_steps": self.total_steps})
 
 
-def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool) -> int:
+def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | None = None) -> int:
     """Trains, measures and draws; returns the exit code.
 
     Args:
       cfg: the composed config.
       run: where everything is written; its result.json says how the job ended, also where it failed.
       resume: go on from the run's last checkpoint.
+      stop: a file that asks for the end as a signal does, once it is there.
 
     Raises:
       UserError: a value in the config is wrong, training diverged, or a checkpoint cannot be read or written.
     """
     hydra = HydraConfig.get()
-    terminal = Terminal(f"#{hydra.job.num}  " if hydra.mode == RunMode.MULTIRUN else "")
-    with recorded(cfg, run, keep_former=resume) as result, StopRequest() as stop:
+    several = hydra.mode == RunMode.MULTIRUN
+    silent = several and cfg.multirun.view == "table"
+    terminal = Terminal(f"#{hydra.job.num}  " if several else "", quiet=silent)
+    if not resume or not run.overrides_file.exists():
+        run.write_overrides(list(hydra.overrides.task))
+    with recorded(cfg, run, keep_former=resume) as result, StopRequest(stop) as stopping:
+        rule = pruning(cfg, run.path) if several else None
         parts = build_parts(cfg)
         result["parameters"] = parts.model.num_parameters
         result["cautions"] = cautions(parts.splits, parts.model.likelihood)
         run.write_config(cfg)
         introduce(terminal, parts, run, cfg.seed)
-        name = " ".join(hydra.overrides.task) or run.path.name
+        name = " ".join(text for text in hydra.overrides.task if not text.startswith("multirun.")) or run.path.name
         parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, group=run.path.parent.name)
         code = 1
         try:
-            stopped = train(cfg, run, parts, terminal, result, stop, resume=resume)
+            stopped = train(cfg, run, parts, terminal, result, stopping, rule, resume=resume)
             if not stopped:
                 figures = measure(parts, run, cfg.seed)
                 result["figures"] = figures_as_json(figures)
@@ -87,6 +96,7 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
     """Gives the result to fill in, and writes result.json however the work within ends.
 
     With `keep_former`, the result of a finished run is kept where this attempt did not even reach its training.
+    The overrides are those of the run's first start; the command is that of this one.
     """
     result: dict[str, Any] = {
         "format": 1,
@@ -96,7 +106,7 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
         "seed": cfg.seed,
         "step": 0,
         "figures": {},
-        "overrides": list(HydraConfig.get().overrides.task),
+        "overrides": run.read_overrides(),
         **provenance(),
     }
     started = time.monotonic()
@@ -107,12 +117,14 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
         raise
     except Exception as error:
         result["error"] = {"kind": type(error).__name__, "message": str(error)}
+        if not isinstance(error, UserError | Diverged | checkpoint.CheckpointError):
+            result["error"]["traceback"] = traceback.format_exc()
         if isinstance(error, Diverged | checkpoint.CheckpointError):
             raise UserError(str(error)) from error
         raise
     finally:
         result["seconds"] = time.monotonic() - started
-        if not (keep_former and "parameters" not in result and run.result_file.exists()):
+        if not (keep_former and "parameters" not in result and run.is_done()):
             run.write_result(result)
 
 
@@ -134,6 +146,7 @@ def train(
     terminal: Terminal,
     result: dict[str, Any],
     stop: StopRequest,
+    rule: Pruning | None,
     *,
     resume: bool,
 ) -> int:
@@ -155,8 +168,9 @@ def train(
                 parts.schedule,
                 seed=cfg.seed,
                 directory=run.checkpoints,
-                observers=[Recorder(run, result), terminal, parts.tracker],
+                observers=[Recorder(run, result), *([rule] if rule else []), terminal, parts.tracker],
                 should_stop=stop,
+                give_up=rule or bool,
                 resume=resumed,
             )
     except Interrupted:
@@ -164,6 +178,9 @@ def train(
         terminal.say(f"stopped; go on with: {resume_command(run)}")
         return stop.exit_code
     result["best_step"] = progress.best_step
+    if rule and rule.reason:
+        result["stopped"] = rule.reason
+        terminal.note(rule.reason)
     return 0
 
 

@@ -10,10 +10,13 @@ from typing import Any, Literal, NamedTuple
 from omegaconf import DictConfig
 
 from experiments.job import run_job
+from experiments.processes import LOCK, is_locked, locked
 from experiments.run_directory import RunDirectory, config_hash
 from experiments.terminal import say
 
-State = Literal["waiting", "interrupted", "failed", "stale", "done"]
+STOP = ".stop"  # a file in a multirun's directory: no job begins any more, and those that run save and stop
+ORPHANS = 20.0  # seconds that jobs of a killed multirun are given to notice it
+State = Literal["waiting", "running", "interrupted", "failed", "stale", "done"]
 
 
 class Job(NamedTuple):
@@ -21,8 +24,8 @@ class Job(NamedTuple):
 
     Attributes:
       run: its directory, which need not be there yet.
-      state: waiting (never started), interrupted (stopped, killed, or still running), failed, stale (what lies there
-        was made with another config), or done.
+      state: waiting (never started), running, interrupted (stopped or killed), failed, stale (what lies there was made
+        with another config), or done.
       result: its result.json; empty where there is none.
     """
 
@@ -31,13 +34,16 @@ class Job(NamedTuple):
     result: dict[str, Any]
 
 
-def read_job(run: RunDirectory, expected_hash: str | None = None) -> Job:
+def read_job(run: RunDirectory, expected_hash: str | None = None, *, alive: bool = True) -> Job:
     """A job as its directory tells it.
 
     Args:
       run: the job's directory.
       expected_hash: `config_hash` of the config that it should have been made with; None: whatever it was.
+      alive: look whether a process works on it; False: whoever asks holds the lock.
     """
+    if alive and is_locked(run.path):
+        return Job(run, "running", {})
     if not run.result_file.is_file():
         if not run.config_file.is_file():
             return Job(run, "waiting", {})
@@ -55,25 +61,40 @@ def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
 
     What is done is skipped. What was interrupted, or failed on its way otherwise than by diverging, goes on from its
     checkpoint. What diverged begins anew, and so does what was made with another config: its result is put aside.
+    What failed is left as it is where multirun.retry_failed is false. Nothing begins after a call to stop.
     """
-    job = read_job(run, config_hash(cfg))
-    if job.state == "done":
-        say(f"done already  {run}")
-        return 0
-    diverged = (job.result.get("error") or {}).get("kind") == "Diverged"
-    if job.state == "interrupted" or (job.state == "failed" and not diverged):
-        return run_job(cfg, run, resume=True)
-    if job.state == "stale":
-        put_aside(run, job.result)
-    elif run.path.exists():
-        for path in contents(run):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return run_job(cfg, run, resume=False)
+    stop = run.path.parent / STOP
+    if stop.exists():
+        return 1
+    with locked(run.path, "this job is", wait=ORPHANS):
+        job = read_job(run, config_hash(cfg), alive=False)
+        if job.state == "done":
+            say(f"done already  {run}")
+            return 0
+        if job.state == "failed" and not cfg.multirun.retry_failed:
+            say(f"failed before, left as it is  {run}")
+            return 1
+        diverged = (job.result.get("error") or {}).get("kind") == "Diverged"
+        resume = job.state == "interrupted" or (job.state == "failed" and not diverged)
+        if job.state == "stale":
+            put_aside(run, job.result)
+        elif not resume:
+            for path in contents(run):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        try:
+            return run_job(cfg, run, resume=resume, stop=stop)
+        except Exception:
+            if cfg.multirun.fail_fast:
+                stop.touch()
+            if cfg.multirun.view is None or not run.result_file.is_file():
+                raise
+            return 1  # whoever started the multirun reads there why, and tells of it
 
 
 def contents(run: RunDirectory) -> list[Path]:
     """What a job has written, without what keeps its W&B identity and what Hydra has just written for this start."""
-    return [path for path in run.path.iterdir() if path.name not in ("wandb", ".hydra") and path.name[:7] != "former-"]
+    kept = ("wandb", ".hydra", LOCK)
+    return [path for path in run.path.iterdir() if path.name not in kept and path.name[:7] != "former-"]
 
 
 def put_aside(run: RunDirectory, result: dict[str, Any]) -> None:

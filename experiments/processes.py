@@ -7,11 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from experiments.errors import UserError
+from vrnn.training.device import find_device
+
+LOCK = ".lock"
 
 
 def run(app: str, arguments: Sequence[str], lock: int) -> int:
@@ -39,17 +45,46 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
             signal.signal(signal.SIGTERM, former)
 
 
+def jobs_at_once(device: str) -> int:
+    """As many jobs as cores, or as GPUs where the jobs run on one."""
+    return torch.cuda.device_count() if find_device(device).type == "cuda" else len(os.sched_getaffinity(0))
+
+
 @contextmanager
-def locked(directory: Path) -> Iterator[int]:
-    """Keeps a second live start of the same jobs out; gives the lock's file descriptor.
+def locked(directory: Path, what: str = "these jobs are", wait: float = 1.0) -> Iterator[int]:
+    """Keeps a second live start of the same work out; gives the lock's file descriptor.
+
+    Args:
+      directory: that the work is done in.
+      what: stands for it in the message.
+      wait: seconds to wait for it: to look whether it is locked takes the lock for a moment.
 
     Raises:
-      UserError: it is running already.
+      UserError: it is being done already.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{directory}: these jobs are running already; wait for them, or stop them first") from None
+    deadline = time.monotonic() + wait
+    with (directory / LOCK).open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        f"{directory}: {what} running already; wait for the end of it, or stop it first"
+                    ) from None
+                time.sleep(0.05)
         yield file.fileno()
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a living process works in a directory."""
+    try:
+        with (directory / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # nothing was begun there

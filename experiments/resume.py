@@ -47,7 +47,7 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     Raises:
       UserError: it is not a run directory (Hydra would make one), or it is to be resumed by a multirun.
     """
-    directory = requested_directory(arguments)
+    directory = value_of("resume", arguments)
     if directory is None:
         return arguments
     if "--multirun" in arguments or "-m" in arguments:
@@ -58,9 +58,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     return [*forced, f"hydra.run.dir={quoted(path)}"]
 
 
-def requested_directory(arguments: list[str]) -> str | None:
-    """The value of `resume=`; None where there is none, or nothing that Hydra itself will accept."""
-    given = [argument for argument in arguments if argument.startswith("resume=")]
+def value_of(key: str, arguments: list[str]) -> str | None:
+    """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept."""
+    given = [argument for argument in arguments if argument.startswith(f"{key}=")]
     try:
         override = OverridesParser.create().parse_override(given[-1]) if given else None
     except HydraException:
@@ -68,7 +68,7 @@ def requested_directory(arguments: list[str]) -> str | None:
     if override is None or override.is_sweep_override() or override.value() in (None, ""):
         return None
     value = override.value()
-    return value if isinstance(value, str) else given[-1].removeprefix("resume=")  # the name may be a number
+    return value if isinstance(value, str) else given[-1].removeprefix(f"{key}=")  # the name may be a number
 
 
 def resume_command(run: RunDirectory) -> str:

@@ -25,6 +25,11 @@ NOT_IDENTITY = (
     "label",
     "logger",
     "resume",
+    "run_from",
+    "multirun.max_parallel",
+    "multirun.retry_failed",
+    "multirun.fail_fast",
+    "multirun.view",
     "figures",
     "trainer.device",
     "trainer.compile",
@@ -41,6 +46,7 @@ class RunDirectory:
     """Paths of a run, and the two files that describe it.
 
     config.yaml          the resolved config
+    overrides.yaml       the overrides of its first start, which `run_from` repeats
     metrics.jsonl        training and validation metrics, one line each
     checkpoints/         last.pt (to go on from) and best.pt (on validation)
     result.json          status, figures, and what made them
@@ -52,6 +58,7 @@ class RunDirectory:
     def __init__(self, path: Path):
         self.path = path
         self.config_file = path / "config.yaml"
+        self.overrides_file = path / "overrides.yaml"
         self.checkpoints = path / "checkpoints"
         self.metrics = MetricsFile(path / "metrics.jsonl")
         self.result_file = path / "result.json"
@@ -93,6 +100,27 @@ class RunDirectory:
             raise UserError(f"{self.config_file}: this is not the config of a run of this suite")
         return cfg
 
+    def write_overrides(self, overrides: list[str]) -> None:
+        write_whole(self.overrides_file, OmegaConf.to_yaml(OmegaConf.create(overrides)))
+
+    def read_overrides(self) -> list[str]:
+        """The overrides of the run's first start.
+
+        Raises:
+          UserError: they are lost.
+        """
+        try:
+            return [str(text) for text in OmegaConf.load(self.overrides_file)]
+        except Exception as error:
+            raise UserError(f"{self.overrides_file}: expected a list of overrides ({error})") from error
+
+    def read_result(self) -> dict[str, Any]:
+        """The content of result.json; empty where there is none."""
+        return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.is_file() else {}
+
+    def is_done(self) -> bool:
+        return self.read_result().get("status") == "done"
+
     def write_result(self, result: dict[str, Any]) -> None:
         """Writes result.json whole or not at all."""
         write_json(self.result_file, result)
@@ -125,6 +153,8 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
     plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
     if OmegaConf.select(plain, "trainer.precision") == "fp32":
         plain.trainer.pop("precision")  # a run made before there was a choice computes the same
+    if OmegaConf.select(plain, "multirun.stop_below") is None:
+        plain.pop("multirun", None)
     for key in NOT_IDENTITY:
         if key == "data.root" and root_is_identity(cfg):
             continue

@@ -1,27 +1,53 @@
-"""Ctrl-C and termination: asked for once, a run stops at its next step; asked twice, at once."""
+"""Ctrl-C and termination: asked for once, a run stops at its next step; asked twice, at once.
+
+A worker of a multirun leaves Ctrl-C to the process that it works for, which tells its jobs by a file; and it stops
+once that process is gone.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType, TracebackType
+
+_employer: int | None = None
+
+
+def work_for(process: int) -> None:
+    """Makes this process a worker of `process`, if it is a child of it."""
+    global _employer
+    if os.getpid() != process and os.getppid() == process and _employer is None:
+        _employer = process
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def is_worker() -> bool:
+    """Whether this process works for another."""
+    return _employer is not None
 
 
 class StopRequest:
     """Within the context, the first SIGINT or SIGTERM is kept as a request; the second has its usual effect.
 
+    Args:
+      file: while it is there, it asks for the same.
+
     Attributes:
       signal: the signal received, or None.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = file
         self.signal: int | None = None
         self._former: dict[int, object] = {}
 
     def __call__(self) -> bool:
         """Whether to stop."""
-        return self.signal is not None
+        orphaned = _employer is not None and os.getppid() != _employer
+        return self.signal is not None or orphaned or (self.file is not None and self.file.exists())
 
     @property
     def exit_code(self) -> int:
@@ -30,7 +56,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGTERM,) if is_worker() else (signal.SIGINT, signal.SIGTERM):
                 self._former[number] = signal.signal(number, self._keep)
         return self
 

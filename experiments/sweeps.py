@@ -1,78 +1,155 @@
-"""Where the jobs of a multirun lie: a directory without a time stamp, so that the same command finds what is done."""
+"""Multiruns: where their jobs lie, what is missing of them, who watches them, and what is said at the end."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import open_dict
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.names import CONF
-from experiments.processes import locked
+from experiments.app import answer
+from experiments.build import build, require_integer
+from experiments.errors import UserError
+from experiments.jobs import STOP
+from experiments.monitor import Monitor
+from experiments.processes import jobs_at_once, locked
 from experiments.resume import quoted
-from experiments.run_directory import config_hash
-from experiments.terminal import say
+from experiments.search import prepare_search
+from experiments.search_space import SearchSpace, read_space
+from experiments.sweep_plan import SweepPlan
+from experiments.terminal import console, say
 
-OWN = ("hydra.sweep.dir", "hydra.sweep.subdir")
+# With one of these flags Hydra runs nothing.
+LOOKS = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion", "-sc", "--version")
+MOST = 100  # failures that an exit code tells apart; the codes above have meanings of their own
 
 
 class Sweep:
-    """The multirun of this process: its directory, and the lock on it that the process holds as long as it lives."""
+    """The multirun of this process, if it is one: prepared before Hydra starts, told of when Hydra is done.
+
+    It holds the lock on its directory as long as the process lives.
+    """
 
     def __init__(self) -> None:
         self.lock = ExitStack()
+        self.plan: SweepPlan | None = None
 
     def prepare(self, arguments: list[str]) -> list[str]:
-        """The arguments, with the directories of the jobs where there are several; what the user chose stays.
+        """The arguments, with what a multirun needs; those of a single run stay as they are.
+
+        Whoever says where every job goes (hydra.sweep.dir and .subdir) keeps others out and reports by himself. Jobs
+        that are named otherwise than by `job_name` are left to Hydra altogether.
 
         Raises:
           UserError: the same multirun is running already.
         """
-        if "--multirun" not in arguments and "-m" not in arguments:
-            return arguments
+        flags = [argument for argument in arguments if argument.startswith("-")]
         given = [argument for argument in arguments if not argument.startswith("-")]
+        typed = dict(argument.partition("=")[::2] for argument in given)
+        multirun = "--multirun" in flags or "-m" in flags
+        if set(flags) & set(LOOKS) or not (multirun or {"sweep", "hydra.mode"} & set(typed)):
+            return arguments
+        if not typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:"):
+            return arguments
         try:
-            overrides = OverridesParser.create().parse_overrides(given)
-            directory, keys = identify(overrides)
+            space = read_space(given, multirun=multirun)
         except (HydraException, OmegaConfBaseException):
             return arguments  # Hydra meets the same, and tells it
-        if any(override.key_or_group in OWN for override in overrides):
+        if space is None:
             return arguments
-        self.lock.enter_context(locked(directory))
-        say(f"sweep       {directory}")
-        own = [f"hydra.sweep.dir={quoted(str(directory))}", f"hydra.sweep.subdir=${{job_name:{','.join(keys)}}}"]
+        own = self.begin(space, typed, shlex.join(["python", "-m", "experiments.train", *arguments]))
         at = arguments.index(given[0]) if given else len(arguments)
         return [*arguments[:at], *own, *arguments[at:]]  # argparse wants all overrides in one row
 
+    def begin(self, space: SearchSpace, typed: dict[str, str], command: str) -> list[str]:
+        """Takes the directory, and returns the overrides that lead the jobs there."""
+        cfg = space.cfg
+        directory = Path(cfg.hydra.sweep.dir) if "hydra.sweep.dir" in typed else space.directory
+        parallel = number_in_parallel(cfg)
+        self.plan = SweepPlan(directory, command, space.shared, space.keys, space.points, space.trials)
+        self.cfg = cfg
+        self.reports = "hydra.sweep.subdir" not in typed
+        if self.reports:
+            self.lock.enter_context(locked(directory))
+            self.plan.write()
+        (directory / STOP).unlink(missing_ok=True)
+        view = cfg.multirun.view or ("table" if console.is_terminal else "lines")
+        own = {
+            "hydra.sweep.dir": quoted(str(directory)),
+            "hydra.sweep.subdir": f"${{job_name:{','.join(space.keys)}}}",
+            "multirun.view": view,
+        }
+        if "n_jobs" in cfg.hydra.launcher and "hydra.launcher.n_jobs" not in typed:
+            own["hydra.launcher.n_jobs"] = str(parallel)
+        if self.reports and cfg.hydra.runtime.choices.get("sweep") is None:  # a sweep's YAML says it itself
+            own["trainer.test"] = "false"
+        if space.sweeper == "optuna":
+            own |= prepare_search(cfg, self.plan, parallel)
+        done = sum(found.job.state == "done" for found in self.plan.jobs())
+        if self.reports:
+            say(f"sweep       {self.plan.total} jobs, {done} done already, {parallel_words(cfg, parallel)}")
+            say(f"folder      {directory}")
+        self.monitor = Monitor(self.plan, show=view == "table")
+        self.monitor.start()
+        return [f"{key}={value}" for key, value in own.items() if key not in typed]
 
-def identify(overrides: list[Override]) -> tuple[Path, list[str]]:
-    """The directory of a multirun, the same for the same config and search space, and the keys that it varies.
+    def conclude(self, code: int) -> int:
+        """Reports of what is there; returns the exit code: how many jobs are not done, at most 100."""
+        if self.plan is None:
+            return code
+        self.monitor.finish()
+        jobs = self.plan.jobs()
+        if all(found.job.state == "waiting" for found in jobs):
+            return code or 1  # what kept them from starting has been told
+        if self.reports:
+            answer(self.report)
+        if code > 128 and not self.monitor.gave_up:
+            if self.reports:
+                say(f"stopped; go on with: {self.plan.command}")
+            return code
+        missing = self.plan.total - sum(found.job.state == "done" for found in jobs)
+        if missing and self.reports:
+            say(f"{missing} of {self.plan.total} jobs are not done; go on with: {self.plan.command}")
+        return min(max(missing, 0), MOST) or code
+
+    def report(self) -> int:
+        """Writes sweep.html, .md and .csv, tells of them, and hands them to the tracker."""
+        from experiments.report.sweep import write_sweep  # its parts are of no use to the jobs
+
+        plan = self.plan
+        title = f"Sweep {plan.directory.name}"
+        found = write_sweep(plan, plan.jobs(), title=title)
+        console.print(found.terminal())
+        tracker = build(self.cfg, "logger")
+        about = {"sweep": plan.directory.name, "command": plan.command, "keys": plan.keys}
+        tracker.open(plan.directory, about, title, plan.directory.name)
+        try:
+            tracker.publish(found.columns, found.data, found.files)
+        finally:
+            tracker.close(0)
+        for path in found.files[:3]:
+            say(str(path))
+        return 0
+
+
+def number_in_parallel(cfg: DictConfig) -> int:
+    """Jobs at a time, where the launcher can run several.
 
     Raises:
-      HydraException, OmegaConfBaseException: its first job does not compose.
+      UserError: multirun.max_parallel is not a positive integer.
     """
-    swept = [override for override in overrides if override.is_sweep_override()]
-    first = [override.input_line for override in overrides if not override.is_sweep_override()]
-    first += [f"{override.get_key_element()}={next(iter(override.sweep_string_iterator()))}" for override in swept]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("train", first, return_hydra_config=True)
-    chosen = [override.key_or_group for override in swept]
-    name = cfg.hydra.job.name if "experiment" in chosen else cfg.hydra.runtime.choices.get("experiment")
-    name = (name or cfg.hydra.job.name).replace("/", "-")
-    with open_dict(cfg):
-        cfg.pop("hydra")
-    space = sorted(override.input_line for override in swept if not is_hydras(override))
-    text = json.dumps([config_hash(cfg, resolve=False), space])  # not resolved: jobs may differ in what that gives
-    return Path("outputs/sweeps") / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", sorted(chosen)
+    if cfg.multirun.max_parallel is not None:
+        require_integer("multirun.max_parallel", cfg.multirun.max_parallel, 1)
+        return cfg.multirun.max_parallel
+    try:
+        return jobs_at_once(cfg.trainer.device)
+    except ValueError as error:
+        raise UserError(f"trainer.device={cfg.trainer.device}: {error}") from error
 
 
-def is_hydras(override: Override) -> bool:
-    """Whether it says how jobs are run, not what they compute."""
-    return override.key_or_group.partition(".")[0].partition("/")[0] == "hydra"
+def parallel_words(cfg: DictConfig, parallel: int) -> str:
+    launcher = cfg.hydra.runtime.choices["hydra/launcher"]
+    return f"{parallel} at a time ({launcher})" if "n_jobs" in cfg.hydra.launcher else f"launcher {launcher}"

@@ -24,10 +24,12 @@ class Terminal(Observer):
     Args:
       label: stands before every line, to tell the jobs of a multirun apart; with one there is no live bar.
       every: seconds between two plain lines of training, where there is no bar.
+      quiet: say nothing: whoever started this job shows how it stands.
     """
 
-    def __init__(self, label: str = "", every: float = 20.0):
+    def __init__(self, label: str = "", every: float = 20.0, *, quiet: bool = False):
         self.label = label
+        self.quiet = quiet
         self.every = every
         self.best = float("-inf")
         self.speed = ""
@@ -40,7 +42,8 @@ class Terminal(Observer):
 
     def say(self, text: str) -> None:
         """One line on the screen; above the bar where there is one."""
-        console.print(f"{self.label}{text}", markup=False)
+        if not self.quiet:
+            console.print(f"{self.label}{text}", markup=False)
 
     def table(self, title: str, rows: dict[str, Figure]) -> None:
         """Figures in a table; the jobs of a multirun go without."""

@@ -1,4 +1,5 @@
-"""Trains one model: python -m experiments.train [group=option] [group.key=value] [--multirun] [resume=<run>]."""
+"""Trains one model: python -m experiments.train [group=option] [group.key=value] [--multirun]
+[sweep=<name>] [resume=<run>] [run_from=<run>]."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.app import launch
+from experiments.app import fail, launch
 from experiments.job import run_job
 from experiments.jobs import run_or_continue
+from experiments.processes import locked
+from experiments.repeat import repeated_arguments
 from experiments.resume import resumed_arguments, resumed_config
 from experiments.run_directory import RunDirectory
 from experiments.sweeps import Sweep
@@ -18,15 +21,26 @@ from experiments.sweeps import Sweep
 
 def train(cfg: DictConfig) -> int:
     """One job; returns its exit code."""
-    if cfg.resume is not None:
-        run = RunDirectory.existing(cfg.resume)
-        return run_job(resumed_config(run, cfg), run, resume=True)
     run = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_or_continue(cfg, run)
-    return run_job(cfg, run, resume=False)
+    resume = cfg.resume is not None
+    if resume:
+        run = RunDirectory.existing(cfg.resume)
+        cfg = resumed_config(run, cfg)
+    with locked(run.path, "this run is"):
+        return run_job(cfg, run, resume=resume)
+
+
+def bound(cfg: DictConfig, code: int) -> float | None:
+    """The validation bound of a job that is done: what a search maximises; nothing where there is none."""
+    if code and cfg.multirun.view is None:  # nobody reads the jobs' directories at the end
+        fail(cfg, code)
+    result = RunDirectory(Path(HydraConfig.get().runtime.output_dir)).read_result()
+    return None if code else result["figures"]["valid/log_likelihood"]["value"]
 
 
 if __name__ == "__main__":
     sweep = Sweep()
-    launch("train", train, lambda arguments: sweep.prepare(resumed_arguments(arguments)))
+    prepare = lambda arguments: sweep.prepare(repeated_arguments(resumed_arguments(arguments)))  # noqa: E731
+    launch("train", train, prepare, bound, sweep.conclude)

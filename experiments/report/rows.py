@@ -48,13 +48,14 @@ class Row:
 
     Args:
       label: names the model.
-      jobs: one per seed, in any state; those that are done and measured on test count.
+      jobs: one per seed, in any state; those that are done and have the bound count.
+      bound: the figure that the row is judged by.
     """
 
-    def __init__(self, label: str, jobs: Sequence[Job]):
+    def __init__(self, label: str, jobs: Sequence[Job], bound: str = BOUND):
         self.label = label
         self.jobs = tuple(jobs)
-        self.left_out = {number: reason for number, job in enumerate(jobs) if (reason := why_not(job))}
+        self.left_out = {number: reason for number, job in enumerate(jobs) if (reason := why_not(job, bound))}
         self.counted = [job for number, job in enumerate(jobs) if number not in self.left_out]
 
     def mean(self, name: str, evaluation: str | None = None) -> Mean | None:
@@ -146,8 +147,8 @@ class Row:
         return np.stack(found) if found and len({array.shape for array in found}) == 1 else None
 
 
-def why_not(job: Job) -> str | None:
-    """Why a job does not count; None: it does."""
+def why_not(job: Job, name: str = BOUND) -> str | None:
+    """Why a job does not count where the figure `name` is asked for; None: it does."""
     if job.state == "failed":
         error = job.result.get("error") or {"kind": "UserError", "message": "no reason was recorded"}
         kind = "" if error["kind"] == "UserError" else f"{error['kind']}: "
@@ -156,12 +157,15 @@ def why_not(job: Job) -> str | None:
         return f"interrupted after {last_line(job).get('step', 0):,} updates"
     if job.state == "stale":
         return "stale: its result was made with another config, so it is not counted"
+    if job.state == "running":
+        return f"still running, {last_line(job).get('step', 0):,} updates so far"
     if job.state == "waiting":
         return "not started"
-    bound = job.result["figures"].get(BOUND)
+    bound = job.result["figures"].get(name)
+    split = name.partition("/")[0]
     if bound is None:
-        return "not measured on test (trainer.test=false)"
-    return None if math.isfinite(bound["value"]) else f"its bound on test is {bound['value']}"
+        return f"not measured on {split}" + " (trainer.test=false)" * (split == "test")
+    return None if math.isfinite(bound["value"]) else f"its bound on {split} is {bound['value']}"
 
 
 def is_estimate(evaluation: dict[str, Any]) -> bool:

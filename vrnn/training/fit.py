@@ -57,13 +57,13 @@ class Fit:
         by_steps = math.inf if settings.max_steps is None else settings.max_steps
         self.total_steps = int(min(by_epochs, by_steps))
 
-    def run(self, should_stop: Callable[[], bool]) -> None:
+    def run(self, should_stop: Callable[[], bool], give_up: Callable[[], bool]) -> None:
         """All epochs that are left; raises Interrupted, its checkpoint saved, once `should_stop` says so."""
         progress = self.progress
         started = time.monotonic() - progress.seconds
         for observer in self.observers:
             observer.start(progress.step, self.total_steps)
-        while progress.step < self.total_steps and not self.out_of_patience():
+        while progress.step < self.total_steps and not self.out_of_patience() and not give_up():
             batches = self.train.shuffled(self.settings.batch_size, self.seed, progress.epoch)
             for index in batches[progress.batch :]:
                 before = progress.step
@@ -84,7 +84,7 @@ class Fit:
             self.validate()
             progress.seconds = time.monotonic() - started
             self.save()
-            if should_stop() and progress.step < self.total_steps:
+            if should_stop() and progress.step < self.total_steps and not give_up():
                 raise Interrupted
 
     def updates_in(self, epochs: int) -> int:

@@ -35,6 +35,7 @@ class Trainer(Settings):
         directory: Path,
         observers: list[Observer],
         should_stop: Callable[[], bool] = lambda: False,
+        give_up: Callable[[], bool] = lambda: False,
         resume: bool = False,
     ) -> Progress:
         """Trains until a limit is reached or validation has stopped improving.
@@ -49,6 +50,7 @@ class Trainer(Settings):
           directory: where best.pt and last.pt go.
           observers: told of everything.
           should_stop: asked after every batch; True saves a checkpoint and raises Interrupted.
+          give_up: asked after every validation; True ends training there, as a limit does.
           resume: go on from last.pt.
 
         Raises:
@@ -58,5 +60,5 @@ class Trainer(Settings):
         fit = Fit(self, model.to(self.device), objective, splits, optimizer, schedule, seed, directory, observers)
         if resume:
             fit.load()
-        fit.run(should_stop)
+        fit.run(should_stop, give_up)
         return fit.progress

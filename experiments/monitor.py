@@ -1,0 +1,100 @@
+"""Follows a multirun from the process that started it: the live view, failures as they happen, and stopping."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from rich.live import Live
+
+from experiments.jobs import STOP
+from experiments.overview import overview
+from experiments.report.rows import why_not
+from experiments.sweep_plan import SweepJob, SweepPlan
+from experiments.terminal import console, say
+
+EVERY = 1.0  # seconds between two looks
+
+
+class Monitor(threading.Thread):
+    """Looks at the jobs' directories from time to time, whoever works in them.
+
+    Asked to stop (Ctrl-C, SIGTERM), it says so to the jobs by the file that they all look for, lets each save its
+    checkpoint, and only then ends the process's main thread; asked twice, everything ends at once.
+
+    Args:
+      plan: of the multirun.
+      show: draw the live view; the jobs are silent then.
+
+    Attributes:
+      requested: the signal that asked for the end, or None.
+      gave_up: whether the multirun was ended because a job failed (multirun.fail_fast).
+    """
+
+    def __init__(self, plan: SweepPlan, *, show: bool):
+        super().__init__(daemon=True, name="monitor")
+        self.plan = plan
+        self.requested: int | None = None
+        self.gave_up = False
+        self.over = threading.Event()
+        self.started = time.time()
+        self.told: set[str] = set()
+        self.seen: dict[str, tuple[int, SweepJob]] = {}
+        self.live = Live(console=console, auto_refresh=False, transient=True) if show else None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
+
+    def run(self) -> None:
+        if self.live:
+            self.live.start()
+        while not self.over.wait(EVERY):
+            self.look()
+
+    def finish(self) -> None:
+        """The multirun is over: takes the view away."""
+        self.over.set()
+        self.join()
+        self.look()
+        if self.live:
+            self.live.stop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+    def look(self) -> None:
+        """Draws, tells what failed since the last look, and ends the main thread where it is time."""
+        jobs = self.plan.jobs(known=self.seen)
+        self.tell_failures(jobs)
+        if self.live:
+            self.live.update(overview(self.plan, jobs, height=console.height - 3), refresh=True)
+        stop = self.plan.directory / STOP
+        if self.requested:
+            stop.touch()
+        if stop.exists() and not self.over.is_set() and not any(found.job.state == "running" for found in jobs):
+            self.gave_up = self.requested is None
+            self.requested = self.requested or signal.SIGINT
+            self.over.set()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def tell_failures(self, jobs: list[SweepJob]) -> None:
+        """One line for every job that has failed since the last look."""
+        for found in jobs:
+            file = found.job.run.result_file
+            if found.job.state != "failed" or found.words in self.told or file.stat().st_mtime < self.started:
+                continue
+            self.told.add(found.words)
+            more = f" (the traceback is in {file})" if "traceback" in found.job.result["error"] else ""
+            text = f"error: {found.words}: {why_not(found.job)}{more}"
+            if self.live:
+                say(text)  # above the view
+            else:
+                print(text, file=sys.stderr, flush=True)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = number
+        (self.plan.directory / STOP).touch()
+        print("\nstopping at the jobs' next step; once more stops at once", file=sys.stderr, flush=True)

@@ -1,0 +1,47 @@
+"""Shows how the jobs of a multirun stand: python -m experiments.status dir=<directory of the sweep> [watch=true]."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.live import Live
+
+from experiments.app import launch
+from experiments.errors import UserError
+from experiments.overview import overview
+from experiments.sweep_plan import SweepPlan
+from experiments.terminal import console, say
+
+
+def status(cfg: DictConfig) -> int:
+    """Prints the table, once or until no job runs; writes the report where it is asked for."""
+    if type(cfg.every) not in (int, float) or not cfg.every > 0:
+        raise UserError(f"every={cfg.every}: expected a positive number of seconds")
+    directory = Path(str(cfg.dir))
+    if not directory.is_dir():
+        raise UserError(f"dir={directory}: there is no such directory; sweeps lie in outputs/sweeps/")
+    plan = SweepPlan.read(directory)
+    hashes = plan.hashes([found for found in plan.jobs() if found.job.state == "done"])
+    jobs = plan.jobs(hashes)
+    if cfg.watch and console.is_terminal:
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+            while any(found.job.state == "running" for found in jobs):
+                live.update(overview(plan, jobs, height=console.height - 1), refresh=True)
+                time.sleep(cfg.every)
+                jobs = plan.jobs(hashes)
+    console.print(overview(plan, jobs))
+    missing = [found for found in jobs if found.job.state != "done"]
+    if missing or len(jobs) < plan.total:
+        say(f"go on with  {plan.command}")
+    if cfg.report:
+        from experiments.report.sweep import write_sweep
+
+        for file in write_sweep(plan, jobs, title=f"Sweep {directory.name}").files[:3]:
+            say(str(file))
+    return 0
+
+
+if __name__ == "__main__":
+    launch("status", status)

@@ -1,0 +1,134 @@
+"""What a multirun consists of: kept in its directory, so that anyone can see how far it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from omegaconf import OmegaConf, open_dict
+
+from experiments.comparison import compose_train
+from experiments.errors import UserError
+from experiments.jobs import Job, read_job
+from experiments.names import job_slug, settled
+from experiments.run_directory import RunDirectory, config_hash, write_json
+
+
+class SweepJob(NamedTuple):
+    """A job of a multirun.
+
+    Attributes:
+      settings: what the multirun varies, each key with this job's value, as one would type them.
+      job: its directory, and how it stands.
+    """
+
+    settings: dict[str, str]
+    job: Job
+
+    @property
+    def words(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.settings.items())
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A multirun as its command describes it.
+
+    Attributes:
+      directory: where its jobs lie.
+      command: starts it, and goes on with it.
+      overrides: that all its jobs have.
+      keys: that it varies.
+      points: settings of every job that is known beforehand: all those of a grid, none of a search.
+      trials: jobs of a search; None: it is a grid.
+    """
+
+    directory: Path
+    command: str
+    overrides: list[str]
+    keys: list[str]
+    points: list[dict[str, str]]
+    trials: int | None
+
+    @property
+    def total(self) -> int:
+        """Jobs, those that are not known yet included."""
+        return len(self.points) if self.trials is None else self.trials
+
+    def write(self) -> None:
+        """Writes sweep.json."""
+        content = {key: value for key, value in asdict(self).items() if key != "directory"}
+        write_json(self.directory / "sweep.json", {"format": 1, **content})
+
+    @classmethod
+    def read(cls, directory: Path) -> SweepPlan:
+        """The plan of a directory.
+
+        Raises:
+          UserError: it holds none.
+        """
+        file = directory / "sweep.json"
+        if not file.is_file():
+            wanted = "expected one that a multirun made, outputs/sweeps/<name>-<hash>"
+            raise UserError(f"{directory}: this is not the directory of a sweep (it has no sweep.json); {wanted}")
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            return cls(directory, **{key: value for key, value in content.items() if key != "format"})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise UserError(f"{file}: this is not the plan of a sweep ({error})") from error
+
+    def jobs(
+        self, hashes: dict[str, str] | None = None, known: dict[str, tuple[int, SweepJob]] | None = None
+    ) -> list[SweepJob]:
+        """Every job that is known, as it stands: of a search, those that were begun.
+
+        Args:
+          hashes: `config_hash` that each should have been made with, by its directory's name; None: whatever it was.
+          known: done jobs of a former look, by that name, each with the time of its result; new ones are added.
+        """
+        points = self.points if self.trials is None else self._begun()
+        hashes, known = hashes or {}, {} if known is None else known
+        found = []
+        for settings in points:
+            run = RunDirectory(self.directory / self.name(settings))
+            changed = run.result_file.stat().st_mtime_ns if run.result_file.is_file() else 0
+            if known.get(run.path.name, (0, None))[0] == changed != 0:
+                found.append(known[run.path.name][1])
+                continue
+            found.append(SweepJob(settings, read_job(run, hashes.get(run.path.name))))
+            if found[-1].job.state == "done":
+                known[run.path.name] = changed, found[-1]
+        return found
+
+    def hashes(self, jobs: list[SweepJob]) -> dict[str, str]:
+        """What `config_hash` of each job is today; one that does not compose any more has none that could be equal.
+
+        Hydra must have been started.
+        """
+        found = {}
+        for settings, job in jobs:
+            try:
+                cfg = compose_train([*(f"{key}={value}" for key, value in settings.items()), *self.overrides])
+                with open_dict(cfg):
+                    cfg.pop("hydra")
+                    found[job.run.path.name] = config_hash(settled(cfg))
+            except UserError:
+                found[job.run.path.name] = "does not compose"
+        return found
+
+    def name(self, settings: dict[str, str]) -> str:
+        """The directory of a job."""
+        return job_slug([f"{key}={value}" for key, value in settings.items()])
+
+    def _begun(self) -> list[dict[str, str]]:
+        """Settings of the jobs that have a directory, in the order in which they were begun."""
+        files = self.directory.glob("*/.hydra/overrides.yaml")
+        found = []
+        for file in sorted(files, key=lambda file: file.parent.parent.stat().st_ctime_ns):
+            typed = dict(str(text).split("=", 1) for text in OmegaConf.load(file) if "=" in str(text))
+            settings = {key: typed[key] for key in self.keys if key in typed}
+            if self.name(settings) == file.parent.parent.name:
+                found.append(settings)
+        return found
