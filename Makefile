@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test compare bench lint format clean
+.PHONY: help train test compare bench sync lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -22,6 +22,9 @@ compare: $(VENV)/installed  ## the paper's five models on synthetic speech, thre
 
 bench: $(VENV)/installed  ## how fast a training step is, against the usual loop and its floor (ARGS="benchmark.save=FILE ...")
 	$(BIN)/python -m experiments.benchmark $(ARGS)
+
+sync: $(VENV)/installed  ## upload to Weights & Biases what runs logged offline, each once (ARGS=outputs/train)
+	$(BIN)/python -m experiments.sync $(ARGS)
 
 lint: $(VENV)/installed-test  ## style and format, nothing is changed
 	$(BIN)/ruff check .

@@ -30,10 +30,9 @@ def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str,
       plan: of the multirun.
       parallel: jobs at a time.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Optuna's experimental functions, and of SQLAlchemy 2
-        import optuna
+    import optuna
 
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sweeper = cfg.hydra.sweeper
     if not isinstance(sweeper.n_trials, int) or sweeper.n_trials < 1:
@@ -77,8 +76,6 @@ def again(study: optuna.Study, trials: list[optuna.trial.FrozenTrial]) -> None:
 
     waiting = study.get_trials(states=(optuna.trial.TrialState.WAITING,))
     asked = [trial.system_attrs.get("fixed_params") for trial in waiting]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        for trial in trials:
-            if trial.params not in asked:
-                study.enqueue_trial(trial.params)
+    for trial in trials:
+        if trial.params not in asked:
+            study.enqueue_trial(trial.params)

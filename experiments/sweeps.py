@@ -62,10 +62,12 @@ class Sweep:
             return arguments
         own = self.begin(space, typed, shlex.join(["python", "-m", "experiments.train", *arguments]))
         at = arguments.index(given[0]) if given else len(arguments)
-        return [*arguments[:at], *own, *arguments[at:]]  # argparse wants all overrides in one row
+        rest = [argument for argument in arguments[at:] if argument.partition("=")[0] not in own]
+        # argparse wants all overrides in one row.
+        return [*arguments[:at], *(f"{key}={value}" for key, value in own.items()), *rest]
 
-    def begin(self, space: SearchSpace, typed: dict[str, str], command: str) -> list[str]:
-        """Takes the directory, and returns the overrides that lead the jobs there."""
+    def begin(self, space: SearchSpace, typed: dict[str, str], command: str) -> dict[str, str]:
+        """Takes the directory, and returns the overrides, by key, that lead the jobs there; they replace typed ones."""
         cfg = space.cfg
         directory = Path(cfg.hydra.sweep.dir) if "hydra.sweep.dir" in typed else space.directory
         parallel = number_in_parallel(cfg)
@@ -77,15 +79,14 @@ class Sweep:
             self.plan.write()
         (directory / STOP).unlink(missing_ok=True)
         view = cfg.multirun.view or ("table" if console.is_terminal else "lines")
-        own = {
-            "hydra.sweep.dir": quoted(str(directory)),
-            "hydra.sweep.subdir": f"${{job_name:{','.join(space.keys)}}}",
-            "multirun.view": view,
-        }
+        own = {"multirun.view": view}
+        if self.reports:
+            own["hydra.sweep.dir"] = quoted(str(directory))
+            own["hydra.sweep.subdir"] = f"${{job_name:{','.join(space.keys)}}}"
         if "n_jobs" in cfg.hydra.launcher and "hydra.launcher.n_jobs" not in typed:
             own["hydra.launcher.n_jobs"] = str(parallel)
-        if self.reports and cfg.hydra.runtime.choices.get("sweep") is None:  # a sweep's YAML says it itself
-            own["trainer.test"] = "false"
+        if self.reports and "trainer.test" not in typed and cfg.hydra.runtime.choices.get("sweep") is None:
+            own["trainer.test"] = "false"  # a sweep's YAML says it itself
         if space.sweeper == "optuna":
             own |= prepare_search(cfg, self.plan, parallel)
         done = sum(found.job.state == "done" for found in self.plan.jobs())
@@ -94,7 +95,7 @@ class Sweep:
             say(f"folder      {directory}")
         self.monitor = Monitor(self.plan, show=view == "table")
         self.monitor.start()
-        return [f"{key}={value}" for key, value in own.items() if key not in typed]
+        return own
 
     def conclude(self, code: int) -> int:
         """Reports of what is there; returns the exit code: how many jobs are not done, at most 100."""

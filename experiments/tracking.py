@@ -67,6 +67,7 @@ class WandbTracker(NoTracker):
         import wandb
 
         identity = first_identity(directory, name)
+        sweep = os.environ.get("WANDB_SWEEP_ID")
         try:
             self.run = wandb.init(
                 dir=directory,
@@ -74,7 +75,7 @@ class WandbTracker(NoTracker):
                 project=self.project,
                 entity=self.entity,
                 tags=self.tags,
-                group=group,
+                group=f"sweep-{sweep}" if sweep else group,
                 config=config,
                 **identity,
                 resume="allow",
@@ -86,6 +87,7 @@ class WandbTracker(NoTracker):
                 f"logger.mode={self.mode}: Weights & Biases could not start ({str(error).splitlines()[0]}); "
                 "run `wandb login`, or use logger=wandb (offline) or logger=none"
             ) from error
+        self.run.config.update(displaced(config, dict(self.run.config)))
 
     def log(self, metrics: dict[str, Any]) -> None:
         if self.run is not None:
@@ -122,8 +124,18 @@ class WandbTracker(NoTracker):
 
 
 def first_identity(directory: Path, name: str) -> dict[str, str]:
-    """The id and name of a run directory's W&B run: those of its first start, over all resumes."""
+    """The id and name of a run directory's W&B run: those of its first start, over all resumes.
+
+    A run that an agent of a W&B sweep starts has the id by which the sweep knows it.
+    """
     file = directory / "wandb" / "identity.json"
-    if not file.exists():
-        write_json(file, {"id": uuid.uuid4().hex[:8], "name": name})
+    given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
+    if given or not file.exists():
+        write_json(file, {"id": given or uuid.uuid4().hex[:8], "name": name})
     return json.loads(file.read_text(encoding="utf-8"))
+
+
+def displaced(config: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """The nodes whose place a W&B sweep has taken, as "optimizer.lr": a swept optimizer=adam is kept as the word."""
+    taken = {name: node for name, node in config.items() if isinstance(node, dict) and not isinstance(kept[name], dict)}
+    return {f"{name}.{key}": value for name, node in taken.items() for key, value in node.items()}

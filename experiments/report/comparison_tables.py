@@ -28,7 +28,7 @@ def main_table(
     """
     mixed = len({row.mean(BOUND).over for row in rows if row.counted}) > 1
     columns = [Column("model", numeric=False), Column("seeds")]
-    cells = [[Cell(row.label), _seeds(row)] for row in rows]
+    cells = [[Cell(row.label), seeds_cell(row)] for row in rows]
     extra = {name: values for name, values in published.rows.items()} if published else {}
     ours = {row.label: extra.pop(row.label, []) for row in rows}
     references = references_of(rows)
@@ -59,12 +59,12 @@ def main_table(
         columns.append(column)
         for row, line, mean in zip(rows, cells, means, strict=True):
             strong = bold and row.label in ranking.bold
-            cell = _cell(mean, digits, sign if signed else Sign(False), strong=strong, dagger=mixed)
+            cell = mean_cell(mean, digits, sign if signed else Sign(False), strong=strong, dagger=mixed)
             line.append(cell if marked else replace(cell, mark=""))
         for values, line in zip(extra.values(), outside, strict=True):
             line.append(_published(values, sign, estimate=False) if name == place else Cell())
         for figures, line in zip(references.values(), below, strict=True):
-            line.append(_cell(figures.get(name), digits, sign) if name in figures else Cell())
+            line.append(mean_cell(figures.get(name), digits, sign) if name in figures else Cell())
 
     bound = [row.mean(BOUND) for row in rows]
     add(Column(sign.title, "nats per sequence"), bound, signed=True, bold=True, name=BOUND)
@@ -183,11 +183,21 @@ def commit(result: dict[str, object]) -> str:
     return str(result["commit"])[:10] + (" + uncommitted changes" if result.get("dirty") else "")
 
 
-def _seeds(row: Row) -> Cell:
+def seeds_cell(row: Row) -> Cell:
+    """How many seeds count."""
     return Cell(f"{len(row.counted)} of {len(row.jobs)}" if row.left_out else str(len(row.jobs)))
 
 
-def _cell(mean: Mean | None, digits: int, sign: Sign, *, strong: bool = False, dagger: bool = False) -> Cell:
+def mean_cell(mean: Mean | None, digits: int, sign: Sign, *, strong: bool = False, dagger: bool = False) -> Cell:
+    """A figure over seeds.
+
+    Args:
+      mean: the figure; None: there is none.
+      digits: after the point.
+      sign: how it is printed.
+      strong: in bold.
+      dagger: mark an error that is not over seeds.
+    """
     if mean is None:
         return NONE
     remark = "†" if dagger and mean.over == "sequences" and mean.error is not None else ""

@@ -1,4 +1,4 @@
-"""A comparison for other programs: a spreadsheet of all runs, and plain values of the models."""
+"""Comparisons and sweeps for other programs: a spreadsheet of all runs, and plain values of the models."""
 
 from __future__ import annotations
 
@@ -29,12 +29,24 @@ def as_csv(rows: Sequence[Row]) -> str:
                 "commit": result.get("commit"),
                 "dirty": result.get("dirty"),
             }
-            sources = {"": result.get("figures", {})}
-            sources |= {f"{name}:": content["figures"] for name, content in row.read_evaluations(job)}
-            for prefix, figures in sources.items():
-                for name, figure in figures.items():
-                    line |= {f"{prefix}{name}" + f"/{key}" * (key != "value"): value for key, value in figure.items()}
+            line |= flat(result.get("figures", {}))
+            for name, content in row.read_evaluations(job):
+                line |= flat(content["figures"], f"{name}:")
             lines.append(line)
+    return written(lines)
+
+
+def flat(figures: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Figures as columns: the value under the figure's name, what else belongs to it under name/unit and so on."""
+    return {
+        f"{prefix}{name}" + f"/{key}" * (key != "value"): value
+        for name, figure in figures.items()
+        for key, value in figure.items()
+    }
+
+
+def written(lines: Sequence[dict[str, Any]]) -> str:
+    """Lines as CSV, under the columns of all of them."""
     file = io.StringIO()
     writer = csv.DictWriter(file, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
     writer.writeheader()

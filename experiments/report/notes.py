@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.jobs import Job
 from experiments.report.comparison_tables import commit, references_of
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign
 from experiments.report.rows import BOUND, Row, data_settings, differing, seed_of
 from experiments.report.significance import LEVEL
 from experiments.report.tables import decimals, number
+
+NAMED = 6  # rows that a sentence names; more are counted
 
 
 def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
@@ -52,7 +55,7 @@ def notes(
     kinds = {mean.kind for mean in counted}
     better = "lower" if sign.negate else "higher"
     space = " and ".join(sorted({mean.space for mean in counted}))
-    found = [f"Test set, {space} space; {better} is better. {_errors({mean.over for mean in counted})}"]
+    found = [f"Test set, {space} space; {better} is better. {errors_over({mean.over for mean in counted})}"]
     marks = ["Exact values have no mark"] if "exact" in kinds else []
     marks += (
         [f"{sign.mark('lower_bound')} is a bound: the true value may be {better}"] if "lower_bound" in kinds else []
@@ -94,17 +97,23 @@ def left_out(rows: Sequence[Row]) -> list[str]:
     return [f"{label}, {listed(names)}: {reason}" for (label, reason), names in found.items()]
 
 
-def cautions(rows: Sequence[Row]) -> list[str]:
-    """What the runs themselves warn of, and what makes rows hard to compare."""
+def cautions(rows: Sequence[Row], what: str = "rows") -> list[str]:
+    """What the runs themselves warn of, and what makes rows hard to compare.
+
+    Args:
+      rows: the models.
+      what: the page's word for them.
+    """
     counted = [row for row in rows if row.counted]
     theirs = [{told for job in row.counted for told in job.result.get("cautions", [])} for row in counted]
     found = []
     for told in sorted(set().union(*theirs)):
         labels = [row.label for row, each in zip(counted, theirs, strict=True) if told in each]
-        found.append((f"{listed(labels)}: " if len(labels) < len(counted) else "") + f"{told.rstrip('.')}.")
+        who = listed(labels) if len(labels) <= NAMED else f"{len(labels)} of {len(counted)} {what}"
+        found.append((f"{who}: " if len(labels) < len(counted) else "") + f"{told.rstrip('.')}.")
     data = differing([data_settings(row.config) for row in rows if row.config is not None])
     if data:
-        found.append(f"The rows differ in their data ({', '.join(data)}), so their numbers may not compare.")
+        found.append(f"The {what} differ in their data ({', '.join(data)}), so their numbers may not compare.")
     commits = sorted({commit(job.result) for row in rows for job in row.counted})
     if len(commits) > 1:
         found.append(f"The runs were made by different states of the code: {', '.join(commits)}.")
@@ -116,9 +125,19 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _errors(over: set[str]) -> str:
+def made_by(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """The code and the versions that made results, as facts for a page."""
+    versions = [", ".join(f"{name} {number}" for name, number in job.result["versions"].items()) for job in jobs]
+    return [
+        ("commit", "; ".join(dict.fromkeys(commit(job.result) for job in jobs))),
+        ("versions", "; ".join(dict.fromkeys(versions))),
+    ]
+
+
+def errors_over(over: set[str], split: str = "test") -> str:
+    """What ± is, where figures have errors over seeds, over sequences of a split, or some of either."""
     if over == {"seeds"}:
         return "± is the standard error over seeds."
     if over == {"sequences"}:
-        return "One seed of each; ± is the standard error over test sequences, which says nothing of other seeds."
-    return "± is the standard error over seeds; with †, of a single seed over test sequences."
+        return f"One seed of each; ± is the standard error over {split} sequences, which says nothing of other seeds."
+    return f"± is the standard error over seeds; with †, of a single seed over {split} sequences."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from experiments.jobs import Job
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,8 +25,29 @@ class Curve(NamedTuple):
     values: np.ndarray
 
 
+def history(jobs: Sequence[Job], key: str, change: Callable[[float], float] = float) -> list[Curve]:
+    """A metric over the updates, one curve for each job that has it.
+
+    Args:
+      jobs: in any state.
+      key: of the metric.
+      change: of its sign, where it is printed with another.
+    """
+    found = []
+    for job in jobs:
+        points = [(line["step"], change(line[key])) for line in job.run.metrics.read() if key in line]
+        if points:
+            found.append(Curve(*np.array(points, dtype=float).T))
+    return found
+
+
 def draw_curves(
-    curves: Mapping[str, Sequence[Curve]], order: Sequence[str], *, x_label: str, y_label: str, legend: bool = True
+    curves: Mapping[str, Sequence[Curve]],
+    order: Sequence[str],
+    *,
+    x_label: str,
+    y_label: str,
+    others: Sequence[Curve] = (),
 ) -> Figure:
     """Mean over the seeds of each model, in a band from the lowest seed to the highest.
 
@@ -32,7 +55,7 @@ def draw_curves(
       curves: of each model, one for each seed; models without a curve are not drawn.
       order: all models of the report; the place in it gives the colour.
       x_label, y_label: with units.
-      legend: names the models.
+      others: drawn thin and grey below them; what is far off may leave the picture.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -57,9 +80,23 @@ def draw_curves(
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
-    if legend:
-        axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8)
+    if others:
+        low, high = axes.get_ylim()
+        ends = [curve.values[-1] for curve in others]
+        for curve in others:
+            axes.plot(*curve, color="0.72", lw=0.7, zorder=0.5)
+        axes.set_ylim(min(low, max(min(ends), floor([*ends, *(mean[-1] for mean in shown)]))), high)
     return figure
+
+
+def floor(values: Sequence[float]) -> float:
+    """The least of values that a picture need show, so that a few that are far below do not flatten the rest.
+
+    What lies further below the best than three times the median does is far below.
+    """
+    best, middle, least = max(values), float(np.median(values)), min(values)
+    return max(least, best - 3 * (best - middle)) if middle < best else least
 
 
 def over_seeds(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.tracking import WandbTracker
+from experiments.tracking import WandbTracker, first_identity
 from tests.experiments.command_line import Run
 
 
@@ -43,3 +43,16 @@ def test_a_report_is_published_as_table_page_and_pictures(tmp_path, report, monk
     assert (table["columns"], table["data"]) == (columns, data)
     assert files["report/comparison"].read_bytes() == report[0].read_bytes()
     assert (summary["report/curves"]["width"], summary["report/curves"]["height"]) == (8, 9)
+
+
+def test_a_run_keeps_its_identity_and_takes_that_of_an_agent(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_SWEEP_ID", raising=False)
+    monkeypatch.setenv("WANDB_RUN_ID", "somebody")
+    own = first_identity(tmp_path / "own", "one")
+    assert own["id"] != "somebody"
+    assert first_identity(tmp_path / "own", "two") == own == first_identity(tmp_path / "own", "one")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
+    given = first_identity(tmp_path / "given", "one")
+    assert given == {"id": "somebody", "name": "one"}
+    monkeypatch.delenv("WANDB_SWEEP_ID")
+    assert first_identity(tmp_path / "given", "resumed without the agent") == given

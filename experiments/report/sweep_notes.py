@@ -1,0 +1,132 @@
+"""What a sweep says in words: what was found, how to read it, what is missing, and where to look further."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from experiments.report.notes import cautions, errors_over, listed
+from experiments.report.ranking import Sign
+from experiments.report.rows import seed_of
+from experiments.report.scales import tidy
+from experiments.report.sweep_findings import SEED, SweepFindings
+from experiments.report.tables import decimals, number
+
+LISTED = 12  # reasons that are told one by one; more are in the table of all jobs
+STATES = ("done", "running", "interrupted", "failed", "stale", "waiting")
+
+
+def summary(found: SweepFindings) -> list[str]:
+    """What was found, of how many jobs, and how far to trust it."""
+    if not found.ranked:
+        return ["No job is done yet, so there is nothing to compare.", progress(found)]
+    top, many = found.ranked[0], len(found.ranked)
+    bound = top.bound
+    cell = number(bound.value, decimals([bound.error]), bound.error, mark=Sign(False).mark(bound.kind))
+    value = str(cell).replace(" ", "\N{NO-BREAK SPACE}")
+    over = f"{len(top.row.counted)} seeds" if bound.over == "seeds" else "one seed; ± over validation sequences"
+    what = f"The best of {many} configurations is {top.row.label}" if many > 1 else top.row.label
+    kind = bound.kind.replace("_", " ")
+    told = f"{what}: valid log-likelihood {value} {bound.unit} ({kind}, {bound.space}; {over})."
+    return [told, progress(found), *trust(found)]
+
+
+def progress(found: SweepFindings) -> str:
+    """How many jobs there are, in which states."""
+    counts = Counter(each.job.state for each in found.jobs)
+    states = ", ".join(f"{counts[state] if len(counts) > 1 else 'all'} {state}" for state in STATES if counts[state])
+    if found.plan.trials is None:
+        return f"{jobs(len(found.jobs))}: {states}." if found.jobs else "There is no job yet."
+    begun = f"{len(found.jobs)} of {found.plan.trials} trials were begun"
+    return f"{begun}: {states}." if found.jobs else f"{begun}."
+
+
+def trust(found: SweepFindings) -> list[str]:
+    """What choosing on the validation set means for the number."""
+    tested = any("test/log_likelihood" in job.result["figures"] for job in found.counted)
+    test = "Test was measured as well, but plays no part here." if tested else "Test was not looked at."
+    many = len(found.ranked)
+    if many < 2:
+        return [test]
+    return [
+        f"It was chosen as the best of {many} on the validation set, so its validation log-likelihood is somewhat too "
+        f"good: expect less on new data. {test}"
+    ]
+
+
+def notes(found: SweepFindings) -> list[str]:
+    """How the table of configurations is to be read."""
+    if not found.ranked:
+        return []
+    bounds = [each.bound for each in found.ranked]
+    kinds = {bound.kind for bound in bounds}
+    space = " and ".join(sorted({bound.space for bound in bounds}))
+    over = {bound.over for bound in bounds}
+    told = [f"Validation set, {space} space; higher is better. {errors_over(over, 'validation')}"]
+    if "sequences" in over and len(bounds) > 1:
+        told.append(
+            "Differences between configurations are better known than their ± over sequences suggests, since all are "
+            "measured on the same sequences."
+        )
+    marks = ["Exact values have no mark"] if "exact" in kinds else []
+    marks += ["≥ is a lower bound: the true value may be higher"] if "lower_bound" in kinds else []
+    marks += ["~ is an estimate"] if "estimate" in kinds else []
+    told.append(". ".join([*marks, "Bold: the best mean"]) + ".")
+    stopped = sum(bool(job.result.get("stopped")) for job in found.counted)
+    if stopped:
+        told.append(
+            f"Stopped early: the sweep's own rule ended {jobs(stopped)} that had fallen behind; they count with what "
+            "they had reached."
+        )
+    return told + edges(found)
+
+
+def edges(found: SweepFindings) -> list[str]:
+    """Where the best value of a number is the lowest or the highest tried, so that the best may lie beyond."""
+    told = []
+    for key, scale in found.scales.items():
+        value = found.ranked[0].settings[key]
+        if scale.numeric and len(scale.values) > 2 and value in (scale.values[0], scale.values[-1]):
+            end, beyond = ("lowest", "lower") if value == scale.values[0] else ("highest", "higher")
+            told.append(f"The best has the {end} {key} that counts here, {tidy(value)}: a {beyond} one may be better.")
+    return told
+
+
+def left_out(found: SweepFindings) -> list[str]:
+    """Jobs that do not count, and why: alike ones together, those that have not started as a number."""
+    groups: dict[str, list[str]] = {}
+    for each in [*found.ranked, *found.unranked]:
+        for place, reason in each.row.left_out.items():
+            seed = seed_of(each.row.jobs[place])
+            shown = each.row.label if seed is None or SEED not in found.plan.keys else f"{each.row.label}, seed {seed}"
+            groups.setdefault(reason, []).append(shown)
+    told = []
+    waiting = len(groups.pop("not started", []))
+    for reason, names in groups.items():
+        few = len(names) <= 3
+        told.append(f"{'; '.join(names) if few else f'{names[0]} and {len(names) - 1} others'}: {reason}")
+    rest = len(told) - LISTED
+    told = told[:LISTED] + ([f"{rest} more: see the table of all jobs"] if rest > 0 else [])
+    unknown = found.plan.total - len(found.jobs) if found.plan.trials is not None else 0
+    told += [f"{jobs(waiting)}: not started"] if waiting else []
+    return told + ([f"{unknown} of {found.plan.trials} trials: not begun"] if unknown > 0 else [])
+
+
+def warnings(found: SweepFindings) -> list[str]:
+    """What the jobs warn of, and what makes the configurations hard to compare."""
+    told = cautions([each.row for each in found.ranked], "configurations")
+    spaces = {each.bound.space for each in found.ranked}
+    if len(spaces) > 1:
+        told.append(f"Some log-likelihoods are of {listed(sorted(spaces))} data, so they do not compare.")
+    if found.ranked:
+        top = found.ranked[0].row
+        most = max(len(each.row.counted) for each in found.ranked)
+        if len(top.counted) < most:
+            told.append(
+                f"The best configuration has {len(top.counted)} of up to {most} seeds: with all of them its mean may "
+                "fall."
+            )
+    return told
+
+
+def jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count:,} jobs"

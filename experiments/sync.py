@@ -1,0 +1,64 @@
+"""Uploads what was logged offline to Weights & Biases, each log once: python -m experiments.sync [folder]."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.app import answer
+from experiments.errors import UserError
+from experiments.processes import is_locked
+
+NOTHING = 7  # bytes of a log that holds no record: its run was killed before the first one was flushed
+CUT = "ends with an incomplete record"  # what the client says of a killed run's log, when it has uploaded the rest
+
+
+def sync(folder: Path) -> int:
+    """Uploads what lies below the folder; the logs of a resumed run go into one W&B run, in order of time."""
+    waiting = found = unsynced(folder)
+    if not found:
+        print(f"nothing to upload in {folder}: all that ended runs logged offline has been uploaded")
+    while waiting:
+        said = upload(waiting)
+        for log in waiting:
+            if any(log.parent.name in line and CUT in line for line in said):
+                marker(log).touch()  # or every call would upload it once more, and never what its resumed run logged
+        left = [log for log in waiting if not marker(log).exists()]
+        if len(left) == len(waiting):
+            raise UserError(f"{len(left)} of {len(found)} logs were not uploaded; wandb says:\n{''.join(said[-5:])}")
+        waiting = left
+    if found:
+        print(f"uploaded {len(found)} logs of {len({log.name for log in found})} runs")
+    return 0
+
+
+def unsynced(folder: Path) -> list[Path]:
+    """The logs <run>/wandb/offline-run-<time>-<id>/run-<id>.wandb of ended runs that are not uploaded yet, by time."""
+    logs = [log for log in folder.rglob("wandb/offline-run-*/run-*.wandb") if not marker(log).exists()]
+    ended = [log for log in logs if log.stat().st_size > NOTHING and not is_locked(log.parents[2])]
+    return sorted(ended, key=lambda log: log.parent.name)
+
+
+def marker(log: Path) -> Path:
+    """The file that wandb leaves beside a log that it has uploaded."""
+    return log.with_suffix(".wandb.synced")
+
+
+def upload(logs: Sequence[Path]) -> list[str]:
+    """One call of `wandb sync`, which asks nothing; returns what it said, of which the runs' addresses are shown."""
+    command = [sys.executable, "-m", "wandb", "sync", "--", *map(str, logs)]
+    said: list[str] = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if "View run" in line and line not in said:
+                print(line.removeprefix("wandb: "), end="", flush=True)
+            said.append(line)
+    if any("No API key" in line for line in said):
+        raise UserError("there is no key to Weights & Biases: run `wandb login` (or set WANDB_API_KEY), then this again")
+    return said
+
+
+if __name__ == "__main__":
+    sys.exit(answer(lambda: sync(Path(*sys.argv[1:2] or ["outputs"]))))
