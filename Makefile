@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test compare bench sync lint format clean
+.PHONY: help train test compare sweep bench sync lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -19,6 +19,9 @@ test: $(VENV)/installed-test  ## the whole test suite, on all cores (ARGS="-k na
 
 compare: $(VENV)/installed  ## the paper's five models on synthetic speech, three seeds, in one table (ARGS="data=fsdd ...")
 	$(BIN)/python -m experiments.compare $(or $(ARGS),experiment=compare_speech)
+
+sweep: $(VENV)/installed  ## sizes of the latent and the state by seeds, side by side, in one page (ARGS="sweep=search ...")
+	$(BIN)/python -m experiments.train $(or $(ARGS),sweep=latent_grid)
 
 bench: $(VENV)/installed  ## how fast a training step is, against the usual loop and its floor (ARGS="benchmark.save=FILE ...")
 	$(BIN)/python -m experiments.benchmark $(ARGS)

@@ -29,6 +29,8 @@ from vrnn.training.metrics import MARKS, Figure
 from vrnn.training.progress import Diverged, Interrupted, Observer
 from vrnn.training.references import references
 
+TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
+
 
 class Recorder(Observer):
     """Writes every metric to the run's own file, which a killed process leaves whole, and the step to its result."""
@@ -74,7 +76,9 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         run.write_config(cfg)
         introduce(terminal, parts, run, cfg.seed)
         name = " ".join(text for text in hydra.overrides.task if not text.startswith("multirun.")) or run.path.name
-        parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, group=run.path.parent.name)
+        chosen = [hydra.runtime.choices.get(group) for group in TAGS]
+        tags = [choice for choice in chosen if choice is not None]
+        parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, run.path.parent.name, tags)
         code = 1
         try:
             stopped = train(cfg, run, parts, terminal, result, stopping, rule, resume=resume)

@@ -111,10 +111,10 @@ class Sweep:
             if self.reports:
                 say(f"stopped; go on with: {self.plan.command}")
             return code
-        missing = self.plan.total - sum(found.job.state == "done" for found in jobs)
+        missing = max(0, self.plan.total - sum(found.job.state == "done" for found in jobs))
         if missing and self.reports:
             say(f"{missing} of {self.plan.total} jobs are not done; go on with: {self.plan.command}")
-        return min(max(missing, 0), MOST) or code
+        return min(missing, MOST) or code
 
     def report(self) -> int:
         """Writes sweep.html, .md and .csv, tells of them, and hands them to the tracker."""
@@ -124,6 +124,8 @@ class Sweep:
         title = f"Sweep {plan.directory.name}"
         found = write_sweep(plan, plan.jobs(), title=title)
         console.print(found.terminal())
+        for path in found.files[:3]:
+            say(str(path))
         tracker = build(self.cfg, "logger")
         about = {"sweep": plan.directory.name, "command": plan.command, "keys": plan.keys}
         tracker.open(plan.directory, about, title, plan.directory.name)
@@ -131,8 +133,6 @@ class Sweep:
             tracker.publish(found.columns, found.data, found.files)
         finally:
             tracker.close(0)
-        for path in found.files[:3]:
-            say(str(path))
         return 0
 
 

@@ -56,7 +56,9 @@ def upload(logs: Sequence[Path]) -> list[str]:
                 print(line.removeprefix("wandb: "), end="", flush=True)
             said.append(line)
     if any("No API key" in line for line in said):
-        raise UserError("there is no key to Weights & Biases: run `wandb login` (or set WANDB_API_KEY), then this again")
+        raise UserError(
+            "there is no key to Weights & Biases: run `wandb login` (or set WANDB_API_KEY), then this again"
+        )
     return said
 
 

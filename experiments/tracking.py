@@ -18,7 +18,7 @@ from vrnn.training.progress import Observer
 class NoTracker(Observer):
     """Follows nothing; also the contract of a tracker."""
 
-    def open(self, directory: Path, config: dict[str, Any], name: str, group: str) -> None:
+    def open(self, directory: Path, config: dict[str, Any], name: str, group: str, tags: Sequence[str] = ()) -> None:
         """The run begins or goes on.
 
         Args:
@@ -26,6 +26,7 @@ class NoTracker(Observer):
           config: resolved.
           name: of the run, its overrides say.
           group: runs that belong together.
+          tags: to filter by, besides the tracker's own.
         """
 
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
@@ -63,10 +64,10 @@ class WandbTracker(NoTracker):
         self.tags = tags
         self.run: Any = None
 
-    def open(self, directory: Path, config: dict[str, Any], name: str, group: str) -> None:
+    def open(self, directory: Path, config: dict[str, Any], name: str, group: str, tags: Sequence[str] = ()) -> None:
         import wandb
 
-        identity = first_identity(directory, name)
+        identity = first_identity(directory, name, [*self.tags, *tags])
         sweep = os.environ.get("WANDB_SWEEP_ID")
         try:
             self.run = wandb.init(
@@ -74,7 +75,6 @@ class WandbTracker(NoTracker):
                 mode=self.mode,
                 project=self.project,
                 entity=self.entity,
-                tags=self.tags,
                 group=f"sweep-{sweep}" if sweep else group,
                 config=config,
                 **identity,
@@ -123,15 +123,15 @@ class WandbTracker(NoTracker):
             self.run = None
 
 
-def first_identity(directory: Path, name: str) -> dict[str, str]:
-    """The id and name of a run directory's W&B run: those of its first start, over all resumes.
+def first_identity(directory: Path, name: str, tags: Sequence[str] = ()) -> dict[str, Any]:
+    """The id, name and tags of a run directory's W&B run: those of its first start, over all resumes.
 
     A run that an agent of a W&B sweep starts has the id by which the sweep knows it.
     """
     file = directory / "wandb" / "identity.json"
     given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
     if given or not file.exists():
-        write_json(file, {"id": given or uuid.uuid4().hex[:8], "name": name})
+        write_json(file, {"id": given or uuid.uuid4().hex[:8], "name": name, "tags": list(tags)})
     return json.loads(file.read_text(encoding="utf-8"))
 
 

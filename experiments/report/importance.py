@@ -1,4 +1,4 @@
-"""Which of the swept keys the bound depends on: permutation importance (Breiman 2001) under a random forest."""
+"""Which of the swept keys matter: permutation importance (Breiman 2001) under a random forest."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from experiments.report.sweep_findings import SweepFindings
 
 ENOUGH = 6  # configurations; of fewer, a forest can tell nothing
-REPEATS = 20  # shuffles of each key
+REPEATS = 10  # shuffles of each key
 LEAST = 0.1  # R² below which the forest has found no rule
 
 
 class Importance(NamedTuple):
-    """How much worse the bound is predicted once a key is shuffled.
+    """How much worse the ranks of the configurations are predicted once a key is shuffled.
 
     Attributes:
       keys: those with more than one value, the most important first.
@@ -34,25 +34,23 @@ class Importance(NamedTuple):
 def find_importance(found: SweepFindings) -> Importance | str:
     """The importance of each key, or why there is none to be told.
 
-    A configuration's bound is its mean over the seeds; bounds below the pictures' floor count as that floor, so that a
-    single job gone wrong is not all that there is to explain.
+    Ranks are predicted, not the bounds themselves: a few jobs gone wrong would be all that there is to explain.
     """
-    count, keys = (
-        len(found.ranked),
-        [key for key in found.keys if len({each.settings[key] for each in found.ranked}) > 1],
-    )
+    from scipy.stats import rankdata
+
+    count, keys = len(found.ranked), found.varied
     if count < ENOUGH:
         return f"Importance takes at least {ENOUGH} configurations that count; there {_are(count)} so far."
     if len(keys) < 2:
         return "Importance takes at least two keys with several values each."
     inputs = np.stack([found.scales[key].places([each.settings[key] for each in found.ranked]) for key in keys], axis=1)
-    targets = np.array([max(each.bound.value, found.floor) for each in found.ranked])
+    targets = rankdata([each.bound.value for each in found.ranked])
     if np.ptp(targets) == 0.0:
         return "All configurations have the same bound, so no key is important."
     explained, drops, spreads = permute(inputs, targets)
     if explained < LEAST:
         return (
-            f"A random forest does not predict the bound of a configuration that it has not seen (R² {explained:.2f}), "
+            f"A random forest does not predict the rank of a configuration that it has not seen (R² {explained:.2f}), "
             "so it cannot say which key is important."
         )
     order = np.argsort(-drops)
@@ -65,7 +63,7 @@ def permute(inputs: np.ndarray, targets: np.ndarray, folds: int = 5) -> tuple[fl
     Args:
       inputs: places of the configurations' values on the axes of the keys [N, P]; of words, their numbers, which
         trees can split at will.
-      targets: bounds [N].
+      targets: ranks [N].
       folds: parts of the rows, each predicted by a forest of the others.
 
     Returns:
@@ -78,7 +76,7 @@ def permute(inputs: np.ndarray, targets: np.ndarray, folds: int = 5) -> tuple[fl
 
     parts = list(KFold(min(folds, len(targets)), shuffle=True, random_state=0).split(inputs))
     forests = [
-        RandomForestRegressor(n_estimators=100, random_state=0).fit(inputs[seen], targets[seen]) for seen, _ in parts
+        RandomForestRegressor(n_estimators=50, random_state=0).fit(inputs[seen], targets[seen]) for seen, _ in parts
     ]
 
     class Unseen:

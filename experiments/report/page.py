@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 
+from experiments.report.tables import NUMERAL
 from experiments.run_directory import write_whole
 
 
@@ -117,6 +119,13 @@ class Page:
         environment = jinja2.Environment(
             loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        environment.filters["minus"] = lambda text: text.replace("-", "\N{MINUS SIGN}")
+        # Not in 1e-3, which is to be copied into a command.
+        environment.filters["minus"] = lambda text: (
+            text.replace("-", "\N{MINUS SIGN}") if NUMERAL.fullmatch(text) else text
+        )
+        # A line of a narrow column may end after a point: optimizer.|lr.
+        environment.filters["breakable"] = lambda text: markupsafe.escape(text).replace(
+            ".", markupsafe.Markup(".<wbr>")
+        )
         write_whole(file, environment.get_template("page.html.j2").render(page=self))
         return file

@@ -90,13 +90,13 @@ def draw_curves(
     return figure
 
 
-def floor(values: Sequence[float]) -> float:
+def floor(values: Sequence[float], times: float = 3.0) -> float:
     """The least of values that a picture need show, so that a few that are far below do not flatten the rest.
 
-    What lies further below the best than three times the median does is far below.
+    What lies further below the best than `times` as far as the median does is far below.
     """
     best, middle, least = max(values), float(np.median(values)), min(values)
-    return max(least, best - 3 * (best - middle)) if middle < best else least
+    return max(least, best - times * (best - middle)) if middle < best else least
 
 
 def over_seeds(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:

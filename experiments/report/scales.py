@@ -66,7 +66,7 @@ class Scale:
         low, high = self.ends
         if self.kind == "log":
             powers = range(math.floor(low), math.ceil(high) + 1)
-            few = sum(low <= power <= high for power in powers) < 3
+            few = sum(low <= power <= high for power in powers) < 2
             numbers = [first * 10.0**power for power in powers for first in ((1, 2, 5) if few else (1,))]
             return [(math.log10(x), f"{x:.3g}") for x in numbers if low <= math.log10(x) <= high]
         return [(float(x), f"{x:.6g}") for x in MaxNLocator(5).tick_values(low, high) if low <= x <= high]

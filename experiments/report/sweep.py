@@ -16,7 +16,7 @@ from experiments.report.sweep_findings import SweepFindings, find
 from experiments.report.sweep_notes import left_out, notes, summary, warnings
 from experiments.report.sweep_page import CAPTION, OPEN, sweep_page
 from experiments.report.sweep_plots import draw
-from experiments.report.sweep_tables import plain, ranking_table, records
+from experiments.report.sweep_tables import plain, ranking_table, records, short_table
 from experiments.run_directory import write_whole
 from experiments.sweep_plan import SweepJob, SweepPlan
 
@@ -52,10 +52,7 @@ class Sweep:
         for heading, items in _remarks(found).items():
             lines += ["", f"{heading}:", *(f"- {item}" for item in items)]
         text = Text("\n".join(lines))
-        if not found.ranked:
-            return Group(text)
-        best = f"The best {TOP} of {len(found.ranked)} configurations" if len(found.ranked) > TOP else CAPTION
-        return Group(ranking_table(found, slice(TOP), best).rich(), text)
+        return Group(short_table(found, TOP).rich(), text) if found.ranked else Group(text)
 
 
 def write_sweep(plan: SweepPlan, jobs: Sequence[SweepJob], *, title: str) -> Sweep:

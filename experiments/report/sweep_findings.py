@@ -56,6 +56,11 @@ class SweepFindings:
         return [key for key in self.plan.keys if key != SEED]
 
     @property
+    def varied(self) -> list[str]:
+        """Keys of which more than one value counts."""
+        return [key for key, scale in self.scales.items() if len(scale.values) > 1]
+
+    @property
     def counted(self) -> list[Job]:
         """Jobs that count, those of the best configuration first."""
         return [job for configuration in self.ranked for job in configuration.row.counted]

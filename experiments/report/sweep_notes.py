@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from experiments.report.notes import cautions, errors_over, listed
@@ -92,22 +93,20 @@ def edges(found: SweepFindings) -> list[str]:
 
 
 def left_out(found: SweepFindings) -> list[str]:
-    """Jobs that do not count, and why: alike ones together, those that have not started as a number."""
-    groups: dict[str, list[str]] = {}
+    """Jobs that do not count, and why: one of those that are alike, and how many there are; what has not begun."""
+    alike: dict[str, list[str]] = {}
     for each in [*found.ranked, *found.unranked]:
         for place, reason in each.row.left_out.items():
-            seed = seed_of(each.row.jobs[place])
-            shown = each.row.label if seed is None or SEED not in found.plan.keys else f"{each.row.label}, seed {seed}"
-            groups.setdefault(reason, []).append(shown)
-    told = []
-    waiting = len(groups.pop("not started", []))
-    for reason, names in groups.items():
-        few = len(names) <= 3
-        told.append(f"{'; '.join(names) if few else f'{names[0]} and {len(names) - 1} others'}: {reason}")
+            seed = seed_of(each.row.jobs[place]) if SEED in found.plan.keys else None
+            name = each.row.label if seed is None else f"{each.row.label}, seed {seed}"
+            # Two that diverged differ in the step alone.
+            alike.setdefault(re.sub(r"[\d.,]+", "#", reason), []).append(f"{name}: {reason}")
+    waiting = len(alike.pop("not started", []))
+    told = [names[0] + (f" ({len(names) - 1} more like it)" if names[1:] else "") for names in alike.values()]
     rest = len(told) - LISTED
-    told = told[:LISTED] + ([f"{rest} more: see the table of all jobs"] if rest > 0 else [])
-    unknown = found.plan.total - len(found.jobs) if found.plan.trials is not None else 0
+    told = told[:LISTED] + ([f"{rest} other reasons: see the table of all jobs"] if rest > 0 else [])
     told += [f"{jobs(waiting)}: not started"] if waiting else []
+    unknown = 0 if found.plan.trials is None else found.plan.trials - len(found.jobs)
     return told + ([f"{unknown} of {found.plan.trials} trials: not begun"] if unknown > 0 else [])
 
 

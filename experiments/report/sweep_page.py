@@ -46,7 +46,10 @@ def sweep_page(
     sections = [
         Section("Results", results(found)),
         Section("What each key does", effects(found, importance, shown)),
-        Section(PARALLEL, [Pictures([shown[PARALLEL]], 1000), Prose([PARALLEL_NOTE])] if PARALLEL in shown else []),
+        Section(
+            "All configurations at once",
+            [Pictures([shown[PARALLEL]], 1000), Prose([PARALLEL_NOTE])] if PARALLEL in shown else [],
+        ),
         Section(
             "Training", [Pictures([shown[TRAINING]], 900), Prose([training_note(found)])] if TRAINING in shown else []
         ),
@@ -82,12 +85,15 @@ def effects(found: SweepFindings, importance: Importance | str, shown: Mapping[s
         paragraphs[0] += (
             f" Where a search has drawn many values, the means are over {BINS} groups of neighbouring ones."
         )
+    single = [key for key in found.keys if key not in found.varied]
+    if single:
+        paragraphs.append(f"Only one value counts, so there is no effect to draw: {', '.join(single)}.")
     values = [job.result["figures"][VALID]["value"] for job in found.counted]
     below = [value for value in values if value < found.floor]
     if below:
         paragraphs.append(
-            f"{jobs(len(below))} far below the others ({min(below):,.0f} at the worst) would flatten the picture: "
-            "drawn as triangles at its lower edge, and counted in the means with their true value."
+            f"{jobs(len(below))} far below the others ({min(below):,.0f} at the worst) would flatten the pictures: "
+            "they are drawn as triangles at the lower edge, and count in the means as if they lay there."
         )
     failed = sum(each.job.state == "failed" for each in found.jobs)
     if failed:
@@ -103,11 +109,11 @@ def effects(found: SweepFindings, importance: Importance | str, shown: Mapping[s
 def importance_note(importance: Importance) -> str:
     """What the bars are."""
     return (
-        f"Permutation importance: a random forest predicts the bound of each of the {importance.count} configurations "
-        f"from its settings, fitted on others (R² {importance.explained:.2f}; 1 is perfect, 0 no better than the mean). "
-        "The bar is how much R² drops when one key's values are shuffled, ± the standard deviation over shuffles: near "
-        "0, the key does not matter within the values tried. It describes these jobs, not what other values would do, "
-        "and with few configurations it is rough."
+        f"Permutation importance: a random forest predicts the rank of each of the {importance.count} configurations "
+        f"from its settings, fitted on others (R² {importance.explained:.2f}; 1 is perfect, 0 no better than the mean "
+        "rank). The bar is how much R² drops when one key's values are shuffled, ± the standard deviation over "
+        "shuffles: near 0, the key does not matter within the values tried. It describes these jobs, not what other "
+        "values would do, and with few configurations it is rough."
     )
 
 
@@ -116,8 +122,8 @@ def training_note(found: SweepFindings) -> str:
     best = f"The {SHOWN} best configurations" if len(found.ranked) > SHOWN else "The configurations"
     return (
         f"{best} by rank: mean over seeds, in a band from the lowest seed to the highest. Grey: all other jobs, those "
-        "that run, failed or were stopped included. The table has the best checkpoint of each job, which may lie before "
-        "the end of its curve."
+        "that run, failed or were stopped included. The table has the best checkpoint of each job, which may lie "
+        "before the end of its curve. What is far below is cut off."
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.report.importance import Importance
-from experiments.report.plots import COLOURS, draw_curves, history, save
+from experiments.report.plots import COLOURS, draw_curves, floor, history, save
 from experiments.report.rows import Row
 from experiments.report.scales import Scale, tidy
 from experiments.report.sweep_findings import VALID, SweepFindings, short_names
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE = COLOURS[:2]
 SHOWN = 8  # configurations whose learning curves are coloured
 BINS = 6  # groups of neighbouring values, where a search has drawn many
-# Headings, which the page's sections share.
-EFFECT, IMPORTANCE, PARALLEL, TRAINING = "Effect of ", "Importance", "All configurations at once", "Validation"
+# Headings of the pictures.
+EFFECT, IMPORTANCE, PARALLEL, TRAINING = "Effect of ", "Importance", "Parallel coordinates", "Validation"
 
 
 def draw(found: SweepFindings, importance: Importance | str, directory: Path) -> dict[str, tuple[Path, str]]:
@@ -30,7 +30,7 @@ def draw(found: SweepFindings, importance: Importance | str, directory: Path) ->
     if not found.ranked:
         return {}
     figures = {}
-    for key in found.keys:
+    for key in found.varied:
         figures[f"{EFFECT}{key}"] = (effect(found, key), re.sub(r"\W+", "_", f"effect_{key}"))
     if isinstance(importance, Importance):
         figures[IMPORTANCE] = (bars(importance), "importance")
@@ -46,25 +46,27 @@ def effect(found: SweepFindings, key: str) -> Figure:
     """Every job's bound over its value of a key, and the mean over the configurations that share the value."""
     from matplotlib.figure import Figure
 
-    scale, floor = found.scales[key], found.floor
+    scale, lowest = found.scales[key], found.floor
     figure = Figure(figsize=(4.6, 3.3), layout="constrained")
     axes = figure.subplots()
     for configuration in found.ranked:
         place = scale.places([configuration.settings[key]])[0]
         for value in (job.result["figures"][VALID]["value"] for job in configuration.row.counted):
-            low, best = value < floor, configuration is found.ranked[0]
-            style = {"marker": "v" if low else "o", "ms": 4.5, "color": ORANGE if best else BLUE}
-            axes.plot(place, max(value, floor), ls="", alpha=0.9 if best else 0.45, mew=0, zorder=3, **style)
+            below, best = value < lowest, configuration is found.ranked[0]
+            style = {"marker": "v" if below else "o", "ms": 4.5, "color": ORANGE if best else BLUE}
+            axes.plot(place, max(value, lowest), ls="", alpha=0.9 if best else 0.45, mew=0, zorder=3, **style)
     places = scale.places([each.settings[key] for each in found.ranked])
-    centres, means, errors = means_over(places, np.array([each.bound.value for each in found.ranked]), scale)
-    axes.errorbar(centres, means, errors, color="0.15", lw=1.2, capsize=3.0, marker="_", ms=9.0, zorder=2)
-    if scale.kind == "words":
-        axes.lines[-1].set_linestyle("")
+    centres, means, errors = means_over(
+        places, np.array([max(each.bound.value, lowest) for each in found.ranked]), scale
+    )
+    line = "" if scale.kind == "words" else "-"
+    low, high = scale.ends
+    centres = centres + 0.025 * (high - low)  # beside the points
+    axes.errorbar(centres, means, errors, ls=line, color="0.1", lw=1.2, capsize=3.0, marker="_", ms=9.0, zorder=4)
     _name_values(axes, scale)
-    top = found.ranked[0].row
-    best = max(job.result["figures"][VALID]["value"] for job in (*top.counted, *found.counted))
-    room = 0.06 * (best - floor or 1.0)
-    axes.set_ylim(floor - room, best + room)
+    best = max(job.result["figures"][VALID]["value"] for job in found.counted)
+    room = 0.06 * (best - lowest or 1.0)
+    axes.set_ylim(lowest - room, best + room)
     axes.set_xlabel(key)
     axes.set_ylabel(found.axis, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
@@ -165,6 +167,11 @@ def learning(found: SweepFindings) -> Figure | None:
         others=[curve for curve in history(others, VALID) if np.isfinite(curve.values).all()],
     )
     (axes,) = figure.axes
+    reached = np.concatenate([curve.values for each in curves.values() for curve in each])
+    reached = reached[np.isfinite(reached)]
+    least, best = floor(reached, 10.0), reached.max()
+    if reached.min() < least:  # a first value of -1e12 would leave nothing to see of the others
+        axes.set_ylim(least - 0.05 * (best - least), best + 0.05 * (best - least))
     handles, labels = axes.get_legend_handles_labels()
     axes.get_legend().remove()
     columns = 2 if max(map(len, labels)) < 36 else 1
@@ -178,7 +185,7 @@ def _name_values(axes: Axes, scale: Scale) -> None:
     """Ticks at the key's values, or at round ones."""
     low, high = scale.ends
     margin = 0.08 * (high - low)
-    ticks = scale.ticks(0.12)
+    ticks = scale.ticks(0.16)
     slanted = scale.kind == "words" and sum(len(name) + 2 for _, name in ticks) > 48
     turn = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     axes.set_xticks([place for place, _ in ticks], [name for _, name in ticks], **turn)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from experiments.report.comparison_tables import NONE, commit, mean_cell, seeds_cell
+from experiments.report.comparison_tables import NONE, mean_cell, seeds_cell
 from experiments.report.export import flat
 from experiments.report.ranking import Sign
 from experiments.report.rows import Mean, Row, last_line, seed_of, why_not
 from experiments.report.scales import Scale, as_number, tidy
-from experiments.report.sweep_findings import SEED, VALID, Configuration, SweepFindings
+from experiments.report.sweep_findings import SEED, VALID, Configuration, SweepFindings, short_names
 from experiments.report.tables import Cell, Column, Table, decimals, duration, number
 from experiments.sweep_plan import SweepJob
 
@@ -58,6 +58,21 @@ def ranking_table(found: SweepFindings, part: slice, caption: str, notes: Sequen
     return Table(columns, [("", lines)], caption, notes)
 
 
+def short_table(found: SweepFindings, count: int) -> Table:
+    """The best configurations for a terminal, which has no room for a column of each key."""
+    full, names = ranking_table(found, slice(count), ""), short_names(found.keys)
+    kept = [
+        place for place, column in enumerate(full.columns) if column.title not in (*found.keys, "rank", "parameters")
+    ]
+    lines = []
+    for each, line in zip(found.ranked, full.groups[0][1], strict=False):
+        settings = " ".join(f"{names[key]}={tidy(value)}" for key, value in each.settings.items())
+        lines.append([Cell(settings or each.row.label), *(line[place] for place in kept)])
+    some = f"The best {count} of {len(found.ranked)} configurations" if len(found.ranked) > count else "Configurations"
+    columns = [Column("configuration", numeric=False), *(full.columns[place] for place in kept)]
+    return Table(columns, [("", lines)], f"{some} by their mean bound on the validation set")
+
+
 def jobs_table(found: SweepFindings) -> Table:
     """Every known job: its settings, how it stands, what it reached, where it lies."""
     digits = decimals(job.result["figures"][VALID]["standard_error"] for job in found.counted)
@@ -65,7 +80,7 @@ def jobs_table(found: SweepFindings) -> Table:
     columns = [Column(key, numeric=scale.numeric) for key, scale in scales.items()]
     columns += [Column("state", numeric=False), Column("valid log-likelihood", "nats per sequence"), Column("updates")]
     columns += [Column("training time"), Column("stopped early", numeric=False)]
-    columns += [Column("commit", numeric=False), Column("directory", numeric=False)]
+    columns.append(Column("directory", numeric=False))
     lines = []
     for each in found.jobs:
         result, line = each.job.result, last_line(each.job)
@@ -77,7 +92,7 @@ def jobs_table(found: SweepFindings) -> Table:
         updates, seconds = updates_of(each, line), seconds_of(each, line)
         cells.append(NONE if updates is None else Cell(f"{updates:,}"))
         cells.append(NONE if seconds is None else Cell(duration(seconds)))
-        cells += [Cell(result.get("stopped") or "–"), Cell(commit(result)), Cell(each.job.run.path.name)]
+        cells += [Cell(result.get("stopped") or "–"), Cell(each.job.run.path.name)]
         lines.append(cells)
     note = f"The directories lie in {found.plan.directory}."
     return Table(columns, [("", lines)], notes=[note])

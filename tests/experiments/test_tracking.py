@@ -52,7 +52,7 @@ def test_a_run_keeps_its_identity_and_takes_that_of_an_agent(tmp_path, monkeypat
     assert own["id"] != "somebody"
     assert first_identity(tmp_path / "own", "two") == own == first_identity(tmp_path / "own", "one")
     monkeypatch.setenv("WANDB_SWEEP_ID", "sweep")
-    given = first_identity(tmp_path / "given", "one")
-    assert given == {"id": "somebody", "name": "one"}
+    given = first_identity(tmp_path / "given", "one", ["mine", "speech"])
+    assert given == {"id": "somebody", "name": "one", "tags": ["mine", "speech"]}
     monkeypatch.delenv("WANDB_SWEEP_ID")
     assert first_identity(tmp_path / "given", "resumed without the agent") == given

@@ -50,8 +50,8 @@ class Runs:
         arrays = {"bounds": found.bounds, "lengths": lengths, "kl_by_step": found.kl_by_step}
         np.savez(run.test_sequences, **{name: array.numpy() for name, array in arrays.items()})
         for step in (5, 10, 20):
-            line = {"valid/log_likelihood_per_step": -30.0 / step, "valid/kl": 3.0, "seconds": 20.0 * step}
-            run.metrics.write({"step": step, "epoch": 1, **line})
+            bound = {"valid/log_likelihood": -180.0 / step, "valid/log_likelihood_per_step": -30.0 / step}
+            run.metrics.write({"step": step, "epoch": 1, **bound, "valid/kl": 3.0, "seconds": 20.0 * step})
         if picture:
             draw(run.figures)
         return self._with(run, seed, status="done", figures=figures_as_json(figures), parameters=1234, **result)

@@ -24,7 +24,7 @@ REASON = "latent.z_dim=0: expected <an integer> & more"
 class Reader(HTMLParser):
     """Attributes that name something to load, the tags that are open, and the text."""
 
-    VOID = frozenset({"meta", "img", "br", "link", "input"})
+    VOID = frozenset({"meta", "img", "br", "wbr", "link", "input"})
 
     def __init__(self, text: str):
         super().__init__()

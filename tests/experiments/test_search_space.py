@@ -1,0 +1,162 @@
+"""What a command line and a sweep's YAML make of each other: which jobs there are, what they are called, and where."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.errors import HydraException
+
+from experiments.app import CONF
+from experiments.names import register_resolvers
+from experiments.search_space import SearchSpace, read_space
+from experiments.sweep_plan import SweepPlan
+from tests.conf import options
+
+BASE = ("latent=tiny", "optimizer.lr=1e-3", "seed=0,1")
+SEARCH = ("sweep=search",)
+
+
+@pytest.fixture(autouse=True)
+def _resolvers() -> None:
+    register_resolvers()
+
+
+def space(*words: str) -> SearchSpace:
+    found = read_space(list(words), multirun=True)
+    assert found is not None
+    return found
+
+
+def place(*words: str) -> Path:
+    return space(*words).directory
+
+
+# Where
+
+
+def test_the_directory_is_that_of_the_base_config_and_the_search_space():
+    here = place(*BASE)
+    assert here.parent == Path("outputs/sweeps")
+    assert all(place(*words) == here for words in itertools.permutations(BASE))
+    followed = ("logger=none", "hydra/launcher=joblib", "trainer.device=cpu", "trainer.test=false", "label=mine")
+    assert place(*followed, *BASE, "multirun.max_parallel=3", "multirun.fail_fast=true", "multirun.view=table") == here
+    others = [
+        place("latent=small", *BASE[1:]),
+        place(*BASE[:2], "seed=0,2"),
+        place(*BASE[:2], "seed=0,1,2"),
+        place("latent=tiny", "optimizer.lr=2e-3", "seed=0,1"),
+        place("latent=tiny", "optimizer.lr=1e-3,2e-3", "seed=0,1"),
+        place(*BASE, "multirun.stop_below={quantile:0.5,after:1,jobs:2}"),
+        place(*BASE, "experiment=mnist_rows"),
+    ]
+    assert len({here, *others}) == len(others) + 1
+    assert others[-1].name.startswith("mnist_rows-")
+
+
+def test_a_searchs_directory_is_that_of_its_sampler_too_but_not_of_its_length():
+    here = place(*SEARCH)
+    assert here.name.startswith("search-")
+    assert place(*SEARCH, "hydra.sweeper.n_trials=7", "hydra/launcher=basic", "multirun.max_parallel=1") == here
+    others = [
+        place(*SEARCH, "hydra.sweeper.sampler.seed=1"),
+        place(*SEARCH, "hydra/sweeper/sampler=random"),
+        place(*SEARCH, "latent.z_dim=2,4"),
+        place(*SEARCH, "latent.z_dim=2"),
+        place(*SEARCH, "optimizer=adamw"),
+    ]
+    assert len({here, *others}) == len(others) + 1
+
+
+def test_a_key_that_only_the_swept_options_have_is_no_hindrance():
+    assert place("data=fsdd,audio", "data.root=/there").name.startswith("train-")
+    assert place("objective=iwae", "objective.num_samples=5,10").name.startswith("train-")
+
+
+# Which jobs
+
+
+@pytest.mark.parametrize(
+    ("words", "points"),
+    [
+        (["seed=range(1,4)"], [{"seed": value} for value in "123"]),
+        (["trainer.batch_size=range(4,10,2)"], [{"trainer.batch_size": value} for value in "468"]),
+        (["latent=glob(*)"], [{"latent": option} for option in options("latent")]),
+        (["latent=glob(*,exclude=[l*,m*])"], [{"latent": "small"}, {"latent": "tiny"}]),
+        (["+optimizer.amsgrad=true,false"], [{"+optimizer.amsgrad": "True"}, {"+optimizer.amsgrad": "False"}]),
+        (
+            ["seed=1,2", "latent=tiny", "latent.z_dim=3,4"],
+            [{"seed": seed, "latent.z_dim": size} for seed in "12" for size in "34"],
+        ),
+        (["label='a, b',c"], [{"label": "'a, b'"}, {"label": "c"}]),
+        (["model.phi_x=[8],[8,9]"], [{"model.phi_x": "[8]"}, {"model.phi_x": "[8,9]"}]),
+        (["latent=tiny", "seed=0"], [{}]),
+    ],
+)
+def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(words, points):
+    found = space(*words)
+    assert found.points == points
+    assert found.trials is None
+    plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, found.trials)
+    names = [plan.name(point) for point in points]
+    assert len(set(names)) == len(names) == plan.total
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for job, name in zip(BasicSweeper.split_arguments(found.overrides, None)[0], names, strict=True):
+            subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys)}}}"
+            # What a multirun adds for itself is among a job's overrides, and is not in its name.
+            cfg = compose("train", [*job, "trainer.test=false", "multirun.view=lines", subdir], return_hydra_config=True)
+            assert cfg.hydra.sweep.subdir == name
+
+
+@pytest.mark.parametrize("option", options("sweep"))
+def test_a_sweeps_yaml_is_a_multirun_by_itself_of_what_it_names(option: str):
+    found = read_space([f"sweep={option}"], multirun=False)
+    assert found is not None
+    params = found.cfg.hydra.sweeper.params
+    assert found.keys == sorted(params)
+    assert found.directory.name.startswith(f"{option}-")
+    plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, found.trials)
+    if found.sweeper == "basic":
+        product = [dict(zip(params, values, strict=True)) for values in itertools.product(*listed(params))]
+        assert [sorted(point.items()) for point in found.points] == [sorted(point.items()) for point in product]
+    else:
+        assert (found.points, plan.total) == ([], found.cfg.hydra.sweeper.n_trials)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for point in found.points:  # the whole of every job composes, and no two are the same
+            compose("train", [*found.shared, *(f"{key}={value}" for key, value in point.items())])
+    assert len({plan.name(point) for point in found.points}) == len(found.points)
+
+
+def listed(params) -> list[list[str]]:
+    return [str(value).split(",") for value in params.values()]
+
+
+def test_everything_in_a_sweeps_yaml_can_be_typed_otherwise():
+    yaml = space("sweep=latent_grid")
+    assert yaml.cfg.hydra.runtime.choices["hydra/launcher"] == "joblib"
+    typed = space("sweep=latent_grid", "hydra/launcher=basic", "seed=7", "latent.z_dim=3,5,6", "trainer.test=true")
+    assert typed.keys == ["latent.h_dim", "latent.z_dim"]
+    assert [point["latent.z_dim"] for point in typed.points] == ["3", "3", "5", "5", "6", "6"]
+    assert "seed=7" in typed.shared
+    assert typed.cfg.seed == 7
+    assert typed.cfg.trainer.test
+    assert typed.cfg.hydra.runtime.choices["hydra/launcher"] == "basic"
+    assert typed.directory != yaml.directory
+    assert space("sweep=latent_grid", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3").trials == 3
+    search = space("sweep=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.sampler.seed=4", "latent.z_dim=2")
+    assert (search.trials, search.cfg.hydra.sweeper.sampler.seed) == (9, 4)
+    assert "latent.z_dim" not in search.keys
+
+
+@pytest.mark.parametrize("words", [["seed=0"], ["sweep=latent_grid", "hydra.mode=RUN"], []])
+def test_what_asks_for_one_run_is_none(words: list[str]):
+    assert read_space(words, multirun=False) is None
+
+
+@pytest.mark.parametrize("words", [["no.such.key=1,2"], ["latent=nosuch,tiny"], ["seed=0,1", "latent=("]])
+def test_what_does_not_compose_is_left_to_hydras_own_message(words: list[str]):
+    with pytest.raises(HydraException):
+        read_space(words, multirun=True)
