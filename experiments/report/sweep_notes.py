@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 
+from experiments.jobs import Job
 from experiments.report.notes import cautions, errors_over, listed
 from experiments.report.ranking import Sign
 from experiments.report.rows import seed_of
@@ -43,8 +45,12 @@ def progress(found: SweepFindings) -> str:
 
 def trust(found: SweepFindings) -> list[str]:
     """What choosing on the validation set means for the number."""
-    tested = any("test/log_likelihood" in job.result["figures"] for job in found.counted)
-    test = "Test was measured as well, but plays no part here." if tested else "Test was not looked at."
+    tested = sum(is_tested(job) for job in found.counted)
+    test = (
+        f"{jobs(tested)} {'was' if tested == 1 else 'were'} measured on test, which plays no part here."
+        if tested
+        else "Test was not looked at."
+    )
     many = len(found.ranked)
     if many < 2:
         return [test]
@@ -52,6 +58,13 @@ def trust(found: SweepFindings) -> list[str]:
         f"It was chosen as the best of {many} on the validation set, so its validation log-likelihood is somewhat too "
         f"good: expect less on new data. {test}"
     ]
+
+
+def is_tested(job: Job) -> bool:
+    """Whether a job was measured on test, at its end or by the evaluate app."""
+    files = job.run.evaluations.glob("*.json")
+    later = [json.loads(file.read_text(encoding="utf-8"))["figures"] for file in files]
+    return any("test/log_likelihood" in figures for figures in (job.result["figures"], *later))
 
 
 def notes(found: SweepFindings) -> list[str]:

@@ -68,7 +68,7 @@ def copy(whole: Run, tmp_path: Path) -> Run:
 def multirun(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ended, Path]:
     """Two sizes by two optimizers on speech, and the folder that they were called in."""
     folder = tmp_path_factory.mktemp("multirun")
-    swept = ("latent=tiny,small", "optimizer=adam,adamw", "optimizer.lr=2e-3")
+    swept = ("latent=tiny,small", "optimizer=adam,adamw", "optimizer.lr=2e-3", "trainer.test=true")
     return apps.fresh("train", "--multirun", *SPEECH, "trainer=debug", *swept, cwd=folder), folder
 
 

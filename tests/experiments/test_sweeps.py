@@ -1,97 +1,227 @@
-"""Multiruns: directories that the same command finds again, and the lock on them."""
+"""Multiruns on the command line: where their jobs lie, who may run them, and what is told of those that fail."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from experiments.errors import UserError
 from experiments.names import register_resolvers
-from experiments.sweeps import Sweep, identify
-from tests.experiments.command_line import SMALL, WORDS, Apps
+from experiments.sweep_plan import SweepPlan
+from experiments.sweeps import LOOKS, Sweep
+from tests.experiments.command_line import SMALL, WORDS, Apps, Run
 
 BASE = ("latent=tiny", "optimizer.lr=1e-3", "seed=0,1")
+TINY = ("--multirun", *WORDS, *SMALL, "trainer.max_steps=1", "hydra/launcher=basic")
 
 
-def place(*overrides: str) -> Path:
+def results(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every job's result.json: when it was written, and what is in it."""
+    files = sorted(folder.glob("outputs/sweeps/*/*/result.json"))
+    return {file.parent.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
+
+
+# Before Hydra starts
+
+
+@pytest.fixture(autouse=True)
+def _resolvers() -> None:
     register_resolvers()
-    return identify(OverridesParser.create().parse_overrides(list(overrides)))[0]
-
-
-def test_the_directory_is_that_of_the_base_config_and_the_search_space():
-    here = place(*BASE)
-    assert here.parent == Path("outputs/sweeps")
-    assert place(*reversed(BASE)) == here
-    assert place(*BASE, "logger=none", "hydra/launcher=joblib", "trainer.device=cpu") == here
-    others = [
-        place("latent=small", *BASE[1:]),
-        place(*BASE[:2], "seed=0,2"),
-        place(*BASE[:2], "seed=0,1,2"),
-        place("latent=tiny", "optimizer.lr=2e-3", "seed=0,1"),
-        place("latent=tiny", "optimizer.lr=1e-3,2e-3", "seed=0,1"),
-        place(*BASE, "experiment=mnist_rows"),
-    ]
-    assert len({here, *others}) == len(others) + 1
-    assert others[-1].name.startswith("mnist_rows-")
-
-
-def test_a_key_that_only_the_swept_options_have_is_no_hindrance():
-    assert place("data=fsdd,audio", "data.root=/there").name.startswith("train-")
-    assert place("objective=iwae", "objective.num_samples=5,10").name.startswith("train-")
-
-
-def test_the_keys_that_name_a_job_are_those_that_are_swept():
-    _, keys = identify(OverridesParser.create().parse_overrides(list(BASE)))
-    assert keys == ["seed"]
 
 
 @pytest.mark.parametrize(
-    "arguments", [["latent=tiny", "seed=0"], ["--multirun", "seed=0,1", "hydra.sweep.dir=mine"], ["-m", "no.such=1,2"]]
+    "arguments",
+    [
+        ["latent=tiny", "seed=0"],
+        ["-m", "no.such=1,2", "no.such.either=1"],
+        ["sweep=latent_grid", "hydra.mode=RUN"],
+        ["sweep=latent_grid", "hydra.sweep.subdir=${seed}"],
+        *([flag, "all", "sweep=latent_grid"] if flag in ("--cfg", "-c") else [flag, "sweep=search"] for flag in LOOKS),
+    ],
 )
-def test_one_job_a_chosen_directory_and_what_does_not_compose_are_left_to_hydra(monkeypatch, tmp_path, arguments):
+def test_what_is_no_multirun_or_runs_nothing_is_left_to_hydra(monkeypatch, tmp_path, arguments):
     monkeypatch.chdir(tmp_path)
-    if arguments[0] == "-m":
-        arguments = [*arguments, "no.such.either=1"]
     assert Sweep().prepare(arguments) == arguments
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("flags", [("--multirun", *BASE), (*BASE, "-m"), (BASE[0], *BASE[1:], "--multirun")])
+@pytest.mark.parametrize("flags", [("--multirun", *BASE), (BASE[0], *BASE[1:], "--multirun")])
 def test_all_overrides_stay_in_one_row(monkeypatch, tmp_path, flags):
     monkeypatch.chdir(tmp_path)
-    found = Sweep().prepare(list(flags))
+    sweep = Sweep()
+    found = sweep.prepare(list(flags))
+    sweep.lock.close()
     where = [number for number, argument in enumerate(found) if not argument.startswith("-")]
-    assert where == list(range(where[0], where[0] + 5))
+    assert where == list(range(where[0], where[0] + len(where)))
+    assert len(where) > len(BASE)
 
 
-def test_a_second_live_start_is_refused_and_a_dead_one_is_no_hindrance(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("multirun.max_parallel=0", "multirun.max_parallel=0: expected an integer of at least 1"),
+        ("trainer.device=tpu", "trainer.device=tpu: device 'tpu' is not available"),
+    ],
+)
+def test_a_wrong_setting_of_the_whole_is_told_before_anything_is_made(monkeypatch, tmp_path, word, expected):
     monkeypatch.chdir(tmp_path)
-    first = Sweep()
-    first.prepare(["-m", *BASE])
-    with pytest.raises(UserError, match="these jobs are running already"):
-        Sweep().prepare(["-m", *BASE])
-    Sweep().prepare(["-m", *BASE[:2], "seed=2,3"])  # another one
-    first.lock.close()  # what the end of a process does, whatever ended it
-    Sweep().prepare(["-m", *BASE])
+    with pytest.raises(UserError, match=f"^{expected}"):
+        Sweep().prepare(["-m", *BASE, word])
+    assert not list(tmp_path.iterdir())
 
 
-def test_the_same_command_finds_what_is_done_and_runs_the_rest(apps: Apps, tmp_path):
-    command = ("--multirun", *WORDS, *SMALL, "seed=0,1")
-    call = apps.start("train", *command, cwd=tmp_path)
-    deadline = time.monotonic() + 60.0
-    while not list(tmp_path.glob("outputs/sweeps/*/seed-0-*/result.json")) and time.monotonic() < deadline:
-        time.sleep(0.05)
+# Jobs
+
+
+@pytest.mark.parametrize("look", [("--cfg", "job"), ("--info", "defaults")])
+def test_looking_at_a_sweep_takes_no_lock_and_makes_no_directory(apps: Apps, tmp_path, look):
+    ended = apps("train", *look, "sweep=latent_grid", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert ended.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_of_one_job_is_a_sweep(apps: Apps, tmp_path):
+    ended = apps("train", *TINY, "seed=5", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert [run.result["status"] for run in Run.all(tmp_path)] == ["done"]
+    assert "done already" in apps("train", *TINY, "seed=5", cwd=tmp_path).out
+
+
+@pytest.mark.parametrize("word", ["latent=tiny,nosuch", "no.such.key=1,2", "latent=nosuch,tiny"])
+def test_what_cannot_be_composed_refuses_the_whole_sweep(apps: Apps, tmp_path, word):
+    ended = apps("train", *TINY, word, "seed=0,1", cwd=tmp_path)
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+    assert word.split("=")[0] in ended.err
+    assert not list(tmp_path.rglob(".hydra"))
+    assert not list(tmp_path.rglob("config.yaml"))
+    assert not [path for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir()]
+
+
+def test_a_folder_of_ones_own_options_makes_no_difference(apps: Apps, tmp_path):
+    """Two sweeps with --config-dir do not share a directory, and each can be gone on with."""
+    option = tmp_path / "mine" / "latent" / "own.yaml"
+    option.parent.mkdir(parents=True)
+    shutil.copy(Path(__file__).parents[2] / "conf" / "latent" / "tiny.yaml", option)
+    command = ("--config-dir", str(tmp_path / "mine"), *TINY)
+    for size in ("2,3", "2,4"):
+        assert apps("train", *command, "latent=own", f"latent.z_dim={size}", cwd=tmp_path).code == 0
+    plans = [SweepPlan.read(file.parent) for file in tmp_path.glob("outputs/sweeps/*/sweep.json")]
+    found = sorted([point["latent.z_dim"] for point in plan.points] for plan in plans)
+    assert found == [["2", "3"], ["2", "4"]]
+
+
+@pytest.mark.slow
+def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps: Apps, tmp_path):
+    """A setting that is found to be impossible, a divergence, and what nobody thought of: a seed that is too large."""
+    swept = ("optimizer.lr=-1,1e30,1e-3,2e-3", "seed=99999999999999999999,0")
+    command = (*TINY, "trainer.max_steps=2", *swept)
+    ended = apps("train", *command, cwd=tmp_path)
+    (directory,) = tmp_path.glob("outputs/sweeps/*")
+    jobs = SweepPlan.read(directory).jobs()
+    assert {found.job.run.path.name for found in jobs} == {run.path.name for run in Run.all(tmp_path)}
+    failed = [found for found in jobs if found.job.state == "failed"]
+    assert [found.words for found in jobs if found.job.state == "done"] == [
+        "optimizer.lr=0.001 seed=0",
+        "optimizer.lr=0.002 seed=0",
+    ]
+    assert {found.job.result["error"]["kind"] for found in failed} == {"UserError", "Diverged", "ValueError"}
+    assert ended.code == len(failed) == 6
+    lines = ended.err.splitlines()
+    assert len(lines) == len(failed)
+    for found in failed:
+        (line,) = [line for line in lines if line.startswith(f"error: {found.words}: ")]
+        assert found.job.result["error"]["message"] in line
+        unexpected = found.job.result["error"]["kind"] == "ValueError"
+        assert ("the traceback is in" in line) == unexpected == ("traceback" in found.job.result["error"])
+    assert "6 of 8 jobs are not done; go on with: python -m experiments.train" in ended.out
+
+    status = apps("status", f"dir={directory}", cwd=tmp_path)
+    text = " ".join(status.out.split())
+    assert (status.code, status.err) == (0, "")
+    assert "6 failed, 2 done" in text
+    assert all(f"{found.words}: failed: " in text for found in failed)
+
+    # Failed jobs are left alone where that is asked for; without, they are tried again. What is done stays.
+    before = results(tmp_path)
+    left = apps("train", *command, "multirun.retry_failed=false", cwd=tmp_path)
+    assert (left.code, left.err) == (6, "")
+    assert results(tmp_path) == before
+
+    # A result that was made with another config is shown so, put aside, and made anew.
+    stale = next(found.job.run for found in jobs if found.job.state == "done")
+    old = json.loads(stale.result_file.read_text()) | {"config_hash": "0123456789abcdef"}
+    stale.result_file.write_text(json.dumps(old))
+    text = " ".join(apps("status", f"dir={directory}", cwd=tmp_path).out.split())
+    assert "6 failed, 1 stale, 1 done" in text
+    before = results(tmp_path)
+    again = apps("train", *command, cwd=tmp_path)
+    assert again.code == 6
+    assert sorted(again.err.splitlines()) == sorted(lines)
+    after = results(tmp_path)
+    done = {found.job.run.path.name for found in jobs if found.job.state == "done"} - {stale.path.name}
+    assert {name for name in before if before[name] == after[name]} == done
+    assert json.loads(after[stale.path.name][1])["status"] == "done"
+    assert json.loads((stale.path / "former-0123456789abcdef" / "result.json").read_text()) == old
+
+
+@pytest.mark.slow
+def test_a_job_whose_config_cannot_be_resolved_is_a_failure_like_others(apps: Apps, tmp_path):
+    ended = apps("train", *TINY, "optimizer.lr='${no.such}',1e-3", cwd=tmp_path)
+    assert ended.code == 1
+    assert [run.result["status"] for run in Run.all(tmp_path)].count("done") == 1
+    (directory,) = tmp_path.glob("outputs/sweeps/*")
+    assert "1 failed, 1 done" in " ".join(apps("status", f"dir={directory}", cwd=tmp_path).out.split())
+    assert len(ended.err.splitlines()) == 1
+    assert "no.such" in ended.err
+
+
+# Two at a time
+
+
+@pytest.mark.slow
+def test_two_sweeps_at_once_do_not_touch_each_other_and_the_same_one_waits_its_turn(apps: Apps, tmp_path):
+    long = ("--multirun", *WORDS, *SMALL, "hydra/launcher=basic", "trainer.max_steps=3000")
+    mine, other = (*long, "seed=0,1"), (*TINY, "seed=0,2")
+    call = apps.start("train", *mine, cwd=tmp_path)
+    python = [sys.executable, "-m", "experiments.train"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pair = [
+        subprocess.Popen([*python, *words], cwd=tmp_path, env=apps.environment, **pipes) for words in (other, mine)
+    ]
+    (_, _), (_, refusal) = (process.communicate() for process in pair)
+    os.kill(call.pid, 0)  # the first start lives
+    assert [process.returncode for process in pair] == [0, 1]
+    assert refusal.startswith("error: outputs/sweeps/train-")
+    assert refusal.endswith("these jobs are running already; wait for the end of it, or stop it first\n")
+    assert len(refusal.splitlines()) == 1
+
     call.kill(signal.SIGKILL)
     call.ended()
-    ended = apps("train", *command, cwd=tmp_path)
-    assert ended.code == 0, ended.err
-    (sweep,) = tmp_path.glob("outputs/sweeps/*")
-    assert len(list(sweep.glob("seed-*/result.json"))) == 2
-    assert ended.out.count("done already") == 1
-    again = apps("train", *reversed(command[1:]), "--multirun", cwd=tmp_path)
-    assert again.code == 0, again.err
-    assert again.out.count("done already") == 2
+    found = {tuple(SweepPlan.read(file.parent).keys): file.parent for file in tmp_path.glob("outputs/sweeps/*/sweep.json")}
+    assert len(list(tmp_path.glob("outputs/sweeps/*"))) == 2
+    assert list(found) == [("seed",)]
+    statuses = [run.result["status"] for run in Run.all(tmp_path) if (run.path / "result.json").exists()]
+    assert statuses == ["done", "done"]  # the other one's
+
+    call = apps.start("train", *mine, cwd=tmp_path)  # taken over
+    (sweep,) = {run.path.parent for run in Run.all(tmp_path) if not (run.path / "result.json").exists()}
+    (first,) = sweep.glob("seed-0-*")
+    number = len(Run(first).metrics)
+    deadline = time.monotonic() + 60.0
+    while len(Run(first).metrics) <= number and time.monotonic() < deadline:
+        time.sleep(0.02)
+    call.kill(signal.SIGTERM)
+    ended = call.ended()
+    assert ended.code == 143, ended.err
+    assert Run(first).result["status"] == "interrupted"
+    assert not list(sweep.glob("seed-1-*"))

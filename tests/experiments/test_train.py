@@ -148,10 +148,14 @@ def test_every_job_is_one_wandb_run_with_its_config_and_its_figures(runs):
 @pytest.mark.slow
 def test_parallel_jobs_find_what_serial_ones_do(apps, runs, tmp_path):
     """Two jobs at a time; the two with a rate of -1 are told, and cost the others nothing."""
-    swept = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "optimizer=adam,adamw", "optimizer.lr=2e-3,-1")
+    swept = ("hydra/launcher=joblib", "optimizer=adam,adamw", "optimizer.lr=2e-3,-1", "trainer.test=true")
     ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "latent=tiny", *swept, cwd=tmp_path)
-    assert ended.code == 1
-    assert ended.err.count("error: optimizer: Invalid learning rate: -1") == 2
+    assert ended.code == 2
+    told = {line for line in ended.err.splitlines() if line.endswith(": failed: optimizer: Invalid learning rate: -1")}
+    assert told == set(ended.err.splitlines())
+    assert {line.partition(": failed")[0] for line in told} == {
+        f"error: optimizer={name} optimizer.lr=-1" for name in ("adam", "adamw")
+    }
     assert "Traceback" not in ended.err
     statuses = [json.loads(path.read_text())["status"] for path in tmp_path.rglob("result.json")]
     assert sorted(statuses) == ["done", "done", "failed", "failed"]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
+import yaml
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -33,33 +36,42 @@ def hydra() -> Iterator[None]:
         yield
 
 
+class Started(NamedTuple):
+    """What an agent's process is called with, and its W&B variables."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
 @pytest.fixture
-def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
-    """(sweep, point) -> the process that wandb's agent starts for it, in a folder of its own."""
-    from wandb.wandb_agent import Agent
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any], dict[str, Any]], Started]:
+    """(sweep, point) -> the process that wandb's agent would start for it."""
+    from wandb import wandb_agent
 
-    monkeypatch.chdir(tmp_path)
-    for name in ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):
-        monkeypatch.setenv(name, "set by the agent, and taken away after the test")
-    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    monkeypatch.setenv("WANDB_PROJECT", "swept")
-    monkeypatch.setenv("WANDB_SWEEP_ID", "5w33p")
+    def process(command: list[str], env: dict[str, str], **_: Any) -> SimpleNamespace:
+        environment = {name: value for name, value in env.items() if name.startswith("WANDB_")}
+        return SimpleNamespace(started=Started(command, environment))
 
-    def start(sweep: dict[str, Any], point: dict[str, Any]) -> Any:
-        agent = Agent(api=None, queue=None, sweep_id="5w33p")
+    def start(sweep: dict[str, Any], point: dict[str, Any]) -> Started:
+        agent = wandb_agent.Agent(api=None, queue=None, sweep_id="5w33p")
         agent._sweep_command = list(sweep["command"])
         arguments = {name: {"value": value} for name, value in point.items()}
         agent._command_run({"run_id": "a63n7", "program": None, "args": arguments})
-        return agent._run_processes["a63n7"]
+        return agent._run_processes["a63n7"].started
 
+    monkeypatch.setattr(wandb_agent, "AgentProcess", process)
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    for name in ("WANDB_RUN_ID", "WANDB_SWEEP_PARAM_PATH"):  # the agent sets them; so they go when the test does
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_PROJECT", "swept")
+    monkeypatch.setenv("WANDB_SWEEP_ID", "5w33p")
     return start
 
 
 def read(name: str) -> dict[str, Any]:
-    """A sweep, as `wandb sweep` reads it."""
-    from wandb.sdk.launch.sweeps.utils import load_sweep_config
-
-    return load_sweep_config(str(FOLDER / name))
+    return yaml.safe_load((FOLDER / name).read_text())
 
 
 def points(sweep: dict[str, Any]) -> list[dict[str, Any]]:
@@ -91,12 +103,7 @@ def test_a_sweep_is_what_wandb_understands(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_the_agents_command_gives_every_parameter_its_value(name, start, monkeypatch):
-    class Process:
-        def __init__(self, command: list[str], **_: Any):
-            self.command = command
-
-    monkeypatch.setattr("wandb.wandb_agent.AgentProcess", Process)
+def test_the_agents_command_gives_every_parameter_its_value(name, start):
     for point in points(read(name)):
         command = start(read(name), point).command
         assert command[:4] == PYTHON
@@ -105,13 +112,15 @@ def test_the_agents_command_gives_every_parameter_its_value(name, start, monkeyp
         assert cfg.logger.mode == "online"
 
 
-def test_a_run_that_an_agent_starts_is_the_sweeps_own(apps: Apps, start, tmp_path, monkeypatch):
-    for key, value in apps.environment.items():
-        monkeypatch.setenv(key, value)
+def test_a_run_that_an_agent_starts_is_the_sweeps_own(apps: Apps, start, tmp_path):
     sweep = read("grid.yaml")
     sweep["command"] += [*SPEECH, "trainer=debug", "logger=wandb"]
     point = {"latent": "tiny", "optimizer": "rmsprop", "seed": 2, "optimizer.lr": 5e-3}
-    assert start(sweep, point).wait() == 0
+    command, environment = start(sweep, point)
+    assert command[:4] == PYTHON
+    variables = [f"+hydra.job.env_set.{name}={value}" for name, value in environment.items()]
+    ended = apps("train", *command[4:], *variables, cwd=tmp_path)
+    assert ended.code == 0, ended.err
     run = Run.only(tmp_path)
     (found,) = run.wandb()
     assert found["exit_code"] == 0

@@ -14,12 +14,10 @@ from rich.console import Console
 
 from experiments.jobs import Job
 from experiments.report.importance import Importance, find_importance, permute
-from experiments.report.scales import Scale, as_number, tidy
 from experiments.report.sweep import Sweep, write_sweep
 from experiments.report.sweep_findings import VALID, find
 from experiments.report.sweep_notes import left_out, summary
 from experiments.report.sweep_page import commands
-from experiments.report.sweep_plots import means_over
 from experiments.sweep_plan import SweepJob, SweepPlan
 from tests.experiments.report.conftest import COUNT, Runs
 from tests.experiments.report.test_comparison import Reader
@@ -177,6 +175,15 @@ def test_a_terminal_shows_it(written):
         assert words in shown
 
 
+def test_it_does_not_deny_that_test_was_looked_at(runs, tmp_path):
+    job = untested(runs.done(flat(-5.0)))
+    jobs = [SweepJob({LR: "1"}, job)]
+    found = find(plan_of(tmp_path, jobs), jobs)
+    assert summary(found)[-1] == "Test was not looked at."
+    runs.estimate(job, flat(-4.0))
+    assert summary(found)[-1] == "1 job was measured on test, which plays no part here."
+
+
 @pytest.mark.parametrize("trials", [None, 20])
 def test_nothing_is_done_yet(runs, tmp_path, trials):
     jobs = [SweepJob({LR: "1"}, runs.failed("no")), SweepJob({LR: "2"}, runs.interrupted())]
@@ -237,38 +244,3 @@ def test_importance_is_the_same_each_time():
     inputs = np.random.default_rng(1).normal(size=(12, 2))
     first, second = permute(inputs, inputs[:, 0]), permute(inputs, inputs[:, 0])
     np.testing.assert_array_equal(first[1], second[1])
-
-
-def test_means_are_over_the_configurations_that_share_a_value():
-    places, values = np.array([0.0, 1.0, 0.0]), np.array([1.0, 5.0, 4.0])
-    centres, means, errors = means_over(places, values, Scale(["0", "1"]))
-    assert (centres.tolist(), means.tolist()) == ([0.0, 1.0], [2.5, 5.0])
-    np.testing.assert_allclose(errors, [1.5, np.nan])
-
-
-@pytest.mark.parametrize(
-    ("texts", "kind", "first"),
-    [
-        (["1e-2", "1e-4", "1e-3"], "log", "1e-4"),
-        (["8", "2"], "linear", "2"),
-        (["0", "1e-4", "1e-2"], "words", "0"),
-        (["null", "5"], "words", "5"),
-        (["adam"], "words", "adam"),
-        (["3"], "linear", "3"),
-    ],
-)
-def test_scales(texts, kind, first):
-    scale = Scale(texts)
-    assert (scale.kind, scale.values[0]) == (kind, first)
-    low, high = scale.ends
-    assert low < high
-    places = [place for place, _ in scale.ticks(0.1)]
-    assert places == sorted(places)
-    assert all(low <= place <= high for place in places)
-
-
-def test_numbers_of_a_search_are_rounded_and_others_stand_as_typed():
-    assert [tidy(text) for text in ("0.00123456789", "1e-4", "256", "adam", "[32,32]", "0.0001")] == [
-        "0.001235", "1e-4", "256", "adam", "[32,32]", "0.0001"
-    ]  # fmt: skip
-    assert [as_number(text) for text in ("8", "1e-3", "nan", "inf", "true")] == [8, 1e-3, None, None, None]

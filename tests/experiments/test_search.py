@@ -1,0 +1,128 @@
+"""A search by Optuna, killed and started again: as many trials as asked for, none of them twice, none left open."""
+
+from __future__ import annotations
+
+import signal
+import time
+import warnings
+from pathlib import Path
+
+import pytest
+
+from tests.experiments.command_line import SMALL, WORDS, Apps, Run
+
+SEARCH = (
+    "sweep=search",
+    *WORDS,
+    *SMALL,
+    "likelihood=bivariate_gmm",
+    "figures=strokes",
+    "hydra/launcher=basic",
+    "multirun.stop_below=null",
+    "multirun.max_parallel=2",
+    "trainer.batch_size=8",
+    "objective.beta.start=0.5",
+    "objective.beta.steps=64",
+    "latent.h_dim=16",
+)
+
+
+def trials(folder: Path) -> list:
+    """What the study holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import optuna
+
+        (directory,) = folder.glob("outputs/sweeps/*")
+        return optuna.load_study(study_name=directory.name, storage=f"sqlite:///{directory}/study.db").trials
+
+
+def states(folder: Path) -> list[str]:
+    return [trial.state.name for trial in trials(folder)]
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_and_comes_to_its_number_of_trials(apps: Apps, tmp_path: Path):
+    command = (*SEARCH, "trainer.max_steps=12", "trainer.checkpoint_every=2", "hydra.sweeper.n_trials=6")
+    call = apps.start("train", *command, cwd=tmp_path)
+    deadline = time.monotonic() + 90.0
+    while time.monotonic() < deadline:  # the third is in its midst
+        whole = {file.parent for file in tmp_path.glob("outputs/sweeps/*/*/result.json")}
+        open_ones = [run for run in Run.all(tmp_path) if run.path not in whole]
+        if len(whole) >= 2 and open_ones and (open_ones[0].path / "checkpoints" / "last.pt").exists():
+            break
+        time.sleep(0.002)
+    call.kill(signal.SIGKILL)
+    call.ended()
+    assert "RUNNING" in states(tmp_path)
+    assert states(tmp_path).count("COMPLETE") >= 2
+    done = {run.path: (run.path / "result.json").stat().st_mtime_ns for run in Run.all(tmp_path) if is_over(run)}
+    (interrupted,) = [run.path for run in Run.all(tmp_path) if not is_over(run)]
+
+    ended = apps("train", *command, cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    found = states(tmp_path)
+    assert found.count("COMPLETE") == 6
+    assert not {"RUNNING", "WAITING"} & set(found)
+    points = [tuple(sorted(trial.params.items())) for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
+    assert len(set(points)) == 6
+    runs = Run.all(tmp_path)
+    assert len(runs) == 6
+    assert all(run.result["status"] == "done" for run in runs)
+    assert {path: (path / "result.json").stat().st_mtime_ns for path in done} == done
+    assert Run(interrupted).result["status"] == "done"
+    assert [line["step"] for line in Run(interrupted).metrics if "train/loss" in line] == list(range(1, 13))
+
+    # Complete: nothing runs. Longer: it goes on.
+    again = apps("train", *command, cwd=tmp_path)
+    assert (again.code, again.err) == (0, "")
+    assert states(tmp_path) == found
+    assert len(Run.all(tmp_path)) == 6
+    longer = apps("train", *command[:-1], "hydra.sweeper.n_trials=7", cwd=tmp_path)
+    assert longer.code == 0
+    assert (states(tmp_path).count("COMPLETE"), len(Run.all(tmp_path))) == (7, 7)
+    shorter = apps("train", *command[:-1], "hydra.sweeper.n_trials=3", cwd=tmp_path)
+    assert (shorter.code, shorter.err) == (0, "")
+    assert "not done" not in shorter.out
+    (directory,) = tmp_path.glob("outputs/sweeps/*")
+    assert "waiting" not in apps("status", f"dir={directory}", cwd=tmp_path).out
+
+
+def is_over(run: Run) -> bool:
+    return (run.path / "result.json").exists()
+
+
+@pytest.mark.slow
+def test_trials_that_diverge_are_told_like_other_failures_and_do_not_end_the_search(apps: Apps, tmp_path: Path):
+    command = (*SEARCH, "latent.z_dim=2", "optimizer.lr=1e-3,1e30,1e31", "hydra.sweeper.sampler.seed=1")
+    ended = apps("train", *command, "hydra.sweeper.n_trials=5", cwd=tmp_path)
+    kinds = {run.path: run.result["status"] for run in Run.all(tmp_path)}
+    failed = [run for run in Run.all(tmp_path) if run.result["status"] == "failed"]
+    assert failed
+    assert "done" in kinds.values()
+    assert all(run.result["error"]["kind"] == "Diverged" for run in failed)
+    assert not {"RUNNING", "WAITING"} & set(states(tmp_path))
+    assert sum(trial.state.name == "COMPLETE" for trial in trials(tmp_path)) > 0
+    lines = ended.err.splitlines()
+    assert len(lines) == len(failed), ended.err
+    assert all(line.startswith("error: optimizer.lr=1e+3") and "training diverged" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_a_search_in_which_nothing_succeeded_says_so_without_a_traceback(apps: Apps, tmp_path: Path):
+    command = (*SEARCH, "latent.z_dim=2,3", "optimizer.lr=1e30", "hydra.sweeper.n_trials=1")
+    for _ in range(2):
+        ended = apps("train", *command, cwd=tmp_path)
+        assert ended.code == 1
+        assert "Traceback" not in ended.err
+        assert states(tmp_path) == ["FAIL"]  # it diverged: that counts, and is not tried again
+
+
+@pytest.mark.slow
+def test_no_trial_is_spent_on_a_point_that_there_was(apps: Apps, tmp_path: Path):
+    command = (*SEARCH, "latent.z_dim=2,3,4", "optimizer.lr=1e-3", "trainer.max_steps=1", "hydra.sweeper.n_trials=3")
+    for _ in range(2):
+        ended = apps("train", *command, cwd=tmp_path)
+        assert ended.code == 0
+    points = [trial.params["latent.z_dim"] for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
+    assert sorted(points) == [2, 3, 4]
