@@ -14,10 +14,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError
 from experiments.names import CONF, register_resolvers, settled
-from experiments.signals import is_worker, work_for
+from experiments.signals import is_orphaned, is_worker, work_for
+
+NO_BEST_TRIAL = "Record does not exist."  # Optuna on a study in which nothing has succeeded
 
 
 class JobFailed(CompactHydraException):
@@ -36,6 +39,7 @@ def launch(
     prepare: Callable[[list[str]], list[str]] = list,
     outcome: Callable[[DictConfig, int], float | None] = fail,
     conclude: Callable[[int], int] = int,
+    ready: Callable[[DictConfig], DictConfig] | None = None,
 ) -> NoReturn:
     """Runs `task` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
 
@@ -46,6 +50,7 @@ def launch(
       prepare: the command line's arguments -> those that Hydra is to see.
       outcome: of a job of a multirun and its exit code, the number that a sweeper is to maximise.
       conclude: called at the end, with the exit code; returns the final one.
+      ready: the composed config -> what `task` is called with; None: `complete`.
     """
     register_resolvers()
 
@@ -60,7 +65,11 @@ def launch(
 
     def guarded(cfg: DictConfig) -> float | None:
         work_for(process)
-        code = answer(lambda: task(complete(cfg)))
+        if is_orphaned():
+            os._exit(1)  # nobody waits for what is left in the queue
+        code = answer(lambda: task((ready or complete)(cfg)))
+        if is_orphaned():
+            os._exit(code)
         codes.append(code)
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             return None
@@ -75,14 +84,27 @@ def launch(
         code = next((code for code in codes if code > 128), 130)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:  # Hydra tells of it itself, but for a search
+        code = 1
+        if str(error) != NO_BEST_TRIAL:
+            traceback.print_exc()
     sys.exit(conclude(code or next((code for code in codes if code), 0)))
 
 
 def complete(cfg: DictConfig) -> DictConfig:
-    """The config, if every value that must be given was."""
-    for key in sorted(OmegaConf.missing_keys(cfg)):
-        raise UserError(f"{key}: no value was given; add {key}=<value>, --help says what it is")
-    return settled(cfg)
+    """The config, if every value that must be given was, and every reference leads somewhere.
+
+    Raises:
+      UserError: names the first for which that is not so.
+    """
+    try:
+        for key in sorted(OmegaConf.missing_keys(cfg)):
+            raise UserError(f"{key}: no value was given; add {key}=<value>, --help says what it is")
+        settled(cfg)
+        OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    return cfg
 
 
 def answer(work: Callable[[], int]) -> int:

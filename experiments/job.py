@@ -66,8 +66,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     several = hydra.mode == RunMode.MULTIRUN
     silent = several and cfg.multirun.view == "table"
     terminal = Terminal(f"#{hydra.job.num}  " if several else "", quiet=silent)
-    if not resume or not run.overrides_file.exists():
-        run.write_overrides(list(hydra.overrides.task))
+    keep_overrides(run, list(hydra.overrides.task), resume=resume)
     with recorded(cfg, run, keep_former=resume) as result, StopRequest(stop) as stopping:
         rule = pruning(cfg, run.path) if several else None
         parts = build_parts(cfg)
@@ -95,12 +94,20 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     return code
 
 
+def keep_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> None:
+    """Keeps what would make this config again: the first start's overrides, with those of later starts."""
+    former = run.read_overrides() if resume and run.overrides_file.exists() else []
+    new = [text for text in overrides if not text.startswith("resume=")]
+    keys = {text.partition("=")[0].lstrip("+") for text in new}
+    run.write_overrides([text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new)
+
+
 @contextmanager
 def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterator[dict[str, Any]]:
     """Gives the result to fill in, and writes result.json however the work within ends.
 
     With `keep_former`, the result of a finished run is kept where this attempt did not even reach its training.
-    The overrides are those of the run's first start; the command is that of this one.
+    The overrides are those of all its starts together; the command is that of this one.
     """
     result: dict[str, Any] = {
         "format": 1,

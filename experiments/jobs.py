@@ -9,9 +9,11 @@ from typing import Any, Literal, NamedTuple
 
 from omegaconf import DictConfig
 
+from experiments.app import complete
+from experiments.errors import UserError
 from experiments.job import run_job
 from experiments.processes import LOCK, is_locked, locked
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory, config_hash, provenance
 from experiments.terminal import say
 
 STOP = ".stop"  # a file in a multirun's directory: no job begins any more, and those that run save and stop
@@ -67,28 +69,45 @@ def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
     if stop.exists():
         return 1
     with locked(run.path, "this job is", wait=ORPHANS):
-        job = read_job(run, config_hash(cfg), alive=False)
-        if job.state == "done":
-            say(f"done already  {run}")
-            return 0
-        if job.state == "failed" and not cfg.multirun.retry_failed:
-            say(f"failed before, left as it is  {run}")
-            return 1
-        diverged = (job.result.get("error") or {}).get("kind") == "Diverged"
-        resume = job.state == "interrupted" or (job.state == "failed" and not diverged)
-        if job.state == "stale":
-            put_aside(run, job.result)
-        elif not resume:
-            for path in contents(run):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
         try:
-            return run_job(cfg, run, resume=resume, stop=stop)
+            return _run_or_continue(cfg, run, stop)
         except Exception:
             if cfg.multirun.fail_fast:
                 stop.touch()
             if cfg.multirun.view is None or not run.result_file.is_file():
                 raise
             return 1  # whoever started the multirun reads there why, and tells of it
+
+
+def _run_or_continue(cfg: DictConfig, run: RunDirectory, stop: Path) -> int:
+    try:
+        complete(cfg)
+    except UserError as error:
+        refuse(run, error)
+        raise
+    job = read_job(run, config_hash(cfg), alive=False)
+    if job.state == "done":
+        if cfg.multirun.view != "table":
+            say(f"done already  {run}")
+        return 0
+    if job.state == "failed" and not cfg.multirun.retry_failed:
+        return 1
+    diverged = (job.result.get("error") or {}).get("kind") == "Diverged"
+    resume = job.state == "interrupted" or (job.state == "failed" and not diverged)
+    if job.state == "stale":
+        put_aside(run, job.result)
+    elif not resume:
+        for path in contents(run):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return run_job(cfg, run, resume=resume, stop=stop)
+
+
+def refuse(run: RunDirectory, error: UserError) -> None:
+    """Records that a job's config cannot be one; a result that is there was made with another config."""
+    if run.result_file.is_file():
+        put_aside(run, run.read_result())
+    about = {"status": "failed", "error": {"kind": "UserError", "message": str(error)}, "config_hash": None}
+    run.write_result({"format": 1, **about, "step": 0, "seconds": 0.0, "figures": {}, **provenance()})
 
 
 def contents(run: RunDirectory) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -51,13 +52,15 @@ class Monitor(threading.Thread):
         if self.live:
             self.live.start()
         while not self.over.wait(EVERY):
-            self.look()
+            with contextlib.suppress(OSError, ValueError):  # a file may go, or be half there, while it is looked at
+                self.look()
 
     def finish(self) -> None:
         """The multirun is over: takes the view away."""
         self.over.set()
         self.join()
-        self.look()
+        with contextlib.suppress(OSError, ValueError):
+            self.look()
         if self.live:
             self.live.stop()
         for number in (signal.SIGINT, signal.SIGTERM):

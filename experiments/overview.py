@@ -97,7 +97,7 @@ def overview(plan: SweepPlan, jobs: Sequence[SweepJob], height: int | None = Non
 def bar(plan: SweepPlan, standings: Sequence[Standing]) -> RenderableType:
     """All jobs in one bar, how many are in which state, and the time that they will take."""
     counts = Counter(one.state for one in standings)
-    counts["waiting"] += plan.total - len(standings)
+    counts["waiting"] += max(0, plan.total - len(standings))
     done = sum(one.fraction or 0.0 for one in standings)
     states = Text(", ").join(Text(f"{counts[state]} {state}", style=STYLES[state]) for state in STYLES if counts[state])
     left = time_left(plan, standings, counts)

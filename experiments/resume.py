@@ -59,13 +59,19 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
 
 
 def value_of(key: str, arguments: list[str]) -> str | None:
-    """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept."""
-    given = [argument for argument in arguments if argument.startswith(f"{key}=")]
+    """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept.
+
+    Raises:
+      UserError: there are several.
+    """
+    given = [text for argument in arguments if (text := argument.lstrip("+")).startswith(f"{key}=")]
     try:
         override = OverridesParser.create().parse_override(given[-1]) if given else None
     except HydraException:
         return None
-    if override is None or override.is_sweep_override() or override.value() in (None, ""):
+    if override is not None and override.is_sweep_override():
+        raise UserError(f"{given[-1]}: expected one run directory")
+    if override is None or override.value() in (None, ""):
         return None
     value = override.value()
     return value if isinstance(value, str) else given[-1].removeprefix(f"{key}=")  # the name may be a number

@@ -46,7 +46,7 @@ class RunDirectory:
     """Paths of a run, and the two files that describe it.
 
     config.yaml          the resolved config
-    overrides.yaml       the overrides of its first start, which `run_from` repeats
+    overrides.yaml       overrides that make this config again; `run_from` repeats them
     metrics.jsonl        training and validation metrics, one line each
     checkpoints/         last.pt (to go on from) and best.pt (on validation)
     result.json          status, figures, and what made them
@@ -104,7 +104,7 @@ class RunDirectory:
         write_whole(self.overrides_file, OmegaConf.to_yaml(OmegaConf.create(overrides)))
 
     def read_overrides(self) -> list[str]:
-        """The overrides of the run's first start.
+        """Overrides that make the run's config.
 
         Raises:
           UserError: they are lost.

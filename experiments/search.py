@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import DictConfig
 
@@ -17,13 +19,26 @@ if TYPE_CHECKING:
     import optuna
 
 
+class Standing(NamedTuple):
+    """How far a study is.
+
+    Attributes:
+      ended: trials whose job has ended, by itself or by diverging.
+      jobs: their directories' names; fewer where the sampler has proposed a point again.
+      unfinished: the last trial of every other job that was begun, by its name.
+    """
+
+    ended: int
+    jobs: set[str]
+    unfinished: dict[str, optuna.trial.FrozenTrial]
+
+
 def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str, str]:
     """The study as this start is to find it; returns the overrides that lead the sweeper to it.
 
-    A trial counts once its job has ended, by itself or by diverging. What was running when a former start was killed
-    is marked failed, and its point is asked for again: its job goes on from its checkpoint. So the study comes to
-    n_trials ended trials over any number of starts. The sampler's seed is moved on by what the study holds, or it
-    would propose its first points again.
+    What was running when a former start was killed is marked failed, and its point is asked for again: its job goes on
+    from its checkpoint. So the study comes to n_trials ended trials over any number of starts. The sampler's seed is
+    moved on by what the study holds, or it would propose its first points again.
 
     Args:
       cfg: the config of the first job, with its hydra node.
@@ -32,30 +47,20 @@ def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str,
     """
     import optuna
 
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
     sweeper = cfg.hydra.sweeper
-    if not isinstance(sweeper.n_trials, int) or sweeper.n_trials < 1:
+    if type(sweeper.n_trials) is not int or sweeper.n_trials < 1:
         raise UserError(f"hydra.sweeper.n_trials={sweeper.n_trials}: expected an integer of at least 1")
-    storage = sweeper.storage or f"sqlite:///{plan.directory.resolve() / 'study.db'}"
-    name = sweeper.study_name or plan.directory.name
-    direction = getattr(sweeper.direction, "name", sweeper.direction)
-    study = optuna.create_study(study_name=name, storage=storage, direction=direction, load_if_exists=True)
-    ended = set()
-    unfinished = {}
-    for trial in study.trials:
-        job = plan.name({key: str(value) for key, value in trial.params.items()})
-        if trial.state == optuna.trial.TrialState.RUNNING:
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        if trial.state == optuna.trial.TrialState.COMPLETE or has_ended(plan, job, cfg.multirun.retry_failed):
-            ended.add(job)
-        elif trial.params:
-            unfinished[job] = trial
-    again(study, [trial for job, trial in unfinished.items() if job not in ended])
+    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.ERROR)  # failures are told anyway
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to `launch`, which knows what to make of them
+    study = open_study(cfg, plan)
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    found = standing(study, cfg, plan)
+    again(study, [trial for job, trial in found.unfinished.items() if job not in found.jobs])
     settings = {
-        "hydra.sweeper.storage": quoted(storage),
-        "hydra.sweeper.study_name": quoted(name),
-        "hydra.sweeper.n_trials": str(max(0, sweeper.n_trials - len(ended))),
+        "hydra.sweeper.storage": quoted(storage_of(cfg, plan)),
+        "hydra.sweeper.study_name": quoted(study.study_name),
+        "hydra.sweeper.n_trials": str(max(0, sweeper.n_trials - found.ended)),
         "hydra.sweeper.n_jobs": str(parallel),
     }
     if sweeper.sampler.get("seed") is not None:
@@ -63,8 +68,49 @@ def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str,
     return settings
 
 
-def has_ended(plan: SweepPlan, job: str, retry_failed: bool) -> bool:
-    """Whether a trial that was not told of as complete is over nevertheless."""
+def num_jobs(cfg: DictConfig, plan: SweepPlan) -> int:
+    """Jobs that the search will have had in the end, as far as one can tell now."""
+    found = standing(open_study(cfg, plan), cfg, plan)
+    return len(found.jobs) + max(0, cfg.hydra.sweeper.n_trials - found.ended)
+
+
+def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
+    """The study, made at the first start."""
+    import optuna
+
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sweeper = cfg.hydra.sweeper
+    return optuna.create_study(
+        study_name=sweeper.study_name or plan.directory.name,
+        storage=storage_of(cfg, plan),
+        direction=getattr(sweeper.direction, "name", sweeper.direction),
+        load_if_exists=True,
+    )
+
+
+def storage_of(cfg: DictConfig, plan: SweepPlan) -> str:
+    return cfg.hydra.sweeper.storage or f"sqlite:///{plan.directory.resolve() / 'study.db'}"
+
+
+def standing(study: optuna.Study, cfg: DictConfig, plan: SweepPlan) -> Standing:
+    """How far the study is, by its trials and by the directories of their jobs."""
+    from optuna.trial import TrialState
+
+    complete, failed, unfinished = [], set(), {}
+    for trial in study.trials:
+        job = plan.name({key: str(value) for key, value in trial.params.items()})
+        if trial.state == TrialState.COMPLETE:
+            complete.append(job)
+        elif has_failed(plan, job, retry_failed=cfg.multirun.retry_failed):
+            failed.add(job)
+        elif trial.params:
+            unfinished[job] = trial
+    return Standing(len(complete) + len(failed), failed.union(complete), unfinished)
+
+
+def has_failed(plan: SweepPlan, job: str, *, retry_failed: bool) -> bool:
+    """Whether a job has failed for good: what diverged would diverge again."""
     found = read_job(RunDirectory(plan.directory / job))
     diverged = (found.result.get("error") or {}).get("kind") == "Diverged"
     return found.state == "failed" and (diverged or not retry_failed)
@@ -72,10 +118,9 @@ def has_ended(plan: SweepPlan, job: str, retry_failed: bool) -> bool:
 
 def again(study: optuna.Study, trials: list[optuna.trial.FrozenTrial]) -> None:
     """Asks for the points of these trials first, unless that was done before."""
-    import optuna
+    from optuna.trial import TrialState
 
-    waiting = study.get_trials(states=(optuna.trial.TrialState.WAITING,))
-    asked = [trial.system_attrs.get("fixed_params") for trial in waiting]
+    asked = [trial.system_attrs.get("fixed_params") for trial in study.get_trials(states=(TrialState.WAITING,))]
     for trial in trials:
         if trial.params not in asked:
             study.enqueue_trial(trial.params)

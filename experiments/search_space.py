@@ -17,6 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.names import CONF
+from experiments.resume import quoted
 from experiments.run_directory import config_hash
 
 
@@ -26,10 +27,12 @@ class SearchSpace(NamedTuple):
     Attributes:
       cfg: of its first job, with the hydra node.
       overrides: those that bear on it: the parameters of its YAML, then the command line's, which win.
+      searchpath: the override that adds a folder of configs to the suite's own, if there is one.
     """
 
     cfg: DictConfig
     overrides: list[Override]
+    searchpath: list[str]
 
     @property
     def swept(self) -> list[Override]:
@@ -44,7 +47,7 @@ class SearchSpace(NamedTuple):
     def shared(self) -> list[str]:
         """Overrides of all jobs alike."""
         fixed = [override for override in self.overrides if not override.is_sweep_override()]
-        return [override.input_line for override in fixed if not is_hydras(override)]
+        return [*self.searchpath, *(override.input_line for override in fixed if not is_hydras(override))]
 
     @property
     def sweeper(self) -> str:
@@ -81,12 +84,13 @@ class SearchSpace(NamedTuple):
         return Path("outputs/sweeps") / f"{(name or self.cfg.hydra.job.name).replace('/', '-')}-{digest}"
 
 
-def read_space(given: list[str], *, multirun: bool) -> SearchSpace | None:
+def read_space(given: list[str], *, multirun: bool, config_dir: str | None = None) -> SearchSpace | None:
     """The search space of a command line; None where it is that of a single run.
 
     Args:
       given: its overrides.
       multirun: it asks for a multirun by a flag; otherwise the config says whether it is one.
+      config_dir: a folder of configs besides the suite's own.
 
     Raises:
       HydraException, OmegaConfBaseException: its first job does not compose.
@@ -94,7 +98,8 @@ def read_space(given: list[str], *, multirun: bool) -> SearchSpace | None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
         typed = parser.parse_overrides(given)
-        cfg = compose("train", first_job(typed), return_hydra_config=True)
+        searchpath = [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).resolve()}')}]"] if config_dir else []
+        cfg = compose("train", searchpath + first_job(typed), return_hydra_config=True)
         if not multirun and cfg.hydra.mode != RunMode.MULTIRUN:
             return None
         params = cfg.hydra.sweeper.get("params") or {}
@@ -104,8 +109,8 @@ def read_space(given: list[str], *, multirun: bool) -> SearchSpace | None:
             # A copy that lives on: what a glob stands for is looked up in this context.
             override.config_loader = parser.config_loader
         if own:
-            cfg = compose("train", first_job(overrides), return_hydra_config=True)
-        return SearchSpace(cfg, overrides)
+            cfg = compose("train", searchpath + first_job(overrides), return_hydra_config=True)
+        return SearchSpace(cfg, overrides, searchpath)
 
 
 def first_job(overrides: Iterable[Override]) -> list[str]:

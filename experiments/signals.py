@@ -29,6 +29,11 @@ def is_worker() -> bool:
     return _employer is not None
 
 
+def is_orphaned() -> bool:
+    """Whether the process that this one works for is gone."""
+    return _employer is not None and os.getppid() != _employer
+
+
 class StopRequest:
     """Within the context, the first SIGINT or SIGTERM is kept as a request; the second has its usual effect.
 
@@ -46,8 +51,7 @@ class StopRequest:
 
     def __call__(self) -> bool:
         """Whether to stop."""
-        orphaned = _employer is not None and os.getppid() != _employer
-        return self.signal is not None or orphaned or (self.file is not None and self.file.exists())
+        return self.signal is not None or is_orphaned() or (self.file is not None and self.file.exists())
 
     @property
     def exit_code(self) -> int:

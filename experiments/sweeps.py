@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
 import shlex
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
+from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.app import answer
-from experiments.build import build, require_integer
+from experiments.build import build, check_value, require_integer
 from experiments.errors import UserError
 from experiments.jobs import STOP
 from experiments.monitor import Monitor
 from experiments.processes import jobs_at_once, locked
+from experiments.pruning import pruning
 from experiments.resume import quoted
-from experiments.search import prepare_search
+from experiments.search import num_jobs, prepare_search
 from experiments.search_space import SearchSpace, read_space
 from experiments.sweep_plan import SweepPlan
 from experiments.terminal import console, say
 
-# With one of these flags Hydra runs nothing.
-LOOKS = ("--cfg", "-c", "--info", "-i", "--help", "-h", "--hydra-help", "--shell-completion", "-sc", "--version")
 MOST = 100  # failures that an exit code tells apart; the codes above have meanings of their own
 
 
@@ -46,16 +51,15 @@ class Sweep:
         Raises:
           UserError: the same multirun is running already.
         """
-        flags = [argument for argument in arguments if argument.startswith("-")]
-        given = [argument for argument in arguments if not argument.startswith("-")]
+        asked = read_flags(arguments)
+        given = asked.overrides if asked else []
         typed = dict(argument.partition("=")[::2] for argument in given)
-        multirun = "--multirun" in flags or "-m" in flags
-        if set(flags) & set(LOOKS) or not (multirun or {"sweep", "hydra.mode"} & set(typed)):
+        if asked is None or not (asked.multirun or {"sweep", "hydra.mode"} & set(typed)):
             return arguments
         if not typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:"):
             return arguments
         try:
-            space = read_space(given, multirun=multirun)
+            space = read_space(given, multirun=asked.multirun, config_dir=asked.config_dir)
         except (HydraException, OmegaConfBaseException):
             return arguments  # Hydra meets the same, and tells it
         if space is None:
@@ -69,6 +73,7 @@ class Sweep:
     def begin(self, space: SearchSpace, typed: dict[str, str], command: str) -> dict[str, str]:
         """Takes the directory, and returns the overrides, by key, that lead the jobs there; they replace typed ones."""
         cfg = space.cfg
+        require_settings(cfg)
         directory = Path(cfg.hydra.sweep.dir) if "hydra.sweep.dir" in typed else space.directory
         parallel = number_in_parallel(cfg)
         self.plan = SweepPlan(directory, command, space.shared, space.keys, space.points, space.trials)
@@ -76,19 +81,21 @@ class Sweep:
         self.reports = "hydra.sweep.subdir" not in typed
         if self.reports:
             self.lock.enter_context(locked(directory))
-            self.plan.write()
         (directory / STOP).unlink(missing_ok=True)
         view = cfg.multirun.view or ("table" if console.is_terminal else "lines")
         own = {"multirun.view": view}
         if self.reports:
             own["hydra.sweep.dir"] = quoted(str(directory))
-            own["hydra.sweep.subdir"] = f"${{job_name:{','.join(space.keys)}}}"
+            own["hydra.sweep.subdir"] = f"${{job_name:{','.join(space.keys) or '-'}}}"
         if "n_jobs" in cfg.hydra.launcher and "hydra.launcher.n_jobs" not in typed:
             own["hydra.launcher.n_jobs"] = str(parallel)
         if self.reports and "trainer.test" not in typed and cfg.hydra.runtime.choices.get("sweep") is None:
             own["trainer.test"] = "false"  # a sweep's YAML says it itself
         if space.sweeper == "optuna":
             own |= prepare_search(cfg, self.plan, parallel)
+            self.count_trials()
+        if self.reports:
+            self.plan.write()
         done = sum(found.job.state == "done" for found in self.plan.jobs())
         if self.reports:
             say(f"sweep       {self.plan.total} jobs, {done} done already, {parallel_words(cfg, parallel)}")
@@ -102,19 +109,26 @@ class Sweep:
         if self.plan is None:
             return code
         self.monitor.finish()
+        self.count_trials()
         jobs = self.plan.jobs()
         if all(found.job.state == "waiting" for found in jobs):
             return code or 1  # what kept them from starting has been told
         if self.reports:
             answer(self.report)
-        if code > 128 and not self.monitor.gave_up:
+        missing = max(0, self.plan.total - sum(found.job.state == "done" for found in jobs))
+        if missing and (code > 128 or self.monitor.requested) and not self.monitor.gave_up:
             if self.reports:
                 say(f"stopped; go on with: {self.plan.command}")
-            return code
-        missing = max(0, self.plan.total - sum(found.job.state == "done" for found in jobs))
+            return 128 + self.monitor.requested if self.monitor.requested else code
         if missing and self.reports:
             say(f"{missing} of {self.plan.total} jobs are not done; go on with: {self.plan.command}")
         return min(missing, MOST) or code
+
+    def count_trials(self) -> None:
+        """Brings the plan of a search up to date: its sampler may propose a point twice."""
+        if self.cfg.hydra.runtime.choices["hydra/sweeper"] == "optuna":
+            self.plan = replace(self.plan, trials=num_jobs(self.cfg, self.plan))
+            self.plan.write()
 
     def report(self) -> int:
         """Writes sweep.html, .md and .csv, tells of them, and hands them to the tracker."""
@@ -134,6 +148,34 @@ class Sweep:
         finally:
             tracker.close(0)
         return 0
+
+
+def read_flags(arguments: list[str]) -> argparse.Namespace | None:
+    """The arguments as Hydra reads them; None where it will run nothing, or take its configs from elsewhere."""
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            asked = get_args_parser().parse_args(arguments)
+    except SystemExit:
+        return None
+    others = (
+        "help",
+        "hydra_help",
+        "cfg",
+        "info",
+        "shell_completion",
+        "config_path",
+        "config_name",
+        "experimental_rerun",
+    )
+    return None if any(getattr(asked, name, None) for name in others) else asked
+
+
+def require_settings(cfg: DictConfig) -> None:
+    """Raises UserError unless what the config says of all jobs together is right: else every job would tell it."""
+    check_value("multirun.retry_failed", cfg.multirun.retry_failed, bool)
+    check_value("multirun.fail_fast", cfg.multirun.fail_fast, bool)
+    check_value("multirun.view", cfg.multirun.view, Literal["table", "lines"] | None)
+    pruning(cfg, Path())
 
 
 def number_in_parallel(cfg: DictConfig) -> int:

@@ -11,19 +11,24 @@ from experiments.app import answer
 from experiments.errors import UserError
 from experiments.processes import is_locked
 
+OUTPUTS = Path("outputs")
 NOTHING = 7  # bytes of a log that holds no record: its run was killed before the first one was flushed
 CUT = "ends with an incomplete record"  # what the client says of a killed run's log, when it has uploaded the rest
 
 
 def sync(folder: Path) -> int:
     """Uploads what lies below the folder; the logs of a resumed run go into one W&B run, in order of time."""
+    if folder != OUTPUTS and not folder.is_dir():
+        raise UserError(f"{folder}: there is no such folder; runs lie in {OUTPUTS}/")
     waiting = found = unsynced(folder)
     if not found:
         print(f"nothing to upload in {folder}: all that ended runs logged offline has been uploaded")
     while waiting:
+        sizes = [log.stat().st_size for log in waiting]
         said = upload(waiting)
-        for log in waiting:
-            if any(log.parent.name in line and CUT in line for line in said):
+        for log, size in zip(waiting, sizes, strict=True):
+            is_cut = any(log.parent.name in line and CUT in line for line in said)
+            if is_cut and log.stat().st_size == size:  # and not still being written
                 marker(log).touch()  # or every call would upload it once more, and never what its resumed run logged
         left = [log for log in waiting if not marker(log).exists()]
         if len(left) == len(waiting):
@@ -63,4 +68,4 @@ def upload(logs: Sequence[Path]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(lambda: sync(Path(*sys.argv[1:2] or ["outputs"]))))
+    sys.exit(answer(lambda: sync(Path(*sys.argv[1:2] or [OUTPUTS]))))

@@ -87,7 +87,8 @@ class WandbTracker(NoTracker):
                 f"logger.mode={self.mode}: Weights & Biases could not start ({str(error).splitlines()[0]}); "
                 "run `wandb login`, or use logger=wandb (offline) or logger=none"
             ) from error
-        self.run.config.update(displaced(config, dict(self.run.config)))
+        if moved := displaced(config, dict(self.run.config)):
+            self.run.config.update(moved)
 
     def log(self, metrics: dict[str, Any]) -> None:
         if self.run is not None:

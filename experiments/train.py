@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.app import fail, launch
+from experiments.app import complete, fail, launch
 from experiments.job import run_job
 from experiments.jobs import run_or_continue
 from experiments.processes import locked
@@ -24,6 +24,7 @@ def train(cfg: DictConfig) -> int:
     run = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_or_continue(cfg, run)
+    complete(cfg)
     resume = cfg.resume is not None
     if resume:
         run = RunDirectory.existing(cfg.resume)
@@ -43,4 +44,4 @@ def bound(cfg: DictConfig, code: int) -> float | None:
 if __name__ == "__main__":
     sweep = Sweep()
     prepare = lambda arguments: sweep.prepare(repeated_arguments(resumed_arguments(arguments)))  # noqa: E731
-    launch("train", train, prepare, bound, sweep.conclude)
+    launch("train", train, prepare, bound, sweep.conclude, ready=DictConfig.copy)

@@ -107,7 +107,9 @@ def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(wo
     with initialize_config_dir(str(CONF), version_base="1.3"):
         subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys)}}}"
         # What a multirun adds for itself is among a job's overrides, and is not in its name.
-        cfg = compose("train", [*jobs[-1], "trainer.test=false", "multirun.view=lines", subdir], return_hydra_config=True)
+        cfg = compose(
+            "train", [*jobs[-1], "trainer.test=false", "multirun.view=lines", subdir], return_hydra_config=True
+        )
         assert cfg.hydra.sweep.subdir == names[-1]
 
 

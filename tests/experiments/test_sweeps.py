@@ -128,7 +128,7 @@ def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps:
     ended = apps("train", *command, cwd=tmp_path)
     (directory,) = tmp_path.glob("outputs/sweeps/*")
     jobs = SweepPlan.read(directory).jobs()
-    assert {found.job.run.path.name for found in jobs} == {run.path.name for run in Run.all(tmp_path)}
+    assert {found.job.run.path for found in jobs} == {path.parent for path in directory.glob("*/.hydra")}
     failed = [found for found in jobs if found.job.state == "failed"]
     assert [found.words for found in jobs if found.job.state == "done"] == [
         "optimizer.lr=0.001 seed=0",
@@ -176,13 +176,13 @@ def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps:
 
 @pytest.mark.slow
 def test_a_job_whose_config_cannot_be_resolved_is_a_failure_like_others(apps: Apps, tmp_path):
-    ended = apps("train", *TINY, "optimizer.lr='${no.such}',1e-3", cwd=tmp_path)
+    ended = apps("train", *TINY, "optimizer.lr=1e-3,${nosuch}", cwd=tmp_path)
     assert ended.code == 1
     assert [run.result["status"] for run in Run.all(tmp_path)].count("done") == 1
     (directory,) = tmp_path.glob("outputs/sweeps/*")
     assert "1 failed, 1 done" in " ".join(apps("status", f"dir={directory}", cwd=tmp_path).out.split())
     assert len(ended.err.splitlines()) == 1
-    assert "no.such" in ended.err
+    assert "nosuch" in ended.err
 
 
 # Two at a time
@@ -195,9 +195,7 @@ def test_two_sweeps_at_once_do_not_touch_each_other_and_the_same_one_waits_its_t
     call = apps.start("train", *mine, cwd=tmp_path)
     python = [sys.executable, "-m", "experiments.train"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    pair = [
-        subprocess.Popen([*python, *words], cwd=tmp_path, env=apps.environment, **pipes) for words in (other, mine)
-    ]
+    pair = [subprocess.Popen([*python, *words], cwd=tmp_path, env=apps.environment, **pipes) for words in (other, mine)]
     (_, _), (_, refusal) = (process.communicate() for process in pair)
     os.kill(call.pid, 0)  # the first start lives
     assert [process.returncode for process in pair] == [0, 1]
@@ -207,7 +205,9 @@ def test_two_sweeps_at_once_do_not_touch_each_other_and_the_same_one_waits_its_t
 
     call.kill(signal.SIGKILL)
     call.ended()
-    found = {tuple(SweepPlan.read(file.parent).keys): file.parent for file in tmp_path.glob("outputs/sweeps/*/sweep.json")}
+    found = {
+        tuple(SweepPlan.read(file.parent).keys): file.parent for file in tmp_path.glob("outputs/sweeps/*/sweep.json")
+    }
     assert len(list(tmp_path.glob("outputs/sweeps/*"))) == 2
     assert list(found) == [("seed",)]
     statuses = [run.result["status"] for run in Run.all(tmp_path) if (run.path / "result.json").exists()]
