@@ -45,13 +45,13 @@ def test_a_repeated_run_is_the_same_and_what_is_typed_wins(apps: Apps, home: Pat
         assert same.result[key] == run.result[key], key
     assert same.metrics == run.metrics
 
-    # The repetition of a repetition, resumed in between with a longer training: of what the first start was told.
+    # The repetition of a repetition, resumed in between with a longer training, which is the config that it has now.
     assert apps("train", "resume=same", "trainer.max_steps=3", cwd=home).code == 0
     assert same.result["config_hash"] != run.result["config_hash"]
     typed = ("seed=4", "latent=small", "latent.z_dim=7")
     assert apps("train", *typed, "run_from=same", "hydra.run.dir=other", cwd=home).code == 0
     other = Run(home / "other")
-    assert (other.result["step"], other.result["seed"]) == (2, 4)
+    assert (other.result["step"], other.result["seed"]) == (3, 4)
     assert other.checkpoint("best")["model"]["phi_z.0.weight"].shape == (raw("latent", "small")["width"], 7)
     text = (other.path / "config.yaml").read_text()
     assert "lr: 0.002" in text

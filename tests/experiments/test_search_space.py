@@ -105,7 +105,7 @@ def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(wo
     jobs = BasicSweeper.split_arguments(found.overrides, None)[0]
     assert len(jobs) == len(names)
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys)}}}"
+        subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys) or '-'}}}"
         # What a multirun adds for itself is among a job's overrides, and is not in its name.
         cfg = compose(
             "train", [*jobs[-1], "trainer.test=false", "multirun.view=lines", subdir], return_hydra_config=True

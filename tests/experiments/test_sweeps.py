@@ -16,7 +16,7 @@ import pytest
 from experiments.errors import UserError
 from experiments.names import register_resolvers
 from experiments.sweep_plan import SweepPlan
-from experiments.sweeps import LOOKS, Sweep
+from experiments.sweeps import Sweep
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
 
 BASE = ("latent=tiny", "optimizer.lr=1e-3", "seed=0,1")
@@ -44,7 +44,8 @@ def _resolvers() -> None:
         ["-m", "no.such=1,2", "no.such.either=1"],
         ["sweep=latent_grid", "hydra.mode=RUN"],
         ["sweep=latent_grid", "hydra.sweep.subdir=${seed}"],
-        *([flag, "all", "sweep=latent_grid"] if flag in ("--cfg", "-c") else [flag, "sweep=search"] for flag in LOOKS),
+        *([*look, "sweep=search"] for look in (("--cfg", "all"), ("-c", "job"), ("--info", "defaults"))),
+        *([look, "sweep=search"] for look in ("--help", "-h", "--hydra-help", "--no-such-flag")),
     ],
 )
 def test_what_is_no_multirun_or_runs_nothing_is_left_to_hydra(monkeypatch, tmp_path, arguments):
