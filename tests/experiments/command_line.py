@@ -44,7 +44,8 @@ QUOTED = "'a run, of=mine\\'s'"
 WARM = """
 import atexit, json, os, runpy, sys, threading, traceback
 import hydra, matplotlib.backends.backend_agg, matplotlib.figure, pydantic, rich.progress, rich.table
-import scipy.io.wavfile, scipy.signal, shutil, torch, torch._dynamo, wandb
+import jinja2, joblib, optuna, PIL.Image, scipy.io.wavfile, scipy.signal, shutil, torch, torch._dynamo, wandb
+import sklearn.ensemble, sklearn.inspection, sklearn.model_selection, sqlalchemy.dialects.sqlite
 from wandb.sdk.data_types._private import MEDIA_TMP
 atexit.unregister(MEDIA_TMP.cleanup), MEDIA_TMP._finalizer.detach()  # or the first fork that ends takes it from all
 for line in sys.stdin:

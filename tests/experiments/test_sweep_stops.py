@@ -152,7 +152,7 @@ def test_whatever_stops_a_sweep_the_jobs_save_and_the_next_start_goes_on(apps: A
     assert ended.code == 3, ended.err
     assert ended.err == "error: trainer.max_steps=0: failed: trainer.max_steps=0: max_steps must be at least 1, got 0\n"
     assert_saved(400)
-    assert not list(tmp_path.glob("outputs/sweeps/*/max-steps-44-*"))
+    assert not list(tmp_path.glob("outputs/sweeps/*/max-steps-44-*/config.yaml"))
     first = written(job(1))
 
     # Ctrl-C: the terminal tells the whole group. Termination: the parent alone is told.
