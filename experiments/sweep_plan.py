@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -127,8 +128,14 @@ class SweepPlan:
         files = self.directory.glob("*/.hydra/overrides.yaml")
         found = []
         for file in sorted(files, key=lambda file: file.parent.parent.stat().st_ctime_ns):
-            typed = dict(str(text).split("=", 1) for text in OmegaConf.load(file) if "=" in str(text))
+            typed = overrides_in(file, file.stat().st_mtime_ns)
             settings = {key: typed[key] for key in self.keys if key in typed}
             if self.name(settings) == file.parent.parent.name:
                 found.append(settings)
         return found
+
+
+@functools.cache  # a monitor asks every second
+def overrides_in(file: Path, changed: int) -> dict[str, str]:
+    """A job's overrides as Hydra has written them, by key; `changed` is when it did."""
+    return dict(str(text).split("=", 1) for text in OmegaConf.load(file) or [] if "=" in str(text))

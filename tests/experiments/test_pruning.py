@@ -139,11 +139,8 @@ def test_a_job_that_was_ended_early_is_done_and_says_so(apps: Apps, tmp_path: Pa
     assert [name for name, run in found.items() if run.result.get("stopped")] == ["lr-1e-09"]
     assert last.result["stopped"].startswith("ended after epoch 1: its best bound on valid, ")
     assert last.result["figures"]["valid/log_likelihood"]["value"] == pytest.approx(last.metrics[-1][BOUND], abs=5.0)
-    before = (last.path / "result.json").stat().st_mtime_ns
     status = apps("status", f"dir={last.path.parent}", cwd=tmp_path)
     assert f"optimizer.lr=1e-09: {last.result['stopped']}" in " ".join(status.out.split())
-    assert apps("train", *command, cwd=tmp_path).code == 0  # and stays so
-    assert (last.path / "result.json").stat().st_mtime_ns == before
 
 
 def test_a_wrong_rule_is_one_message_before_any_job(apps: Apps, tmp_path: Path):

@@ -43,49 +43,44 @@ def states(folder: Path) -> list[str]:
 
 @pytest.mark.slow
 def test_a_killed_search_goes_on_and_comes_to_its_number_of_trials(apps: Apps, tmp_path: Path):
-    command = (*SEARCH, "trainer.max_steps=12", "trainer.checkpoint_every=2", "hydra.sweeper.n_trials=6")
+    command = (*SEARCH, "trainer.max_steps=12", "trainer.checkpoint_every=2", "hydra.sweeper.n_trials=4")
     call = apps.start("train", *command, cwd=tmp_path)
     deadline = time.monotonic() + 90.0
-    while time.monotonic() < deadline:  # the third is in its midst
+    while time.monotonic() < deadline:  # the second, or a later one, is in its midst
         whole = {file.parent for file in tmp_path.glob("outputs/sweeps/*/*/result.json")}
         open_ones = [run for run in Run.all(tmp_path) if run.path not in whole]
-        if len(whole) >= 2 and open_ones and (open_ones[0].path / "checkpoints" / "last.pt").exists():
+        if whole and open_ones and (open_ones[0].path / "checkpoints" / "last.pt").exists():
             break
         time.sleep(0.002)
     call.kill(signal.SIGKILL)
     call.ended()
     assert "RUNNING" in states(tmp_path)
-    assert states(tmp_path).count("COMPLETE") >= 2
+    assert "COMPLETE" in states(tmp_path)
     done = {run.path: (run.path / "result.json").stat().st_mtime_ns for run in Run.all(tmp_path) if is_over(run)}
     (interrupted,) = [run.path for run in Run.all(tmp_path) if not is_over(run)]
 
     ended = apps("train", *command, cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
     found = states(tmp_path)
-    assert found.count("COMPLETE") == 6
+    assert found.count("COMPLETE") == 4
     assert not {"RUNNING", "WAITING"} & set(found)
     points = [tuple(sorted(trial.params.items())) for trial in trials(tmp_path) if trial.state.name == "COMPLETE"]
-    assert len(set(points)) == 6
+    assert len(set(points)) == 4
     runs = Run.all(tmp_path)
-    assert len(runs) == 6
+    assert len(runs) == 4
     assert all(run.result["status"] == "done" for run in runs)
     assert {path: (path / "result.json").stat().st_mtime_ns for path in done} == done
     assert Run(interrupted).result["status"] == "done"
     assert [line["step"] for line in Run(interrupted).metrics if "train/loss" in line] == list(range(1, 13))
 
-    # Complete: nothing runs. Longer: it goes on.
-    again = apps("train", *command, cwd=tmp_path)
-    assert (again.code, again.err) == (0, "")
-    assert states(tmp_path) == found
-    assert len(Run.all(tmp_path)) == 6
-    longer = apps("train", *command[:-1], "hydra.sweeper.n_trials=7", cwd=tmp_path)
+    # A longer search goes on with it; a shorter one has nothing to do.
+    longer = apps("train", *command[:-1], "hydra.sweeper.n_trials=5", cwd=tmp_path)
     assert longer.code == 0
-    assert (states(tmp_path).count("COMPLETE"), len(Run.all(tmp_path))) == (7, 7)
+    assert (states(tmp_path).count("COMPLETE"), len(Run.all(tmp_path))) == (5, 5)
     shorter = apps("train", *command[:-1], "hydra.sweeper.n_trials=3", cwd=tmp_path)
     assert (shorter.code, shorter.err) == (0, "")
+    assert "5 jobs, 5 done already" in shorter.out
     assert "not done" not in shorter.out
-    (directory,) = tmp_path.glob("outputs/sweeps/*")
-    assert "waiting" not in apps("status", f"dir={directory}", cwd=tmp_path).out
 
 
 def is_over(run: Run) -> bool:
