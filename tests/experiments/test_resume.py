@@ -106,8 +106,7 @@ def test_what_cannot_may_change_and_all_else_is_the_runs_own(resumed, whole, ove
         (["resume=12"], ["resume=12", "hydra.run.dir='12'"]),
         ([f"resume={QUOTED}"], [f"resume={QUOTED}", f"hydra.run.dir={QUOTED}"]),
         (["resume=run", "data.root=/new"], ["resume=run", "++data.root=/new", "hydra.run.dir='run'"]),
-        (["resume=run,12"], ["resume=run,12"]),  # Hydra says that this is for multiruns
-        (["resume='run"], ["resume='run"]),  # and that this is no value
+        (["resume='run"], ["resume='run"]),  # Hydra says that this is no value
     ],
 )
 def test_the_run_directory_becomes_hydras_own(tmp_path, monkeypatch, arguments, expected):
@@ -116,6 +115,12 @@ def test_the_run_directory_becomes_hydras_own(tmp_path, monkeypatch, arguments, 
         (tmp_path / name).mkdir()
         (tmp_path / name / "config.yaml").touch()
     assert resumed_arguments(arguments) == expected
+
+
+@pytest.mark.parametrize("flags", [[], ["--multirun"]])
+def test_several_runs_are_not_resumed_at_once(flags):
+    with pytest.raises(UserError, match=r"^resume=run,12: expected one run directory$"):
+        resumed_arguments([*flags, "resume=run,12"])
 
 
 @pytest.mark.parametrize(

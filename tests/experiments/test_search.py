@@ -46,10 +46,10 @@ def test_a_killed_search_goes_on_and_comes_to_its_number_of_trials(apps: Apps, t
     command = (*SEARCH, "trainer.max_steps=12", "trainer.checkpoint_every=2", "hydra.sweeper.n_trials=4")
     call = apps.start("train", *command, cwd=tmp_path)
     deadline = time.monotonic() + 90.0
-    while time.monotonic() < deadline:  # the second, or a later one, is in its midst
+    while time.monotonic() < deadline:  # the third is in its midst, of the second pair
         whole = {file.parent for file in tmp_path.glob("outputs/sweeps/*/*/result.json")}
         open_ones = [run for run in Run.all(tmp_path) if run.path not in whole]
-        if whole and open_ones and (open_ones[0].path / "checkpoints" / "last.pt").exists():
+        if len(whole) >= 2 and open_ones and (open_ones[0].path / "checkpoints" / "last.pt").exists():
             break
         time.sleep(0.002)
     call.kill(signal.SIGKILL)
