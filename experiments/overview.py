@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.report.rows import why_not
+from experiments.report.scales import tidy
+from experiments.report.sweep_findings import short_names
 from experiments.report.tables import duration
 from experiments.sweep_plan import SweepJob, SweepPlan
 from vrnn.training.metrics import MARKS
@@ -72,14 +74,15 @@ def overview(plan: SweepPlan, jobs: Sequence[SweepJob], height: int | None = Non
     rows = sorted(standings, key=lambda one: (order.index(one.state), -(one.best if one.best is not None else worst)))
     shown = rows if height is None else rows[: max(3, height - 5)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    names = short_names(plan.keys)
     for key in plan.keys:
-        table.add_column(key, overflow="fold")
+        table.add_column(names[key], overflow="fold")
     table.add_column("state", no_wrap=True)
     table.add_column("progress", justify="right", no_wrap=True)
     table.add_column("best valid (nats)", justify="right", no_wrap=True)
     table.add_column("time left", justify="right", no_wrap=True)
     for one in shown:
-        cells = [Text(one.settings.get(key, "–")) for key in plan.keys]
+        cells = [Text(tidy(one.settings.get(key, "–"))) for key in plan.keys]
         cells.append(Text(one.state, style=STYLES[one.state]))
         cells.append(Text("" if one.fraction is None else f"{one.fraction:.0%}"))
         cells.append(Text("" if one.best is None else f"{one.mark}{one.best:,.2f}"))
