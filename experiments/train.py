@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -41,7 +42,11 @@ def bound(cfg: DictConfig, code: int) -> float | None:
     return None if code else result["figures"]["valid/log_likelihood"]["value"]
 
 
+def prepared(sweep: Sweep, arguments: list[str]) -> list[str]:
+    """The arguments as Hydra is to see them."""
+    return sweep.prepare(repeated_arguments(resumed_arguments(arguments)))
+
+
 if __name__ == "__main__":
     sweep = Sweep()
-    prepare = lambda arguments: sweep.prepare(repeated_arguments(resumed_arguments(arguments)))  # noqa: E731
-    launch("train", train, prepare, bound, sweep.conclude, ready=DictConfig.copy)
+    launch("train", train, partial(prepared, sweep), bound, sweep.conclude, ready=DictConfig.copy)
