@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,12 +25,12 @@ def hydra() -> Iterator[None]:
 
 @pytest.mark.parametrize("dataset", options("data"))
 def test_the_command_line_wins_over_a_datasets_natural_choices(dataset: str):
-    for likelihood in options("likelihood"):
-        overrides = [f"likelihood={likelihood}", f"data={dataset}"]
-        for order in (overrides, overrides[::-1]):
-            assert composed(*order).likelihood._target_ == raw("likelihood", likelihood)["_target_"]
-    for figure in options("figures"):
-        assert chosen(f"data={dataset}", f"figures={figure}")["figures"] == figure
+    pairs = itertools.zip_longest(options("likelihood"), options("figures"), fillvalue=options("figures")[0])
+    for number, (likelihood, figure) in enumerate(pairs):
+        overrides = [f"likelihood={likelihood}", f"figures={figure}", f"data={dataset}"]
+        cfg = composed(*(overrides if number % 2 else reversed(overrides)))  # in whatever order
+        for group, option in (("likelihood", likelihood), ("figures", figure)):
+            assert cfg[group]._target_ == raw(group, option)["_target_"]
 
 
 @pytest.mark.parametrize("dataset", options("data"))

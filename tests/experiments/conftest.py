@@ -69,7 +69,7 @@ def multirun(apps: Apps, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ende
     """Two sizes by two optimizers on speech, and the folder that they were called in."""
     folder = tmp_path_factory.mktemp("multirun")
     swept = ("latent=tiny,small", "optimizer=adam,adamw", "optimizer.lr=2e-3", "trainer.test=true")
-    return apps.fresh("train", "--multirun", *SPEECH, "trainer=debug", *swept, cwd=folder), folder
+    return apps("train", "--multirun", *SPEECH, "trainer=debug", *swept, cwd=folder), folder
 
 
 @pytest.fixture(scope="session")

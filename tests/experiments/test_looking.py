@@ -13,7 +13,6 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from scipy.io import wavfile
 
 from experiments.app import CONF
 from experiments.errors import UserError
@@ -64,21 +63,6 @@ def test_evaluate_looks_at_another_split_checkpoint_and_seed(apps, copy, tmp_pat
 
 
 # sample
-
-
-def test_sample_draws_what_the_run_itself_drew(apps, runs, tmp_path):
-    ended = apps("sample", f"run={runs[0].path}", "output=again", cwd=tmp_path)
-    assert (ended.code, ended.err) == (0, "")
-    again = {path.name: path for path in (tmp_path / "again").iterdir()}
-    assert set(ended.out.split()) == {f"again/{name}" for name in again}
-    former = {path.name: path for path in runs[0].path.glob("figures/*") if path.name != "curves.png"}
-    assert again.keys() == former.keys()
-    for name, path in again.items():
-        if path.suffix == ".png":
-            assert np.array_equal(pixels(path), pixels(former[name]))
-        else:
-            assert path.suffix == ".wav"
-            assert np.array_equal(wavfile.read(path)[1], wavfile.read(former[name])[1])
 
 
 def test_sample_draws_others_with_another_seed(apps, whole, tmp_path):

@@ -10,6 +10,7 @@ import shlex
 import numpy as np
 import pytest
 import torch
+from matplotlib.image import imread
 from omegaconf import OmegaConf
 from scipy.io import wavfile
 
@@ -128,6 +129,21 @@ def test_pictures_are_drawn_and_sounds_can_be_heard(runs):
             assert rate == 16000
             assert len(samples) >= 6 * 200
             assert samples.std() > 0
+
+
+def test_sample_draws_what_the_run_itself_drew(apps, runs, tmp_path):
+    ended = apps("sample", f"run={runs[0].path}", "output=again", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    again = {path.name: path for path in (tmp_path / "again").iterdir()}
+    assert set(ended.out.split()) == {f"again/{name}" for name in again}
+    former = {path.name: path for path in runs[0].path.glob("figures/*") if path.name != "curves.png"}
+    assert again.keys() == former.keys()
+    for name, path in again.items():
+        if path.suffix == ".png":
+            assert np.array_equal(imread(path), imread(former[name]))
+        else:
+            assert path.suffix == ".wav"
+            assert np.array_equal(wavfile.read(path)[1], wavfile.read(former[name])[1])
 
 
 def test_every_job_is_one_wandb_run_with_its_config_and_its_figures(runs):

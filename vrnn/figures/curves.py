@@ -22,9 +22,10 @@ def draw_curves(metrics: Iterable[dict[str, Any]], path: Path, *, mark: str) -> 
     from matplotlib.figure import Figure
 
     lines = list(metrics)
-    figure = Figure(figsize=(8.0, 3.0), layout="constrained")
+    figure = Figure(figsize=(8.0, 3.0))
     FigureCanvasAgg(figure)
-    bound, kl = figure.subplots(1, 2)
+    places = {"left": 0.1, "right": 0.985, "bottom": 0.16, "top": 0.96, "wspace": 0.25}
+    bound, kl = figure.subplots(1, 2, gridspec_kw=places)
     for axes, key, label in (
         (bound, "log_likelihood_per_step", f"log-likelihood {mark.strip()}".strip() + " [nats per step]"),
         (kl, "kl", "KL [nats per sequence]"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,67 @@ DYNAMIC_RANGE = 70.0  # dB from white to black
 QUIETEST_TOP = -50.0  # dB below full scale
 TOP_FREQUENCY = 8000.0  # Hz
 GAP_SECONDS = 0.25  # silence between the examples of a wav file
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where everything stands, in inches; to find such places, matplotlib would draw all of it three times.
+
+    Attributes:
+      columns: examples side by side.
+      labels: blocks of a waveform over a spectrogram, below each other.
+    """
+
+    columns: int
+    labels: int
+
+    LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.95, 0.75, 0.55  # margins; the right one holds the colour bar
+    WAVE, SPECTROGRAM = 0.7, 1.4  # heights
+    BESIDE, BETWEEN, LABEL = 0.3, 0.08, 0.35  # gaps: columns, a waveform and its spectrogram, blocks
+    YLABEL = 0.7  # from an axis to its name
+
+    @property
+    def width(self) -> float:
+        """Of a picture; a single one is as wide as a title."""
+        return 2.9 if self.columns > 1 else 4.6
+
+    @property
+    def block(self) -> float:
+        """Height of a waveform and its spectrogram."""
+        return self.WAVE + self.BETWEEN + self.SPECTROGRAM
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height of the page."""
+        across = self.columns * self.width + (self.columns - 1) * self.BESIDE
+        down = self.labels * self.block + (self.labels - 1) * self.LABEL
+        return self.LEFT + across + self.RIGHT, self.TOP + down + self.BOTTOM
+
+    def figure(self, title: str) -> tuple[Figure, NDArray[np.object_], Axes]:
+        """An empty figure; its axes [2 * labels, columns], those of a column sharing their time; the colour bar's."""
+        from matplotlib.figure import Figure
+
+        width, height = self.size
+        figure = Figure(figsize=self.size)
+        figure.suptitle(title, y=1 - 0.12 / height, va="top")
+
+        def axes(left: float, top: float, wide: float, high: float, **shared: Axes | None) -> Axes:
+            box = (left / width, 1 - (top + high) / height, wide / width, high / height)
+            return figure.add_axes(box, **shared)
+
+        grid = np.empty((2 * self.labels, self.columns), object)
+        for row, column in np.ndindex(grid.shape):
+            label, lower = divmod(row, 2)
+            left = self.LEFT + column * (self.width + self.BESIDE)
+            top = self.TOP + label * (self.block + self.LABEL) + lower * (self.WAVE + self.BETWEEN)
+            time = grid[0, column] if row else None
+            grid[row, column] = axes(left, top, self.width, (self.WAVE, self.SPECTROGRAM)[lower], sharex=time)
+            grid[row, column].yaxis.set_label_coords(-self.YLABEL / self.width, 0.5)
+            grid[row, column].tick_params(
+                labelsize="small", labelleft=column == 0, labelbottom=row == 2 * self.labels - 1
+            )
+        left = width - self.RIGHT + 0.12
+        return figure, grid, axes(left, self.TOP, 0.09, height - self.TOP - self.BOTTOM)
 
 
 class Waveform:
@@ -89,21 +151,15 @@ class Waveform:
         self, signals: dict[str, list[Array]], notes: dict[str, str], title: str, given: float | None
     ) -> Figure:
         """The drawing; two rows of axes per label."""
-        from matplotlib.figure import Figure
-
-        columns = max(len(examples) for examples in signals.values())
-        figure = Figure(figsize=(max(1.4 + 3.1 * columns, 6), 0.8 + 2.6 * len(signals)), layout="constrained")
-        figure.suptitle(title)
-        axes = figure.subplots(
-            2 * len(signals), columns, squeeze=False, sharex="col", gridspec_kw={"height_ratios": [1, 2] * len(signals)}
-        )
+        page = Page(max(len(examples) for examples in signals.values()), len(signals))
+        figure, axes, colours = page.figure(title)
         levels = {label: [self._decibel(x) for x in examples] for label, examples in signals.items()}
         # Black is the loudest bin of the first label, unless that is silence.
         top = max(QUIETEST_TOP, *(level.max() for level in next(iter(levels.values()))))
         image = None
         for row, (label, examples) in enumerate(signals.items()):
             peak = 1.05 * max(np.abs(_finite(x)).max() for x in examples) or 1.0
-            for column in range(columns):
+            for column in range(page.columns):
                 wave, spectrogram = axes[2 * row : 2 * row + 2, column]
                 if column >= len(examples):
                     wave.set_axis_off(), spectrogram.set_axis_off()
@@ -112,8 +168,6 @@ class Waveform:
                 image = self._draw_spectrogram(spectrogram, levels[label][column], examples[column], top)
                 if given is not None:
                     self._mark(wave, spectrogram, given)
-                if column > 0:
-                    wave.tick_params(labelleft=False), spectrogram.tick_params(labelleft=False)
             axes[2 * row, 0].set_ylabel("amplitude")
             axes[2 * row + 1, 0].set_ylabel("frequency (kHz)")
             axes[2 * row, 0].set_title(label + notes[label], loc="left", fontweight="bold", fontsize="medium")
@@ -121,13 +175,14 @@ class Waveform:
             ax.set_xlabel("time (s)")
             longest = max(len(examples[column]) for examples in signals.values() if column < len(examples))
             ax.set_xlim(0, longest / self.sample_rate)
-        figure.colorbar(image, ax=axes, label=f"level (dB re loudest of “{next(iter(signals))}”)", aspect=60, pad=0.01)
+        figure.colorbar(image, cax=colours, label=f"level (dB re loudest of “{next(iter(signals))}”)")
         return figure
 
     def _draw_wave(self, ax: Axes, signal: Array, peak: float) -> None:
         ax.plot(np.arange(len(signal)) / self.sample_rate, signal, color="black", linewidth=0.4)
         ax.set_ylim(-peak, peak)
         ax.locator_params(axis="y", nbins=3)
+        ax.yaxis.set_major_formatter("{x:g}")
 
     def _draw_spectrogram(self, ax: Axes, level: NDArray[np.float64], signal: Array, top: float) -> AxesImage:
         seconds = len(signal) / self.sample_rate
