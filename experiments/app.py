@@ -18,8 +18,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError
 from experiments.names import CONF, register_resolvers, settled
-from experiments.signals import is_orphaned, is_worker, work_for
+from experiments.processes import take_gpu
+from experiments.signals import at_work, is_worker
 
+DEVICE = ("trainer.device", "device")  # keys under which the apps' configs have it
 NO_BEST_TRIAL = "Record does not exist."  # Optuna on a study in which nothing has succeeded
 
 
@@ -64,12 +66,10 @@ def launch(
     process = os.getpid()
 
     def guarded(cfg: DictConfig) -> float | None:
-        work_for(process)
-        if is_orphaned():
-            os._exit(1)  # nobody waits for what is left in the queue
-        code = answer(lambda: task((ready or complete)(cfg)))
-        if is_orphaned():
-            os._exit(code)
+        with at_work(process):
+            if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
+                take_gpu(process)
+            code = answer(lambda: task((ready or complete)(cfg)))
         codes.append(code)
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             return None

@@ -1,4 +1,4 @@
-"""Other apps of the suite, run in processes of their own, and the lock that keeps two of them apart."""
+"""Other apps of the suite in processes of their own, the lock that keeps two of them apart, and their GPUs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import torch
 
@@ -48,6 +50,35 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
 def jobs_at_once(device: str) -> int:
     """As many jobs as cores, or as GPUs where the jobs run on one."""
     return torch.cuda.device_count() if find_device(device).type == "cuda" else len(os.sched_getaffinity(0))
+
+
+def take_gpu(employer: int) -> None:
+    """Makes "cuda" a GPU of this process's own among the workers of one employer, where the machine has several.
+
+    More workers than GPUs share them evenly. A process keeps its GPU for as long as it lives.
+    """
+    count = torch.cuda.device_count()
+    if count > 1 and not _places:
+        torch.cuda.set_device(take_place(Path(tempfile.gettempdir()) / f"vrnn-{os.getuid()}-{employer}") % count)
+
+
+def take_place(directory: Path) -> int:
+    """The lowest number that no other living process has taken in a directory; it is kept until this one ends."""
+    directory.mkdir(exist_ok=True)
+    number = 0
+    while True:
+        file = (directory / str(number)).open("w")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            number += 1
+            continue
+        _places.append(file)
+        return number
+
+
+_places: list[IO[str]] = []  # open for as long as this process lives, and locked for as long as they are open
 
 
 @contextmanager

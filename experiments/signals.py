@@ -10,18 +10,46 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 
 _employer: int | None = None
+_at_work = threading.Lock()
 
 
-def work_for(process: int) -> None:
-    """Makes this process a worker of `process`, if it is a child of it."""
+@contextmanager
+def at_work(process: int) -> Iterator[None]:
+    """A job, done for `process` if this one is a child of it; one whose employer is gone ends with its job, or at once.
+
+    Args:
+      process: that asked for the job; where it is this very process, there is nothing to be done.
+    """
+    _work_for(process)
+    with _at_work:
+        if is_orphaned():
+            os._exit(1)  # nobody waits for what is left in the queue
+        yield
+        if is_orphaned():
+            os._exit(1)
+
+
+def _work_for(process: int) -> None:
     global _employer
     if os.getpid() != process and os.getppid() == process and _employer is None:
         _employer = process
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=_leave, daemon=True, name="leave").start()
+
+
+def _leave() -> None:
+    """Ends this process once its employer is gone, and the job is done."""
+    while not is_orphaned():
+        time.sleep(1.0)
+    with _at_work:
+        os._exit(1)
 
 
 def is_worker() -> bool:

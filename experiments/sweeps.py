@@ -54,7 +54,10 @@ class Sweep:
         asked = read_flags(arguments)
         given = asked.overrides if asked else []
         typed = dict(argument.partition("=")[::2] for argument in given)
-        if asked is None or not (asked.multirun or {"sweep", "hydra.mode"} & set(typed)):
+        # An experiment, or a folder of one's own, may ask for a multirun as well: the composed config tells.
+        if asked is None or not (
+            asked.multirun or asked.config_dir or {"sweep", "experiment", "hydra.mode"} & set(typed)
+        ):
             return arguments
         if not typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:"):
             return arguments

@@ -41,6 +41,7 @@ def _resolvers() -> None:
     "arguments",
     [
         ["latent=tiny", "seed=0"],
+        ["experiment=mnist_rows"],
         ["-m", "no.such=1,2", "no.such.either=1"],
         ["sweep=latent_grid", "hydra.mode=RUN"],
         ["sweep=latent_grid", "hydra.sweep.subdir=${seed}"],
@@ -63,6 +64,28 @@ def test_all_overrides_stay_in_one_row(monkeypatch, tmp_path, flags):
     where = [number for number, argument in enumerate(found) if not argument.startswith("-")]
     assert where == list(range(where[0], where[0] + len(where)))
     assert len(where) > len(BASE)
+
+
+OWN = """# @package _global_
+# An experiment that is a sweep.
+hydra:
+  mode: MULTIRUN
+  sweeper:
+    params:
+      seed: 0,1
+"""
+
+
+def test_an_experiment_of_ones_own_may_be_a_sweep(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    option = tmp_path / "mine" / "experiment" / "own.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text(OWN)
+    sweep = Sweep()
+    found = sweep.prepare(["--config-dir", "mine", "experiment=own"])
+    sweep.lock.close()
+    assert any(argument.startswith("hydra.sweep.dir='outputs/sweeps/own-") for argument in found)
+    assert sweep.plan.points == [{"seed": "0"}, {"seed": "1"}]
 
 
 @pytest.mark.parametrize(
