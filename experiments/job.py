@@ -23,6 +23,7 @@ from experiments.run_directory import RunDirectory, config_hash, figures_as_json
 from experiments.signals import StopRequest
 from experiments.terminal import Terminal
 from vrnn.figures.curves import draw_curves
+from vrnn.objectives.base import Kind
 from vrnn.training import checkpoint
 from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.metrics import MARKS, Figure
@@ -35,9 +36,10 @@ TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose op
 class Recorder(Observer):
     """Writes every metric to the run's own file, which a killed process leaves whole, and the step to its result."""
 
-    def __init__(self, run: RunDirectory, result: dict[str, Any]):
+    def __init__(self, run: RunDirectory, result: dict[str, Any], kind: Kind):
         self.run = run
         self.result = result
+        self.kind = kind
 
     def start(self, step: int, total_steps: int) -> None:
         self.result["step"] = step
@@ -47,7 +49,8 @@ class Recorder(Observer):
         self.result["step"] = step
 
     def log(self, metrics: dict[str, Any]) -> None:
-        self.run.metrics.write({**metrics, "total_steps": self.total_steps})
+        kind = {"kind": self.kind} if "valid/log_likelihood" in metrics else {}
+        self.run.metrics.write({**metrics, **kind, "total_steps": self.total_steps})
 
 
 def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | None = None) -> int:
@@ -169,8 +172,9 @@ def train(
     elif resume:
         terminal.say("no checkpoint had been written yet: training starts again")
         run.metrics.cut(-1)
+    kind = parts.objective.kind(parts.model)
     try:
-        with terminal.following(parts.objective.kind(parts.model), parts.trainer.batch_size):
+        with terminal.following(kind, parts.trainer.batch_size):
             progress = parts.trainer.fit(
                 parts.model,
                 parts.objective,
@@ -179,7 +183,7 @@ def train(
                 parts.schedule,
                 seed=cfg.seed,
                 directory=run.checkpoints,
-                observers=[Recorder(run, result), *([rule] if rule else []), terminal, parts.tracker],
+                observers=[Recorder(run, result, kind), *([rule] if rule else []), terminal, parts.tracker],
                 should_stop=stop,
                 give_up=rule or bool,
                 resume=resumed,

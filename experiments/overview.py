@@ -1,10 +1,11 @@
-"""How the jobs of a multirun stand, as a table for a terminal."""
+"""How multiruns and their jobs stand, as tables for a terminal."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich import box
@@ -37,7 +38,8 @@ class Standing:
     Attributes:
       state: of the job.
       fraction: of its updates done, 0 to 1; None: unknown.
-      best: best validation bound so far, with its mark; empty: none yet.
+      best: best validation bound so far; None: none yet.
+      mark: of that bound: lower bound, estimate or exact.
       left: seconds, at its own mean speed; None: unknown, or nothing is left.
       remark: why it failed, or was ended early.
     """
@@ -49,11 +51,9 @@ class Standing:
         last = lines[-1] if lines else {}
         step, total = last.get("step", 0), last.get("total_steps")
         self.fraction = 1.0 if job.state == "done" else step / total if total else None
-        bounds = [line["valid/log_likelihood"] for line in lines if "valid/log_likelihood" in line]
-        self.best = max(bounds, default=None)
-        figure = job.result.get("figures", {}).get("valid/log_likelihood")
-        self.mark = MARKS[figure["kind"]] if figure else ""
-        self.speed = last["seconds"] / step if step else None  # seconds an update
+        bounds = [line for line in lines if "valid/log_likelihood" in line]
+        self.best = max((line["valid/log_likelihood"] for line in bounds), default=None)
+        self.mark = MARKS.get(bounds[-1].get("kind"), "") if bounds else ""
         running = job.state == "running" and total and step
         self.left = last["seconds"] / step * (total - step) if running else None
         self.seconds = last.get("seconds")
@@ -97,24 +97,53 @@ def overview(plan: SweepPlan, jobs: Sequence[SweepJob], height: int | None = Non
     return Group(*parts, "", bar(plan, standings))
 
 
-def bar(plan: SweepPlan, standings: Sequence[Standing]) -> RenderableType:
-    """All jobs in one bar, how many are in which state, and the time that they will take."""
+def listing(plans: Sequence[SweepPlan]) -> Table:
+    """A row for each multirun, the latest first: how many of its jobs are in which state, and its best bound."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("sweep", overflow="fold")
+    table.add_column("what varies", overflow="fold")
+    table.add_column("jobs", justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("best valid (nats)", justify="right", no_wrap=True)
+    table.add_column("last started", no_wrap=True)
+    for plan in sorted(plans, key=lambda plan: plan.started, reverse=True):
+        standings = [Standing(found) for found in plan.jobs()]
+        best = max((one for one in standings if one.best is not None), key=lambda one: one.best, default=None)
+        bound = "" if best is None else f"{best.mark}{best.best:,.2f}"
+        started = datetime.fromtimestamp(plan.started).isoformat(" ", "minutes")
+        varies = ", ".join(short_names(plan.keys).values())
+        table.add_row(plan.directory.name, varies, f"{plan.total:,}", states(plan, standings), bound, started)
+    return table
+
+
+def states(plan: SweepPlan, standings: Sequence[Standing]) -> Text:
+    """How many jobs are in which state, those that are not known yet included."""
+    counts = count_states(plan, standings)
+    return Text(", ").join(Text(f"{counts[state]} {state}", style=STYLES[state]) for state in STYLES if counts[state])
+
+
+def count_states(plan: SweepPlan, standings: Sequence[Standing]) -> Counter[str]:
     counts = Counter(one.state for one in standings)
     counts["waiting"] += max(0, plan.total - len(standings))
+    return counts
+
+
+def bar(plan: SweepPlan, standings: Sequence[Standing]) -> RenderableType:
+    """All jobs in one bar, how many are in which state, and the time that they will take."""
     done = sum(one.fraction or 0.0 for one in standings)
-    states = Text(", ").join(Text(f"{counts[state]} {state}", style=STYLES[state]) for state in STYLES if counts[state])
-    left = time_left(plan, standings, counts)
+    left = time_left(plan, standings)
     line = Table.grid(padding=(0, 2), expand=True)
     line.add_column(ratio=1, max_width=40)
     line.add_column(no_wrap=True)
     line.add_column(no_wrap=True)
     words = "" if left is None else f"about {duration(left)} left"
-    line.add_row(ProgressBar(total=max(plan.total, 1), completed=done), states, words)
+    line.add_row(ProgressBar(total=max(plan.total, 1), completed=done), states(plan, standings), words)
     return line
 
 
-def time_left(plan: SweepPlan, standings: Sequence[Standing], counts: Counter[str]) -> float | None:
+def time_left(plan: SweepPlan, standings: Sequence[Standing]) -> float | None:
     """Seconds until the last job ends, as many running at a time as now; None: nothing runs, or nothing is known."""
+    counts = count_states(plan, standings)
     running = counts["running"]
     known = [one.seconds for one in standings if one.state == "done" and one.seconds]
     known += [one.seconds + one.left for one in standings if one.left is not None and one.seconds]

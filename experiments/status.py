@@ -1,4 +1,4 @@
-"""Shows how the jobs of a multirun stand: python -m experiments.status dir=<directory of the sweep> [watch=true]."""
+"""Shows how multiruns stand: python -m experiments.status [dir=<directory of a sweep> [watch=true] [report=true]]."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from rich.live import Live
 
 from experiments.app import launch
 from experiments.errors import UserError
-from experiments.overview import overview
-from experiments.sweep_plan import SweepPlan
+from experiments.overview import listing, overview
+from experiments.sweep_plan import PLAN, SweepPlan
 from experiments.terminal import console, say
+
+SWEEPS = Path("outputs/sweeps")
 
 
 def status(cfg: DictConfig) -> int:
     """Prints the table, once or until no job runs; writes the report where it is asked for."""
     if type(cfg.every) not in (int, float) or not cfg.every > 0:
         raise UserError(f"every={cfg.every}: expected a positive number of seconds")
+    if cfg.dir is None:
+        return status_of_all(cfg)
     directory = Path(str(cfg.dir))
     if not directory.is_dir():
         raise UserError(f"dir={directory}: there is no such directory; sweeps lie in outputs/sweeps/")
@@ -40,6 +44,18 @@ def status(cfg: DictConfig) -> int:
 
         for file in write_sweep(plan, jobs, title=f"Sweep {directory.name}").files[:3]:
             say(str(file))
+    return 0
+
+
+def status_of_all(cfg: DictConfig) -> int:
+    """Prints a line for every sweep."""
+    if cfg.watch or cfg.report:
+        raise UserError(f"{'watch' if cfg.watch else 'report'}=true: of which sweep? Add dir=<its directory>")
+    plans = [SweepPlan.read(file.parent) for file in SWEEPS.glob(f"*/{PLAN}")]
+    if not plans:
+        raise UserError(f"{SWEEPS}: there is no sweep yet; python -m experiments.train sweep=latent_grid makes one")
+    console.print(listing(plans))
+    say(f"jobs of one  python -m experiments.status dir={SWEEPS}/<sweep>")
     return 0
 
 

@@ -16,6 +16,8 @@ from experiments.jobs import Job, read_job
 from experiments.names import job_slug, settled
 from experiments.run_directory import RunDirectory, config_hash, write_json
 
+PLAN = "sweep.json"
+
 
 class SweepJob(NamedTuple):
     """A job of a multirun.
@@ -58,10 +60,15 @@ class SweepPlan:
         """Jobs, those that are not known yet included."""
         return len(self.points) if self.trials is None else self.trials
 
+    @property
+    def started(self) -> float:
+        """When its last start began or ended, in seconds since 1970."""
+        return (self.directory / PLAN).stat().st_mtime
+
     def write(self) -> None:
         """Writes sweep.json."""
         content = {key: value for key, value in asdict(self).items() if key != "directory"}
-        write_json(self.directory / "sweep.json", {"format": 1, **content})
+        write_json(self.directory / PLAN, {"format": 1, **content})
 
     @classmethod
     def read(cls, directory: Path) -> SweepPlan:
@@ -70,7 +77,7 @@ class SweepPlan:
         Raises:
           UserError: it holds none.
         """
-        file = directory / "sweep.json"
+        file = directory / PLAN
         if not file.is_file():
             wanted = "expected one that a multirun made, outputs/sweeps/<name>-<hash>"
             raise UserError(f"{directory}: this is not the directory of a sweep (it has no sweep.json); {wanted}")

@@ -31,7 +31,16 @@ def made(plan: SweepPlan, seed: int, state: str) -> None:
     cfg = {"model": {}, "data": {}, "trainer": {}, "seed": seed}
     run.write_config(OmegaConf.create(cfg))
     for epoch, bound in enumerate((-90.0 - seed, -80.0 - seed, -85.0 - seed)[: 2 + seed % 2], start=1):
-        run.metrics.write({"step": 5 * epoch, "epoch": epoch, "total_steps": 20, "seconds": 10.0 * epoch, BOUND: bound})
+        run.metrics.write(
+            {
+                "step": 5 * epoch,
+                "epoch": epoch,
+                "total_steps": 20,
+                "seconds": 10.0 * epoch,
+                BOUND: bound,
+                "kind": "lower_bound",
+            }
+        )
     figure = {"value": -80.0 - seed, "kind": "lower_bound"}
     if state == "done":
         run.write_result({"status": "done", "config_hash": "x", "figures": {BOUND: figure}, "stopped": "ended early"})
@@ -142,7 +151,9 @@ def test_what_was_read_once_is_read_again_once_it_changes(plan: SweepPlan):
         (["dir=nowhere"], "dir=nowhere: there is no such directory"),
         (["dir=."], ".: this is not the directory of a sweep (it has no sweep.json)"),
         (["dir=.", "every=0"], "every=0: expected a positive number of seconds"),
-        ([], "dir: no value was given"),
+        ([], "outputs/sweeps: there is no sweep yet"),
+        (["watch=true"], "watch=true: of which sweep?"),
+        (["report=true"], "report=true: of which sweep?"),
     ],
 )
 def test_mistakes_are_told(apps: Apps, tmp_path: Path, words: list[str], expected: str):
@@ -155,6 +166,9 @@ def test_it_shows_and_reports_a_sweep_and_leaves_it_alone(apps: Apps, tmp_path: 
     command = ("--multirun", *WORDS, *SMALL, "trainer.max_steps=1", "hydra/launcher=basic", "seed=0,1")
     assert apps("train", *command, cwd=tmp_path).code == 0
     (directory,) = tmp_path.glob("outputs/sweeps/*")
+    lines = apps("status", cwd=tmp_path).out.splitlines()
+    (line,) = [line.split() for line in lines if directory.name in line]
+    assert line[1:5] == ["seed", "2", "2", "done"]
     for name in ("sweep.html", "sweep.md", "sweep.csv"):
         (directory / name).unlink()
     before = {path: path.stat().st_mtime_ns for path in directory.rglob("*") if path.is_file()}
