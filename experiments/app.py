@@ -57,6 +57,7 @@ def launch(
     register_resolvers()
 
     def prepared() -> int:
+        refuse_null(sys.argv[1:])
         sys.argv[1:] = prepare(sys.argv[1:])
         return 0
 
@@ -89,6 +90,15 @@ def launch(
         if str(error) != NO_BEST_TRIAL:
             traceback.print_exc()
     sys.exit(conclude(code or next((code for code in codes if code), 0)))
+
+
+def refuse_null(arguments: list[str]) -> None:
+    """Raises UserError where a group is given null, which Hydra takes in its own files only."""
+    for argument in arguments:
+        group, _, option = argument.partition("=")
+        if option == "null" and (CONF / group).is_dir():
+            options = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
+            raise UserError(f"{argument}: expected one of its options ({options}); to leave the group out: ~{group}")
 
 
 def complete(cfg: DictConfig) -> DictConfig:

@@ -20,7 +20,7 @@ from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
-from experiments.signals import StopRequest
+from experiments.signals import StopRequest, is_worker
 from experiments.terminal import Terminal
 from vrnn.figures.curves import draw_curves
 from vrnn.objectives.base import Kind
@@ -94,6 +94,8 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
             code = stopped
         finally:
             parts.tracker.close(code)
+    if several and stopping.signal and not is_worker():
+        return stopping.exit_code  # it came too late for this job, but no other is to begin
     return code
 
 

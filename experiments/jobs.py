@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -46,13 +45,13 @@ def read_job(run: RunDirectory, expected_hash: str | None = None, *, alive: bool
     """
     if alive and is_locked(run.path):
         return Job(run, "running", {})
-    if not run.result_file.is_file():
+    result = run.read_result()
+    if not result:
         if not run.config_file.is_file():
             return Job(run, "waiting", {})
         if expected_hash not in (None, config_hash(run.read_config())):
             return Job(run, "stale", {})
         return Job(run, "interrupted", {})
-    result = json.loads(run.result_file.read_text(encoding="utf-8"))
     if expected_hash not in (None, result["config_hash"]):
         return Job(run, "stale", result)
     return Job(run, result["status"], result)

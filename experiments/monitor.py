@@ -28,6 +28,7 @@ class Monitor(threading.Thread):
 
     Args:
       plan: of the multirun.
+      hashes: what results should have been made with, see `SweepPlan.jobs`.
       show: draw the live view; the jobs are silent then.
 
     Attributes:
@@ -35,9 +36,9 @@ class Monitor(threading.Thread):
       gave_up: whether the multirun was ended because a job failed (multirun.fail_fast).
     """
 
-    def __init__(self, plan: SweepPlan, *, show: bool):
+    def __init__(self, plan: SweepPlan, hashes: dict[str, str], *, show: bool):
         super().__init__(daemon=True, name="monitor")
-        self.plan = plan
+        self.plan, self.hashes = plan, hashes
         self.requested: int | None = None
         self.gave_up = False
         self.over = threading.Event()
@@ -68,7 +69,7 @@ class Monitor(threading.Thread):
 
     def look(self) -> None:
         """Draws, tells what failed since the last look, and ends the main thread where it is time."""
-        jobs = self.plan.jobs(known=self.seen)
+        jobs = self.plan.jobs(self.hashes, self.seen)
         self.tell_failures(jobs)
         if self.live:
             self.live.update(overview(self.plan, jobs, height=console.height - 3), refresh=True)
@@ -89,7 +90,9 @@ class Monitor(threading.Thread):
                 continue
             self.told.add(found.words)
             more = f" (the traceback is in {file})" if "traceback" in found.job.result["error"] else ""
-            text = f"error: {found.words}: {why_not(found.job)}{more}"
+            reason = why_not(found.job).removeprefix("failed: ")
+            where = "" if reason.startswith(f"{found.words}: ") else f"{found.words}: "
+            text = f"error: {where}{reason}{more}"
             if self.live:
                 say(text)  # above the view
             else:

@@ -36,8 +36,9 @@ def repeated_arguments(arguments: list[str]) -> list[str]:
     typed = {key_of(text) for text in arguments if not text.startswith("-")}
     kept = [text for text in former if key_of(text) not in typed]
     multirun = "--multirun" in arguments or "-m" in arguments
-    # A job's sweep is in its overrides, for the settings that it brings; one run is asked for here.
-    kept += [] if multirun or not any(key_of(text) == "sweep" for text in kept) else ["hydra.mode=RUN"]
+    if any(key_of(text) == "sweep" for text in kept):  # for the settings that it brings; how it went on is another's
+        own = "hydra/sweeper=basic" if multirun else "hydra.mode=RUN"
+        kept += [] if key_of(own) in typed else [own]
     at = next(number for number, text in enumerate(arguments) if not text.startswith("-"))
     return [*arguments[:at], *kept, *arguments[at:]]
 

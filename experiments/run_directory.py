@@ -115,8 +115,12 @@ class RunDirectory:
             raise UserError(f"{self.overrides_file}: expected a list of overrides ({error})") from error
 
     def read_result(self) -> dict[str, Any]:
-        """The content of result.json; empty where there is none."""
-        return json.loads(self.result_file.read_text(encoding="utf-8")) if self.result_file.is_file() else {}
+        """The content of result.json; empty where there is none, or nothing that this suite has written."""
+        try:
+            found = json.loads(self.result_file.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return found if isinstance(found, dict) and {"status", "config_hash", "figures"} <= set(found) else {}
 
     def is_done(self) -> bool:
         return self.read_result().get("status") == "done"

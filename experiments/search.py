@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import warnings
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import DictConfig
@@ -33,6 +34,20 @@ class Standing(NamedTuple):
     unfinished: dict[str, optuna.trial.FrozenTrial]
 
 
+def is_search(cfg: DictConfig) -> bool:
+    """Whether Optuna says what the jobs are."""
+    return cfg.hydra.sweeper._target_.startswith("hydra_plugins.hydra_optuna_sweeper.")
+
+
+def require_search(cfg: DictConfig) -> None:
+    """Raises UserError unless the settings of the search are what they must be."""
+    trials = cfg.hydra.sweeper.n_trials
+    if type(trials) is not int or trials < 1:
+        raise UserError(f"hydra.sweeper.n_trials={trials}: expected an integer of at least 1")
+    if direction_of(cfg) != "maximize":
+        raise UserError("hydra.sweeper.direction: expected maximize, since the objective is the validation bound")
+
+
 def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str, str]:
     """The study as this start is to find it; returns the overrides that lead the sweeper to it.
 
@@ -48,8 +63,6 @@ def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str,
     import optuna
 
     sweeper = cfg.hydra.sweeper
-    if type(sweeper.n_trials) is not int or sweeper.n_trials < 1:
-        raise UserError(f"hydra.sweeper.n_trials={sweeper.n_trials}: expected an integer of at least 1")
     logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.ERROR)  # failures are told anyway
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to `launch`, which knows what to make of them
     study = open_study(cfg, plan)
@@ -68,10 +81,10 @@ def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str,
     return settings
 
 
-def num_jobs(cfg: DictConfig, plan: SweepPlan) -> int:
-    """Jobs that the search will have had in the end, as far as one can tell now."""
+def counted(cfg: DictConfig, plan: SweepPlan) -> SweepPlan:
+    """The plan, with the trials that there are and those that are still to come."""
     found = standing(open_study(cfg, plan), cfg, plan)
-    return len(found.jobs) + max(0, cfg.hydra.sweeper.n_trials - found.ended)
+    return replace(plan, trials=max(cfg.hydra.sweeper.n_trials, found.ended), repeated=found.ended - len(found.jobs))
 
 
 def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
@@ -84,9 +97,14 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
     return optuna.create_study(
         study_name=sweeper.study_name or plan.directory.name,
         storage=storage_of(cfg, plan),
-        direction=getattr(sweeper.direction, "name", sweeper.direction),
+        direction=direction_of(cfg),
         load_if_exists=True,
     )
+
+
+def direction_of(cfg: DictConfig) -> str:
+    direction = cfg.hydra.sweeper.direction
+    return getattr(direction, "name", direction)
 
 
 def storage_of(cfg: DictConfig, plan: SweepPlan) -> str:

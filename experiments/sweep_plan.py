@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.comparison import compose_train
 from experiments.errors import UserError
@@ -45,7 +45,8 @@ class SweepPlan:
       overrides: that all its jobs have.
       keys: that it varies.
       points: settings of every job that is known beforehand: all those of a grid, none of a search.
-      trials: jobs of a search; None: it is a grid.
+      trials: of a search, over all its starts; None: it is a grid.
+      repeated: those of them whose point had been tried before, so that there is no new job.
     """
 
     directory: Path
@@ -54,11 +55,12 @@ class SweepPlan:
     keys: list[str]
     points: list[dict[str, str]]
     trials: int | None
+    repeated: int = 0
 
     @property
     def total(self) -> int:
         """Jobs, those that are not known yet included."""
-        return len(self.points) if self.trials is None else self.trials
+        return len(self.points) if self.trials is None else self.trials - self.repeated
 
     @property
     def started(self) -> float:
@@ -69,6 +71,14 @@ class SweepPlan:
         """Writes sweep.json."""
         content = {key: value for key, value in asdict(self).items() if key != "directory"}
         write_json(self.directory / PLAN, {"format": 1, **content})
+
+    def discard(self) -> None:
+        """Takes away what was made for a multirun of which no job was begun."""
+        found = list(self.directory.iterdir()) if self.directory.is_dir() else []
+        if not any(path.is_dir() for path in found):
+            for path in found:
+                path.unlink()
+            self.directory.rmdir()
 
     @classmethod
     def read(cls, directory: Path) -> SweepPlan:
@@ -118,13 +128,21 @@ class SweepPlan:
         found = {}
         for settings, job in jobs:
             try:
-                cfg = compose_train([*(f"{key}={value}" for key, value in settings.items()), *self.overrides])
-                with open_dict(cfg):
-                    cfg.pop("hydra")
-                    found[job.run.path.name] = config_hash(settled(cfg))
+                found[job.run.path.name] = config_hash(self.compose(settings))
             except UserError:
                 found[job.run.path.name] = "does not compose"
         return found
+
+    def compose(self, settings: dict[str, str]) -> DictConfig:
+        """The config of a job, as it is today. Hydra must have been started.
+
+        Raises:
+          UserError: it does not compose.
+        """
+        cfg = compose_train([*(f"{key}={value}" for key, value in settings.items()), *self.overrides])
+        with open_dict(cfg):
+            cfg.pop("hydra")
+            return settled(cfg)
 
     def name(self, settings: dict[str, str]) -> str:
         """The directory of a job."""

@@ -6,11 +6,12 @@ import argparse
 import contextlib
 import io
 import shlex
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -21,12 +22,13 @@ from experiments.build import build, check_value, require_integer
 from experiments.errors import UserError
 from experiments.jobs import STOP
 from experiments.monitor import Monitor
+from experiments.names import CONF
 from experiments.processes import jobs_at_once, locked
 from experiments.pruning import pruning
 from experiments.resume import quoted
-from experiments.search import num_jobs, prepare_search
+from experiments.search import counted, is_search, prepare_search, require_search
 from experiments.search_space import SearchSpace, read_space
-from experiments.sweep_plan import SweepPlan
+from experiments.sweep_plan import SweepJob, SweepPlan
 from experiments.terminal import console, say
 
 MOST = 100  # failures that an exit code tells apart; the codes above have meanings of their own
@@ -42,24 +44,28 @@ class Sweep:
         self.lock = ExitStack()
         self.plan: SweepPlan | None = None
 
-    def prepare(self, arguments: list[str]) -> list[str]:
+    def prepare(self, arguments: list[str], typed: Sequence[str] | None = None) -> list[str]:
         """The arguments, with what a multirun needs; those of a single run stay as they are.
 
         Whoever says where every job goes (hydra.sweep.dir and .subdir) keeps others out and reports by himself. Jobs
         that are named otherwise than by `job_name` are left to Hydra altogether.
 
+        Args:
+          arguments: of the command line, with what has been made of them.
+          typed: as they were typed, where that is something else; they make the same again.
+
         Raises:
-          UserError: the same multirun is running already.
+          UserError: it is no search space, a setting is wrong, or the same multirun is running already.
         """
         asked = read_flags(arguments)
         given = asked.overrides if asked else []
-        typed = dict(argument.partition("=")[::2] for argument in given)
+        keys = dict(argument.partition("=")[::2] for argument in given)
         # An experiment, or a folder of one's own, may ask for a multirun as well: the composed config tells.
         if asked is None or not (
-            asked.multirun or asked.config_dir or {"sweep", "experiment", "hydra.mode"} & set(typed)
+            asked.multirun or asked.config_dir or {"sweep", "experiment", "hydra.mode"} & set(keys)
         ):
             return arguments
-        if not typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:"):
+        if not keys.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:"):
             return arguments
         try:
             space = read_space(given, multirun=asked.multirun, config_dir=asked.config_dir)
@@ -67,7 +73,7 @@ class Sweep:
             return arguments  # Hydra meets the same, and tells it
         if space is None:
             return arguments
-        own = self.begin(space, typed, shlex.join(["python", "-m", "experiments.train", *arguments]))
+        own = self.begin(space, keys, shlex.join(["python", "-m", "experiments.train", *(typed or arguments)]))
         at = arguments.index(given[0]) if given else len(arguments)
         rest = [argument for argument in arguments[at:] if argument.partition("=")[0] not in own]
         # argparse wants all overrides in one row.
@@ -78,7 +84,7 @@ class Sweep:
         cfg = space.cfg
         require_settings(cfg)
         directory = Path(cfg.hydra.sweep.dir) if "hydra.sweep.dir" in typed else space.directory
-        parallel = number_in_parallel(cfg)
+        parallel = cfg.hydra.launcher.n_jobs if "hydra.launcher.n_jobs" in typed else number_in_parallel(cfg)
         self.plan = SweepPlan(directory, command, space.shared, space.keys, space.points, space.trials)
         self.cfg = cfg
         self.reports = "hydra.sweep.subdir" not in typed
@@ -94,16 +100,19 @@ class Sweep:
             own["hydra.launcher.n_jobs"] = str(parallel)
         if self.reports and "trainer.test" not in typed and cfg.hydra.runtime.choices.get("sweep") is None:
             own["trainer.test"] = "false"  # a sweep's YAML says it itself
-        if space.sweeper == "optuna":
-            own |= prepare_search(cfg, self.plan, parallel)
-            self.count_trials()
+        if is_search(cfg):
+            search = prepare_search(cfg, self.plan, parallel)
+            own |= {key: value for key, value in search.items() if key != "hydra.sweeper.n_jobs" or key not in typed}
+            self.plan = counted(cfg, self.plan)
         if self.reports:
             self.plan.write()
-        done = sum(found.job.state == "done" for found in self.plan.jobs())
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            self.hashes = self.plan.hashes([found for found in self.plan.jobs() if found.job.state == "done"])
+        done = sum(found.job.state == "done" for found in self.jobs())
         if self.reports:
             say(f"sweep       {self.plan.total} jobs, {done} done already, {parallel_words(cfg, parallel)}")
             say(f"folder      {directory}")
-        self.monitor = Monitor(self.plan, show=view == "table")
+        self.monitor = Monitor(self.plan, self.hashes, show=view == "table")
         self.monitor.start()
         return own
 
@@ -112,9 +121,13 @@ class Sweep:
         if self.plan is None:
             return code
         self.monitor.finish()
-        self.count_trials()
-        jobs = self.plan.jobs()
+        if is_search(self.cfg):
+            self.plan = counted(self.cfg, self.plan)
+            self.plan.write()
+        jobs = self.jobs()
         if all(found.job.state == "waiting" for found in jobs):
+            answer(self.tell_culprit)
+            self.plan.discard()
             return code or 1  # what kept them from starting has been told
         if self.reports:
             answer(self.report)
@@ -127,11 +140,20 @@ class Sweep:
             say(f"{missing} of {self.plan.total} jobs are not done; go on with: {self.plan.command}")
         return min(missing, MOST) or code
 
-    def count_trials(self) -> None:
-        """Brings the plan of a search up to date: its sampler may propose a point twice."""
-        if self.cfg.hydra.runtime.choices["hydra/sweeper"] == "optuna":
-            self.plan = replace(self.plan, trials=num_jobs(self.cfg, self.plan))
-            self.plan.write()
+    def jobs(self) -> list[SweepJob]:
+        """All that are known; stale, where a result was made with another config than today's."""
+        return self.plan.jobs(self.hashes)
+
+    def tell_culprit(self) -> int:
+        """Of jobs that none of was begun, says which one does not compose; Hydra has told why."""
+        if self.monitor.requested is None:
+            with initialize_config_dir(str(CONF), version_base="1.3"):
+                for found in self.plan.jobs():
+                    try:
+                        self.plan.compose(found.settings)
+                    except UserError as error:
+                        raise UserError(f"{found.words}: this job does not compose, so none was begun") from error
+        return 0
 
     def report(self) -> int:
         """Writes sweep.html, .md and .csv, tells of them, and hands them to the tracker."""
@@ -139,7 +161,7 @@ class Sweep:
 
         plan = self.plan
         title = f"Sweep {plan.directory.name}"
-        found = write_sweep(plan, plan.jobs(), title=title)
+        found = write_sweep(plan, self.jobs(), title=title)
         console.print(found.terminal())
         for path in found.files[:3]:
             say(str(path))
@@ -179,6 +201,8 @@ def require_settings(cfg: DictConfig) -> None:
     check_value("multirun.fail_fast", cfg.multirun.fail_fast, bool)
     check_value("multirun.view", cfg.multirun.view, Literal["table", "lines"] | None)
     pruning(cfg, Path())
+    if is_search(cfg):
+        require_search(cfg)
 
 
 def number_in_parallel(cfg: DictConfig) -> int:
@@ -198,4 +222,5 @@ def number_in_parallel(cfg: DictConfig) -> int:
 
 def parallel_words(cfg: DictConfig, parallel: int) -> str:
     launcher = cfg.hydra.runtime.choices["hydra/launcher"]
-    return f"{parallel} at a time ({launcher})" if "n_jobs" in cfg.hydra.launcher else f"launcher {launcher}"
+    number = f"{parallel}" if parallel > 0 else "as many as cores"
+    return f"{number} at a time ({launcher})" if "n_jobs" in cfg.hydra.launcher else f"launcher {launcher}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -68,4 +69,7 @@ def upload(logs: Sequence[Path]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(answer(lambda: sync(Path(*sys.argv[1:2] or [OUTPUTS]))))
+    parser = argparse.ArgumentParser(prog="python -m experiments.sync", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="what lies below it is uploaded")
+    folder = parser.parse_args().folder
+    sys.exit(answer(lambda: sync(folder)))

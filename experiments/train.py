@@ -44,7 +44,7 @@ def bound(cfg: DictConfig, code: int) -> float | None:
 
 def prepared(sweep: Sweep, arguments: list[str]) -> list[str]:
     """The arguments as Hydra is to see them."""
-    return sweep.prepare(repeated_arguments(resumed_arguments(arguments)))
+    return sweep.prepare(repeated_arguments(resumed_arguments(arguments)), arguments)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from experiments.jobs import Job
 from experiments.report.plots import floor
-from experiments.report.rows import Mean, Row
+from experiments.report.rows import Mean, Row, data_settings, differing
 from experiments.report.scales import Scale, tidy
 from experiments.sweep_plan import SweepJob, SweepPlan
 
 VALID = "valid/log_likelihood"
 SEED = "seed"
+LONG = 60  # letters of a value that are told
 
 
 class Configuration(NamedTuple):
@@ -72,6 +73,13 @@ class SweepFindings:
         return next((each for each in self.jobs if each.job is shown), None) if shown else None
 
     @cached_property
+    def are_comparable(self) -> bool:
+        """Whether the bounds of the configurations are of the same data, in the same space."""
+        configs = [each.row.config for each in self.ranked if each.row.config is not None]
+        data = differing([data_settings(config) for config in configs])
+        return not data and len({each.bound.space for each in self.ranked}) < 2
+
+    @cached_property
     def scales(self) -> dict[str, Scale]:
         """The axis of each key, over the configurations that count."""
         return {key: Scale([each.settings[key] for each in self.ranked]) for key in self.keys if self.ranked}
@@ -104,8 +112,9 @@ def find(plan: SweepPlan, jobs: Sequence[SweepJob]) -> SweepFindings:
 
 
 def words(settings: dict[str, str]) -> str:
-    """Settings in words: latent.z_dim=8 optimizer.lr=1e-3."""
-    return " ".join(f"{key}={tidy(value)}" for key, value in settings.items()) or "all seeds"
+    """Settings in words: latent.z_dim=8 optimizer.lr=1e-3; long values are cut."""
+    cut = {key: tidy(value) if len(value) <= LONG else f"{value[:LONG]}…" for key, value in settings.items()}
+    return " ".join(f"{key}={value}" for key, value in cut.items()) or "all seeds"
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:

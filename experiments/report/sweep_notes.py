@@ -28,6 +28,10 @@ def summary(found: SweepFindings) -> list[str]:
     value = str(cell).replace(" ", "\N{NO-BREAK SPACE}")
     over = f"{len(top.row.counted)} seeds" if bound.over == "seeds" else "one seed; ± over validation sequences"
     what = f"The best of {many} configurations is {top.row.label}" if many > 1 else top.row.label
+    if not found.are_comparable:
+        what = (
+            f"These configurations do not compare (see the caution), so none is the best; the highest: {top.row.label}"
+        )
     kind = bound.kind.replace("_", " ")
     told = f"{what}: valid log-likelihood {value} {bound.unit} ({kind}, {bound.space}; {over})."
     return [told, progress(found), *trust(found)]
@@ -39,8 +43,9 @@ def progress(found: SweepFindings) -> str:
     states = ", ".join(f"{counts[state] if len(counts) > 1 else 'all'} {state}" for state in STATES if counts[state])
     if found.plan.trials is None:
         return f"{jobs(len(found.jobs))}: {states}." if found.jobs else "There is no job yet."
-    begun = f"{len(found.jobs)} of {found.plan.trials} trials were begun"
-    return f"{begun}: {states}." if found.jobs else f"{begun}."
+    plan = found.plan
+    told = f"{len(found.jobs)} of {plan.total} jobs were begun{f': {states}' if found.jobs else ''}."
+    return told + (f" {plan.repeated} of {plan.trials} trials had a point that was tried before." * bool(plan.repeated))
 
 
 def trust(found: SweepFindings) -> list[str]:
@@ -52,7 +57,7 @@ def trust(found: SweepFindings) -> list[str]:
         else "Test was not looked at."
     )
     many = len(found.ranked)
-    if many < 2:
+    if many < 2 or not found.are_comparable:
         return [test]
     return [
         f"It was chosen as the best of {many} on the validation set, so its validation log-likelihood is somewhat too "
@@ -84,7 +89,7 @@ def notes(found: SweepFindings) -> list[str]:
     marks = ["Exact values have no mark"] if "exact" in kinds else []
     marks += ["≥ is a lower bound: the true value may be higher"] if "lower_bound" in kinds else []
     marks += ["~ is an estimate"] if "estimate" in kinds else []
-    told.append(". ".join([*marks, "Bold: the best mean"]) + ".")
+    told.append(". ".join([*marks, *(["Bold: the best mean"] if found.are_comparable else [])]) + ".")
     stopped = sum(bool(job.result.get("stopped")) for job in found.counted)
     if stopped:
         told.append(
@@ -96,7 +101,9 @@ def notes(found: SweepFindings) -> list[str]:
 
 def edges(found: SweepFindings) -> list[str]:
     """Where the best value of a number is the lowest or the highest tried, so that the best may lie beyond."""
-    told = []
+    told: list[str] = []
+    if not found.are_comparable:
+        return told
     for key, scale in found.scales.items():
         value = found.ranked[0].settings[key]
         if scale.numeric and len(scale.values) > 2 and value in (scale.values[0], scale.values[-1]):
@@ -119,8 +126,8 @@ def left_out(found: SweepFindings) -> list[str]:
     rest = len(told) - LISTED
     told = told[:LISTED] + ([f"{rest} other reasons: see the table of all jobs"] if rest > 0 else [])
     told += [f"{jobs(waiting)}: not started"] if waiting else []
-    unknown = 0 if found.plan.trials is None else found.plan.trials - len(found.jobs)
-    return told + ([f"{unknown} of {found.plan.trials} trials: not begun"] if unknown > 0 else [])
+    unknown = 0 if found.plan.trials is None else found.plan.total - len(found.jobs)
+    return told + ([f"{unknown} of {found.plan.total} jobs: not begun"] if unknown > 0 else [])
 
 
 def warnings(found: SweepFindings) -> list[str]:

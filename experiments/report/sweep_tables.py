@@ -49,7 +49,7 @@ def ranking_table(found: SweepFindings, part: slice, caption: str, notes: Sequen
     for rank, (each, row) in list(enumerate(zip(found.ranked, rows, strict=True), 1))[part]:
         line = [Cell(str(rank)), *(Cell(tidy(each.settings[key])) for key in found.keys), _seeds(row)]
         for name in (VALID, STEP):
-            strong = rank == 1 and name == VALID
+            strong = rank == 1 and name == VALID and found.are_comparable
             line.append(mean_cell(row.mean(name), digits[name], PLAIN, strong=strong, dagger=mixed))
         if any(kl):
             line.append(replace(mean_cell(kl[rank - 1], 2, PLAIN), mark=""))  # all are averaged over draws
