@@ -120,7 +120,7 @@ class RunDirectory:
             found = json.loads(self.result_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
-        return found if isinstance(found, dict) and {"status", "config_hash", "figures"} <= set(found) else {}
+        return found if isinstance(found, dict) and {"status", "config_hash"} <= set(found) else {}
 
     def is_done(self) -> bool:
         return self.read_result().get("status") == "done"

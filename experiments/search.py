@@ -45,7 +45,9 @@ def require_search(cfg: DictConfig) -> None:
     if type(trials) is not int or trials < 1:
         raise UserError(f"hydra.sweeper.n_trials={trials}: expected an integer of at least 1")
     if direction_of(cfg) != "maximize":
-        raise UserError("hydra.sweeper.direction: expected maximize, since the objective is the validation bound")
+        raise UserError(
+            "hydra.sweeper.direction: expected maximize (of the validation bound), as hydra/sweeper=search has it"
+        )
 
 
 def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str, str]:

@@ -8,7 +8,7 @@ from experiments.jobs import Job
 from experiments.report.comparison_tables import commit, references_of
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Row, data_settings, differing, seed_of
+from experiments.report.rows import BOUND, Row, data_settings, differing, measures, seed_of
 from experiments.report.significance import LEVEL
 from experiments.report.tables import decimals, number
 
@@ -111,9 +111,14 @@ def cautions(rows: Sequence[Row], what: str = "rows") -> list[str]:
         labels = [row.label for row, each in zip(counted, theirs, strict=True) if told in each]
         who = listed(labels) if len(labels) <= NAMED else f"{len(labels)} of {len(counted)} {what}"
         found.append((f"{who}: " if len(labels) < len(counted) else "") + f"{told.rstrip('.')}.")
-    data = differing([data_settings(row.config) for row in rows if row.config is not None])
+    configs = [row.config for row in rows if row.config is not None]
+    data = differing([data_settings(config) for config in configs])
     if data:
         found.append(f"The {what} differ in their data ({', '.join(data)}), so their numbers may not compare.")
+    if len(measures(configs)) > 1:
+        found.append(
+            "Some likelihoods are probabilities of quantised values, others densities: their numbers do not compare."
+        )
     commits = sorted({commit(job.result) for row in rows for job in row.counted})
     if len(commits) > 1:
         found.append(f"The runs were made by different states of the code: {', '.join(commits)}.")

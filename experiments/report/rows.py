@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
@@ -227,6 +228,12 @@ def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
     keys = dict.fromkeys(key for values in found for key in values)
     columns = {key: [values.get(key, "–") for values in found] for key in keys}
     return {key: values for key, values in columns.items() if len(set(values)) > 1}
+
+
+def measures(configs: Sequence[DictConfig]) -> set[bool]:
+    """What likelihoods are of: True, probabilities of quantised values; False, densities."""
+    targets = {target for config in configs if (target := OmegaConf.select(config, "likelihood._target_"))}
+    return {get_class(target).discrete for target in targets}
 
 
 def data_settings(config: DictConfig) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -112,4 +113,22 @@ def test_ctrl_c_ends_a_whole_multirun(apps, long, tmp_path):
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert Run(tmp_path / "sweep" / "0").result["status"] == "interrupted"
+    assert not (tmp_path / "sweep" / "1").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_that_comes_too_late_for_a_job_keeps_the_next_from_beginning(apps, long, tmp_path):
+    """While a job is measured and drawn."""
+    jobs = ("--multirun", *long, "seed=0,1", "hydra.sweep.dir=sweep", "hydra.sweep.subdir=${seed}")
+    call = apps.start("train", *jobs, cwd=tmp_path)
+    run = Run(tmp_path / "sweep" / "0")
+    deadline = time.monotonic() + 60.0
+    while not (run.path / "test_sequences.npz").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    call.kill(signal.SIGINT)
+    ended = call.ended()
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert run.result["status"] == "done"
     assert not (tmp_path / "sweep" / "1").exists()

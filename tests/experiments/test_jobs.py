@@ -62,6 +62,9 @@ def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
         run.write_result({"status": status, "config_hash": identity})
         assert read_job(run, identity) == (run, status, {"status": status, "config_hash": identity})
         assert read_job(run, "another").state == "stale"
+    for damaged in ("", '{"st', "[]", "{}"):  # what was computed before lies in the checkpoint
+        run.result_file.write_text(damaged)
+        assert read_job(run, identity) == (run, "interrupted", {})
 
 
 def test_a_root_that_says_which_data_these_are_is_part_of_the_identity():

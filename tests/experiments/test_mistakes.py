@@ -32,6 +32,7 @@ def answered(ended, *expected: str) -> None:
         (["trainer.epochs=3"], ["Could not override 'trainer.epochs'", "Key 'epochs' is not in struct"]),
         (["data=speach"], ["Could not find 'data/speach'", "Available options in 'data'", "handwriting", "speech"]),
         (["foo=bar"], ["Could not override 'foo'"]),
+        (["experiment=null"], ["error: experiment=null: expected one of its options", "mnist_rows", "~experiment"]),
     ],
 )
 def test_an_unknown_key_or_option_is_named_beside_what_there_is(apps, tmp_path, arguments, expected):

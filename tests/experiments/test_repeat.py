@@ -9,6 +9,7 @@ import pytest
 from experiments.errors import UserError
 from experiments.names import register_resolvers
 from experiments.repeat import repeated_arguments
+from experiments.sweeps import Sweep
 from tests.conf import raw
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
 
@@ -133,3 +134,22 @@ def test_what_says_how_the_other_was_started_is_not_repeated(home: Path, tmp_pat
     own = ("hydra/launcher=joblib", "hydra.mode=MULTIRUN", "multirun.fail_fast=true", "run_from=else", "resume=x")
     found = repeated_arguments([fake(tmp_path / "copy", home / "run", *MINE, *own), "seed=1"])
     assert found == [*MINE, f"run_from={tmp_path / 'copy'}", "seed=1"]
+
+
+@pytest.mark.parametrize(
+    ("words", "own"), [((), "hydra.mode=RUN"), (("--multirun", "seed=1,2"), "hydra/sweeper=basic")]
+)
+def test_of_a_searchs_job_one_run_is_made_or_several_seeds(home: Path, tmp_path: Path, monkeypatch, words, own):
+    monkeypatch.chdir(tmp_path)
+    point = ("sweep=search", "optimizer.lr=1e-3", "latent.z_dim=4", "latent.h_dim=16", "objective.beta.start=0.5")
+    point += ("objective.beta.steps=64", "trainer.batch_size=16")
+    typed = [*words, fake(tmp_path / "copy", home / "run", *point)]
+    found = repeated_arguments(typed)
+    assert own in found
+    sweep = Sweep()
+    sweep.prepare(found, typed)
+    sweep.lock.close()
+    assert bool(sweep.plan) == bool(words)
+    if sweep.plan:
+        assert sweep.plan.points == [{"seed": "1"}, {"seed": "2"}]
+        assert sweep.plan.command.endswith(" --multirun seed=1,2 run_from=" + str(tmp_path / "copy"))

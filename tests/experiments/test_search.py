@@ -120,5 +120,8 @@ def test_a_search_ends_though_its_sampler_proposes_a_point_twice(apps: Apps, tmp
         ended = apps("train", *command, cwd=tmp_path)
         assert (ended.code, ended.err) == (0, "")
         assert states(tmp_path) == ["COMPLETE"] * 3
+        number = len(Run.all(tmp_path))
+        words = f"{number} of {number} jobs were begun: all done. {3 - number} of 3 trials had a point that was tried"
+        assert words in " ".join(ended.out.split())
     points = {trial.params["latent.z_dim"] for trial in trials(tmp_path)}
     assert len(Run.all(tmp_path)) == len(points) <= 2

@@ -11,7 +11,9 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.errors import HydraException
 
 from experiments.app import CONF
+from experiments.errors import UserError
 from experiments.names import register_resolvers
+from experiments.search import require_search
 from experiments.search_space import SearchSpace, read_space
 from experiments.sweep_plan import SweepPlan
 from tests.conf import options
@@ -42,6 +44,7 @@ def test_the_directory_is_that_of_the_base_config_and_the_search_space():
     here = place(*BASE)
     assert here.parent == Path("outputs/sweeps")
     assert place(*reversed(BASE)) == here
+    assert place(*BASE[:2], "seed=1,0") == place(*BASE[:2], "seed=range(0,2)") == place(*BASE[:2], "seed=0,1,0") == here
     followed = ("logger=none", "hydra/launcher=joblib", "trainer.device=cpu", "trainer.test=false", "label=mine")
     assert place(*followed, *BASE, "multirun.max_parallel=3", "multirun.fail_fast=true", "multirun.view=table") == here
     others = [
@@ -93,6 +96,7 @@ def test_a_key_that_only_the_swept_options_have_is_no_hindrance():
         (["label='a, b',c"], [{"label": "'a, b'"}, {"label": "c"}]),
         (["model.phi_x=[8],[8,9]"], [{"model.phi_x": "[8]"}, {"model.phi_x": "[8,9]"}]),
         (["latent=tiny", "seed=0"], [{}]),
+        (["seed=1,0,1"], [{"seed": "1"}, {"seed": "0"}]),
     ],
 )
 def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(words, points):
@@ -103,7 +107,8 @@ def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(wo
     names = [plan.name(point) for point in points]
     assert len(set(names)) == len(names) == plan.total
     jobs = BasicSweeper.split_arguments(found.overrides, None)[0]
-    assert len(jobs) == len(names)
+    assert len(set(map(tuple, jobs))) == len(names)
+    jobs = jobs[: len(names)]
     with initialize_config_dir(str(CONF), version_base="1.3"):
         subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys) or '-'}}}"
         # What a multirun adds for itself is among a job's overrides, and is not in its name.
@@ -121,7 +126,7 @@ def test_a_sweeps_yaml_is_a_multirun_by_itself_of_what_it_names(option: str):
     assert found.keys == sorted(params)
     assert found.directory.name.startswith(f"{option}-")
     plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, found.trials)
-    if found.sweeper == "basic":
+    if found.is_grid:
         assert len(found.points) == math.prod(len(str(value).split(",")) for value in params.values())
     else:
         assert (found.points, plan.total) == ([], found.cfg.hydra.sweeper.n_trials)
@@ -143,6 +148,34 @@ def test_everything_in_a_sweeps_yaml_can_be_typed_otherwise():
     search = space("sweep=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.sampler.seed=4", "latent.z_dim=2")
     assert (search.trials, search.cfg.hydra.sweeper.sampler.seed) == (9, 4)
     assert "latent.z_dim" not in search.keys
+    grid = ("optimizer.lr=1e-3", "objective.beta.start=0,1", "objective.beta.steps=64", "trainer.batch_size=16")
+    grid = space("sweep=search", "hydra/sweeper=basic", *grid, "latent.z_dim=2", "latent.h_dim=16,32")
+    assert (grid.trials, len(grid.points)) == (None, 4)
+    drawn = space("sweep=search", "hydra/sweeper/sampler=random").cfg
+    require_search(drawn)
+    sampler = drawn.hydra.sweeper.sampler
+    assert (sampler._target_, sampler.seed, drawn.hydra.sweeper.n_trials) == ("optuna.samplers.RandomSampler", 0, 20)
+    with pytest.raises(UserError, match="direction: expected maximize"):
+        require_search(space("sweep=latent_grid", "hydra/sweeper=optuna").cfg)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["sweep=latent_grid", "++latent.z_dim=4"], "++latent.z_dim=4: latent.z_dim is given as well"),
+        (["sweep=latent_grid", "~latent.z_dim"], "~latent.z_dim: latent.z_dim is given as well"),
+        (["seed=0,1", "++seed=3"], "++seed=3: seed is given as well"),
+        (["sweep=latent_grid,search"], "sweep=latent_grid,search: expected one sweep"),
+        (["sweep=latent_grid", "resume=there"], "resume=there: one run goes on at a time"),
+        (["multirun.view=table,lines"], "multirun.view=table,lines: it is of all jobs together"),
+        (["hydra/launcher=basic,joblib"], "hydra/launcher=basic,joblib: it is of all jobs together"),
+        (["hydra.sweeper.params.seed=0,1"], "hydra.sweeper.params.seed=0,1: write seed=0,1"),
+    ],
+)
+def test_what_is_no_search_space_is_refused_by_name(words: list[str], expected: str):
+    with pytest.raises(UserError) as caught:
+        read_space(words, multirun=True)
+    assert str(caught.value).startswith(expected)
 
 
 @pytest.mark.parametrize("words", [["seed=0"], ["sweep=latent_grid", "hydra.mode=RUN"], []])

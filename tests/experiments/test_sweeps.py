@@ -190,6 +190,7 @@ def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps:
     before = results(tmp_path)
     again = apps("train", *command, cwd=tmp_path)
     assert again.code == 6
+    assert "8 jobs, 1 done already" in again.out
     assert sorted(again.err.splitlines()) == sorted(lines)
     after = results(tmp_path)
     done = {found.job.run.path.name for found in jobs if found.job.state == "done"} - {stale.path.name}

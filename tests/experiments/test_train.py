@@ -169,9 +169,9 @@ def test_parallel_jobs_find_what_serial_ones_do(apps, runs, tmp_path):
     swept = ("hydra/launcher=joblib", "optimizer=adam,adamw", "optimizer.lr=2e-3,-1", "trainer.test=true")
     ended = apps("train", "--multirun", *SPEECH, "trainer=debug", "latent=tiny", *swept, cwd=tmp_path)
     assert ended.code == 2
-    told = {line for line in ended.err.splitlines() if line.endswith(": failed: optimizer: Invalid learning rate: -1")}
+    told = {line for line in ended.err.splitlines() if line.endswith(": optimizer: Invalid learning rate: -1")}
     assert told == set(ended.err.splitlines())
-    assert {line.partition(": failed")[0] for line in told} == {
+    assert {line.partition(": optimizer: ")[0] for line in told} == {
         f"error: optimizer={name} optimizer.lr=-1" for name in ("adam", "adamw")
     }
     assert "Traceback" not in ended.err

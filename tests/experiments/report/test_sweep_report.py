@@ -6,6 +6,7 @@ import csv
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from experiments.jobs import Job
 from experiments.report.importance import Importance, find_importance, permute
 from experiments.report.sweep import Sweep, write_sweep
 from experiments.report.sweep_findings import VALID, find
-from experiments.report.sweep_notes import left_out, summary
+from experiments.report.sweep_notes import left_out, summary, warnings
 from experiments.report.sweep_page import commands
+from experiments.report.sweep_tables import ranking_table
 from experiments.sweep_plan import SweepJob, SweepPlan
 from tests.experiments.report.conftest import COUNT, Runs
 from tests.experiments.report.test_comparison import Reader
@@ -197,10 +199,41 @@ def test_nothing_is_done_yet(runs, tmp_path, trials):
 
 def test_a_search_says_how_many_of_its_trials_were_begun(runs, tmp_path):
     jobs = [SweepJob({LR: str(lr)}, runs.done(flat(-lr))) for lr in (0.0012345678, 0.1, 0.2)]
-    found = find(plan_of(tmp_path, jobs, trials=20), jobs)
-    assert "3 of 20 trials were begun: all done." in summary(found)
-    assert "17 of 20 trials: not begun" in left_out(found)
+    plan = plan_of(tmp_path, jobs, trials=20)
+    found = find(plan, jobs)
+    assert "3 of 20 jobs were begun: all done." in summary(found)
+    assert "17 of 20 jobs: not begun" in left_out(found)
     assert "optimizer.lr=0.001235" in summary(found)[0]
+    found = find(replace(plan, trials=5, repeated=2), jobs)
+    assert "3 of 3 jobs were begun: all done. 2 of 5 trials had a point that was tried before." in summary(found)
+    assert left_out(found) == []
+
+
+LIKELIHOODS = ("discretized_logistics.DiscretizedLogistics", "gaussian.Gaussian", "gmm.GMM")
+
+
+@pytest.mark.parametrize(
+    ("configs", "are"),
+    [
+        ([{"likelihood": {"_target_": f"vrnn.likelihoods.{name}"}} for name in LIKELIHOODS[:2]], False),
+        ([{"likelihood": {"_target_": f"vrnn.likelihoods.{name}"}} for name in LIKELIHOODS[1:]], True),
+        ([{"data": {"x_dim": number}} for number in (1, 2)], False),
+        ([{"trainer": {"max_steps": number}} for number in (1, 2)], True),
+    ],
+)
+def test_what_does_not_compare_has_no_winner(runs, tmp_path, configs, are):
+    jobs = [SweepJob({Z: str(n)}, runs.done(flat(-n), config=config)) for n, config in enumerate(configs)]
+    found = find(plan_of(tmp_path, jobs), jobs)
+    assert found.are_comparable == are
+    assert summary(found)[0].startswith(f"The best of 2 configurations is {Z}=0: " if are else "These configurations")
+    table = ranking_table(found, slice(9), "")
+    assert any(cell.strong for line in table.groups[0][1] for cell in line) == are
+    assert bool(warnings(found)) != are
+
+
+def test_long_values_are_cut(runs, tmp_path):
+    jobs = [SweepJob({"label": letter * 300}, runs.done(flat(0.0))) for letter in "ab"]
+    assert max(map(len, summary(find(plan_of(tmp_path, jobs), jobs))[0].split())) < 80
 
 
 def test_commands_are_for_a_shell(runs, tmp_path):
