@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from hydra import compose
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.names import CONF
 
@@ -31,10 +32,19 @@ def overridden(group: str, option: str) -> dict[str, str]:
     return found
 
 
+@functools.cache  # many tests begin with the same
+def whole(app: str, overrides: tuple[str, ...]) -> DictConfig:
+    """What Hydra composes, with its own node; only to be looked at."""
+    return compose(app, list(overrides), return_hydra_config=True)
+
+
 def composed(*overrides: str, app: str = "train") -> DictConfig:
-    return compose(app, list(overrides))
+    """A config of one's own."""
+    cfg = whole(app, overrides)
+    with open_dict(cfg):
+        return OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
 
 
 def chosen(*overrides: str) -> dict[str, str]:
     """The option of every group."""
-    return dict(compose("train", list(overrides), return_hydra_config=True).hydra.runtime.choices)
+    return dict(whole("train", overrides).hydra.runtime.choices)
