@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.image
 import pytest
@@ -48,6 +48,11 @@ import jinja2, joblib, optuna, PIL.Image, scipy.io.wavfile, scipy.signal, shutil
 import sklearn.ensemble, sklearn.inspection, sklearn.model_selection, sqlalchemy.dialects.sqlite
 from wandb.sdk.data_types._private import MEDIA_TMP
 atexit.unregister(MEDIA_TMP.cleanup), MEDIA_TMP._finalizer.detach()  # or the first fork that ends takes it from all
+def wait(child, file):
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with open(file + ".new", "w") as new:
+        new.write(str(code))
+    os.rename(file + ".new", file)
 for line in sys.stdin:
     call = json.loads(line)
     child = os.fork()
@@ -69,8 +74,8 @@ for line in sys.stdin:
         atexit._run_exitfuncs()
         sys.stdout.flush(), sys.stderr.flush()
         os._exit(code)
+    threading.Thread(target=wait, args=(child, call["code"])).start()
     print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 shutil.rmtree(MEDIA_TMP.name, ignore_errors=True)
 """
 
@@ -86,20 +91,23 @@ class Ended(NamedTuple):
 class Call:
     """A call that goes on."""
 
-    def __init__(self, pid: int, code: IO[str], out: Path, err: Path):
+    def __init__(self, pid: int, code: Path, out: Path, err: Path):
         self.pid = pid
         self.code, self.out, self.err = code, out, err
-        self.is_over = False
 
     def kill(self, number: int) -> None:
         """Sends a signal to the call's process group, as Ctrl-C in a terminal does."""
         os.killpg(self.pid, number)
 
+    @property
+    def is_over(self) -> bool:
+        return self.code.exists()
+
     def ended(self) -> Ended:
-        """Waits for the end of it; to be asked once."""
-        code = int(self.code.readline())
-        self.is_over = True
-        return Ended(code, self.out.read_text(), self.err.read_text())
+        """Waits for the end of it."""
+        while not self.is_over:
+            time.sleep(0.005)
+        return Ended(int(self.code.read_text()), self.out.read_text(), self.err.read_text())
 
 
 class Apps:
@@ -113,26 +121,28 @@ class Apps:
     def __init__(self, folder: Path, environment: dict[str, str]):
         self.folder = folder
         self.environment = environment
-        self.count = 0
-        self.call: Call | None = None
+        self.calls: list[Call] = []
         command = [sys.executable, "-c", WARM]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
         self.server = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
 
     def start(self, app: str, *arguments: str, cwd: Path) -> Call:
-        """Starts a call; what a failed test has left running is ended first."""
-        if self.call is not None and not self.call.is_over:
-            with contextlib.suppress(ProcessLookupError):
-                self.call.kill(signal.SIGKILL)
-            self.call.ended()
-        self.count += 1
-        out, err = (self.folder / f"{self.count}.{name}" for name in ("out", "err"))
+        """Starts a call."""
+        code, out, err = (self.folder / f"{len(self.calls)}.{name}" for name in ("code", "out", "err"))
         out.touch(), err.touch()
-        call = {"app": app, "arguments": arguments, "cwd": str(cwd), "out": str(out), "err": str(err)}
-        self.server.stdin.write(json.dumps(call) + "\n")
+        call = {"app": app, "arguments": arguments, "cwd": str(cwd)}
+        self.server.stdin.write(json.dumps(call | {"code": str(code), "out": str(out), "err": str(err)}) + "\n")
         self.server.stdin.flush()
-        self.call = Call(int(self.server.stdout.readline()), self.server.stdout, out, err)
-        return self.call
+        self.calls.append(Call(int(self.server.stdout.readline()), code, out, err))
+        return self.calls[-1]
+
+    def end(self) -> None:
+        """Ends what a failed test has left running."""
+        for call in self.calls:
+            if not call.is_over:
+                with contextlib.suppress(ProcessLookupError):
+                    call.kill(signal.SIGKILL)
+                call.ended()
 
     def __call__(self, app: str, *arguments: str, cwd: Path) -> Ended:
         """The whole call."""

@@ -40,7 +40,16 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apps]:
     own["MPLCONFIGDIR"] = matplotlib.get_cachedir()  # or every new HOME makes a list of all fonts
     apps = Apps(home, {**kept, **own})
     yield apps
+    apps.end()
     apps.server.communicate()  # closes its input, which ends it
+
+
+@pytest.fixture(autouse=True)
+def _ended(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Leaves nothing running after a test that has failed."""
+    yield
+    if "apps" in request.fixturenames:
+        request.getfixturevalue("apps").end()
 
 
 @pytest.fixture(scope="session")

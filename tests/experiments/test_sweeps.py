@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -217,16 +214,16 @@ def test_a_job_whose_config_cannot_be_resolved_is_a_failure_like_others(apps: Ap
 def test_two_sweeps_at_once_do_not_touch_each_other_and_the_same_one_waits_its_turn(apps: Apps, tmp_path):
     long = ("--multirun", *WORDS, *SMALL, "hydra/launcher=basic", "trainer.max_steps=3000")
     mine, other = (*long, "seed=0,1"), (*TINY, "seed=0,2")
-    call = apps.start("train", *mine, cwd=tmp_path)
-    python = [sys.executable, "-m", "experiments.train"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    pair = [subprocess.Popen([*python, *words], cwd=tmp_path, env=apps.environment, **pipes) for words in (other, mine)]
-    (_, _), (_, refusal) = (process.communicate() for process in pair)
-    os.kill(call.pid, 0)  # the first start lives
-    assert [process.returncode for process in pair] == [0, 1]
-    assert refusal.startswith("error: outputs/sweeps/train-")
-    assert refusal.endswith("these jobs are running already; wait for the end of it, or stop it first\n")
-    assert len(refusal.splitlines()) == 1
+    call, another = (apps.start("train", *words, cwd=tmp_path) for words in (mine, other))
+    deadline = time.monotonic() + 60.0
+    while "folder " not in call.out.read_text() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    refused, ended = apps("train", *mine, cwd=tmp_path), another.ended()
+    assert not call.is_over  # the first start lives
+    assert (ended.code, refused.code) == (0, 1)
+    assert refused.err.startswith("error: outputs/sweeps/train-")
+    assert refused.err.endswith("these jobs are running already; wait for the end of it, or stop it first\n")
+    assert len(refused.err.splitlines()) == 1
 
     call.kill(signal.SIGKILL)
     call.ended()
