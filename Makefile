@@ -15,7 +15,7 @@ train: $(VENV)/installed  ## the main job: a VRNN on synthetic speech, a few min
 	$(BIN)/python -m experiments.train $(ARGS)
 
 test: $(VENV)/installed-test  ## the whole test suite, on all cores (ARGS="-k name ...")
-	$(BIN)/python -m pytest -n auto --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 compare: $(VENV)/installed  ## the paper's five models on synthetic speech, three seeds, in one table (ARGS="data=fsdd ...")
 	$(BIN)/python -m experiments.compare $(or $(ARGS),experiment=compare_speech)

@@ -14,7 +14,7 @@ from experiments.errors import UserError
 from experiments.jobs import read_job
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory
-from experiments.sweep_plan import SweepPlan
+from experiments.sweep_plan import STUDY, SweepPlan
 
 if TYPE_CHECKING:
     import optuna
@@ -110,7 +110,7 @@ def direction_of(cfg: DictConfig) -> str:
 
 
 def storage_of(cfg: DictConfig, plan: SweepPlan) -> str:
-    return cfg.hydra.sweeper.storage or f"sqlite:///{plan.directory.resolve() / 'study.db'}"
+    return cfg.hydra.sweeper.storage or f"sqlite:///{plan.directory.resolve() / STUDY}"
 
 
 def standing(study: optuna.Study, cfg: DictConfig, plan: SweepPlan) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from dataclasses import asdict, dataclass
@@ -12,11 +13,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.comparison import compose_train
 from experiments.errors import UserError
-from experiments.jobs import Job, read_job
+from experiments.jobs import STOP, Job, read_job
 from experiments.names import job_slug, settled
+from experiments.processes import LOCK
 from experiments.run_directory import RunDirectory, config_hash, write_json
 
 PLAN = "sweep.json"
+STUDY = "study.db"  # of a search
 
 
 class SweepJob(NamedTuple):
@@ -73,11 +76,10 @@ class SweepPlan:
         write_json(self.directory / PLAN, {"format": 1, **content})
 
     def discard(self) -> None:
-        """Takes away what was made for a multirun of which no job was begun."""
-        found = list(self.directory.iterdir()) if self.directory.is_dir() else []
-        if not any(path.is_dir() for path in found):
-            for path in found:
-                path.unlink()
+        """Takes away what was made for a multirun of which no job was begun; what others made stays."""
+        for name in (PLAN, STOP, LOCK, STUDY):
+            (self.directory / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there is more in it
             self.directory.rmdir()
 
     @classmethod

@@ -127,7 +127,8 @@ class Sweep:
         jobs = self.jobs()
         if all(found.job.state == "waiting" for found in jobs):
             answer(self.tell_culprit)
-            self.plan.discard()
+            if self.reports:
+                self.plan.discard()
             return code or 1  # what kept them from starting has been told
         if self.reports:
             answer(self.report)

@@ -125,7 +125,19 @@ def test_what_cannot_be_composed_refuses_the_whole_sweep(apps: Apps, tmp_path, w
     assert word.split("=")[0] in ended.err
     assert not list(tmp_path.rglob(".hydra"))
     assert not list(tmp_path.rglob("config.yaml"))
-    assert not [path for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir()]
+    assert not list(tmp_path.glob("outputs/sweeps/*"))
+
+
+def test_of_a_sweep_none_of_which_can_begin_only_its_own_files_go(apps: Apps, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").touch()
+    ended = apps("train", *TINY, "latent.z_dim=2,3", "data=handwriting,speech", "hydra.sweep.dir=mine", cwd=tmp_path)
+    assert ended.code == 1
+    assert ended.err.splitlines()[-1] == (
+        "error: data=speech latent.z_dim=2: this job does not compose, so none was begun"
+    )
+    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
 
 
 def test_a_folder_of_ones_own_options_makes_no_difference(apps: Apps, tmp_path):

@@ -39,7 +39,7 @@ class Page:
 
     LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.95, 0.75, 0.55  # margins; the right one holds the colour bar
     WAVE, SPECTROGRAM = 0.7, 1.4  # heights
-    BESIDE, BETWEEN, LABEL = 0.3, 0.08, 0.35  # gaps: columns, a waveform and its spectrogram, blocks
+    BESIDE, BETWEEN, LABEL = 0.3, 0.16, 0.35  # gaps: columns, a waveform and its spectrogram, blocks
     YLABEL = 0.7  # from an axis to its name
 
     @property
