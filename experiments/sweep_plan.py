@@ -77,7 +77,7 @@ class SweepPlan:
 
     def discard(self) -> None:
         """Takes away what was made for a multirun of which no job was begun; what others made stays."""
-        for name in (PLAN, STOP, LOCK, STUDY):
+        for name in (PLAN, STOP, LOCK, STUDY, "multirun.yaml"):  # the last one is Hydra's
             (self.directory / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there is more in it
             self.directory.rmdir()

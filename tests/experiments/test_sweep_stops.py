@@ -125,7 +125,7 @@ def test_killed_in_its_midst_and_started_again_a_sweep_is_the_undisturbed_one(ap
 
 
 # The long job outlives all that is done to it; the third fails at once; the last one is the run `whole`.
-CHAIN = "trainer.max_steps=600,1,0,44"
+CHAIN = "trainer.max_steps=400,1,0,44"
 
 
 @pytest.mark.slow
@@ -151,34 +151,34 @@ def test_whatever_stops_a_sweep_the_jobs_save_and_the_next_start_goes_on(apps: A
     ended = apps("train", *pair, "multirun.fail_fast=true", cwd=tmp_path)
     assert ended.code == 3, ended.err
     assert ended.err == "error: trainer.max_steps=0: max_steps must be at least 1, got 0\n"
-    assert_saved(600)
+    assert_saved(400)
     assert not list(tmp_path.glob("outputs/sweeps/*/max-steps-44-*/config.yaml"))
     first = written(job(1))
 
     # Ctrl-C: the terminal tells the whole group.
-    before = lines(600)
+    before = lines(400)
     call = apps.start("train", *pair, cwd=tmp_path)
-    wait(call, lambda: lines(600) > before and lines(44) >= 14)
+    wait(call, lambda: lines(400) > before and lines(44) >= 14)
     call.kill(signal.SIGINT)
     ended = call.ended()
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert "stopped; go on with: python -m experiments.train --multirun " in ended.out
     assert not workers(call.pid)
-    assert_saved(600)
+    assert_saved(400)
     assert_saved(44)
 
     # The parent is killed: its workers notice, and who starts the same again waits for them.
-    before = lines(600)
+    before = lines(400)
     call = apps.start("train", *pair, cwd=tmp_path)
-    wait(call, lambda: lines(600) > before and lines(44) >= 24)
+    wait(call, lambda: lines(400) > before and lines(44) >= 24)
     os.kill(call.pid, signal.SIGKILL)
     call.ended()
     group = call.pid
     call = apps.start("train", *command, "hydra/launcher=basic", cwd=tmp_path)
     with contextlib.suppress(ProcessLookupError):
         wait(call, lambda: "folder " in call.out.read_text())
-        wait(call, lambda: "max_steps=0" in call.err.read_text() or (lines(600) >= 590 and not workers(group)))
+        wait(call, lambda: "max_steps=0" in call.err.read_text() or (lines(400) >= 390 and not workers(group)))
     assert_saved(44)  # by its orphaned worker, while the new start was at other jobs
     assert not workers(group)
 
@@ -197,5 +197,5 @@ def test_whatever_stops_a_sweep_the_jobs_save_and_the_next_start_goes_on(apps: A
         key: whole.result[key] for key in ("figures", "step", "config_hash")
     }
     assert_same_weights(job(44), whole)
-    assert [line["step"] for line in job(600).metrics if "train/loss" in line] == list(range(1, 601))
+    assert [line["step"] for line in job(400).metrics if "train/loss" in line] == list(range(1, 401))
     shutil.rmtree(tmp_path)

@@ -125,7 +125,7 @@ def test_what_cannot_be_composed_refuses_the_whole_sweep(apps: Apps, tmp_path, w
     assert word.split("=")[0] in ended.err
     assert not list(tmp_path.rglob(".hydra"))
     assert not list(tmp_path.rglob("config.yaml"))
-    assert not list(tmp_path.glob("outputs/sweeps/*"))
+    assert not [path for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir()]
 
 
 def test_of_a_sweep_none_of_which_can_begin_only_its_own_files_go(apps: Apps, tmp_path):
