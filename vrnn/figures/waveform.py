@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,65 +24,12 @@ TOP_FREQUENCY = 8000.0  # Hz
 GAP_SECONDS = 0.25  # silence between the examples of a wav file
 
 
-@dataclass(frozen=True)
-class Page:
-    """Where everything stands, in inches; to find such places, matplotlib would draw all of it three times.
-
-    Attributes:
-      columns: examples side by side.
-      labels: blocks of a waveform over a spectrogram, below each other.
-    """
-
-    columns: int
-    labels: int
-
-    LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.95, 0.75, 0.55  # margins; the right one holds the colour bar
-    WAVE, SPECTROGRAM = 0.7, 1.4  # heights
-    BESIDE, BETWEEN, LABEL = 0.3, 0.16, 0.35  # gaps: columns, a waveform and its spectrogram, blocks
-    YLABEL = 0.7  # from an axis to its name
-
-    @property
-    def width(self) -> float:
-        """Of a picture; a single one is as wide as a title."""
-        return 2.9 if self.columns > 1 else 4.6
-
-    @property
-    def block(self) -> float:
-        """Height of a waveform and its spectrogram."""
-        return self.WAVE + self.BETWEEN + self.SPECTROGRAM
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Width and height of the page."""
-        across = self.columns * self.width + (self.columns - 1) * self.BESIDE
-        down = self.labels * self.block + (self.labels - 1) * self.LABEL
-        return self.LEFT + across + self.RIGHT, self.TOP + down + self.BOTTOM
-
-    def figure(self, title: str) -> tuple[Figure, NDArray[np.object_], Axes]:
-        """An empty figure; its axes [2 * labels, columns], those of a column sharing their time; the colour bar's."""
-        from matplotlib.figure import Figure
-
-        width, height = self.size
-        figure = Figure(figsize=self.size)
-        figure.suptitle(title, y=1 - 0.12 / height, va="top")
-
-        def axes(left: float, top: float, wide: float, high: float, **shared: Axes | None) -> Axes:
-            box = (left / width, 1 - (top + high) / height, wide / width, high / height)
-            return figure.add_axes(box, **shared)
-
-        grid = np.empty((2 * self.labels, self.columns), object)
-        for row, column in np.ndindex(grid.shape):
-            label, lower = divmod(row, 2)
-            left = self.LEFT + column * (self.width + self.BESIDE)
-            top = self.TOP + label * (self.block + self.LABEL) + lower * (self.WAVE + self.BETWEEN)
-            time = grid[0, column] if row else None
-            grid[row, column] = axes(left, top, self.width, (self.WAVE, self.SPECTROGRAM)[lower], sharex=time)
-            grid[row, column].yaxis.set_label_coords(-self.YLABEL / self.width, 0.5)
-            grid[row, column].tick_params(
-                labelsize="small", labelleft=column == 0, labelbottom=row == 2 * self.labels - 1
-            )
-        left = width - self.RIGHT + 0.12
-        return figure, grid, axes(left, self.TOP, 0.09, height - self.TOP - self.BOTTOM)
+# Inches; with layout="constrained", matplotlib would find such places by drawing all of it three times.
+LEFT, RIGHT, TOP, BOTTOM = 0.95, 0.95, 0.75, 0.55  # margins; the right one holds the colour bar
+WAVE, BETWEEN, SPECTROGRAM, BELOW = 0.7, 0.16, 1.4, 0.35  # heights of a label's block, and the gap to the next one
+WIDTH, BESIDE = 2.9, 0.3  # of a picture, and the gap to the next one
+SINGLE = 4.6  # width of a picture that stands alone: that of a title
+NAME = 0.7  # from an axis to its name
 
 
 class Waveform:
@@ -151,15 +97,15 @@ class Waveform:
         self, signals: dict[str, list[Array]], notes: dict[str, str], title: str, given: float | None
     ) -> Figure:
         """The drawing; two rows of axes per label."""
-        page = Page(max(len(examples) for examples in signals.values()), len(signals))
-        figure, axes, colours = page.figure(title)
+        columns = max(len(examples) for examples in signals.values())
+        figure, axes, colours = _empty(columns, len(signals), title)
         levels = {label: [self._decibel(x) for x in examples] for label, examples in signals.items()}
         # Black is the loudest bin of the first label, unless that is silence.
         top = max(QUIETEST_TOP, *(level.max() for level in next(iter(levels.values()))))
         image = None
         for row, (label, examples) in enumerate(signals.items()):
             peak = 1.05 * max(np.abs(_finite(x)).max() for x in examples) or 1.0
-            for column in range(page.columns):
+            for column in range(columns):
                 wave, spectrogram = axes[2 * row : 2 * row + 2, column]
                 if column >= len(examples):
                     wave.set_axis_off(), spectrogram.set_axis_off()
@@ -223,3 +169,23 @@ class Waveform:
 def _finite(signal: Array) -> Array:
     """The signal with zeros where it is not finite."""
     return np.nan_to_num(signal, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _empty(columns: int, labels: int, title: str) -> tuple[Figure, NDArray[np.object_], Axes]:
+    """A figure without contents; its axes [2 * labels, columns], those of a column sharing their time; the bar's."""
+    from matplotlib.figure import Figure
+
+    heights = ([WAVE, BETWEEN, SPECTROGRAM, BELOW] * labels)[:-1]
+    wide = WIDTH if columns > 1 else SINGLE
+    width, height = LEFT + columns * (wide + BESIDE) - BESIDE + RIGHT, TOP + sum(heights) + BOTTOM
+    figure = Figure(figsize=(width, height))
+    figure.suptitle(title, y=1 - 0.12 / height, va="top")
+    edges = {"left": LEFT / width, "right": 1 - RIGHT / width, "top": 1 - TOP / height, "bottom": BOTTOM / height}
+    grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, hspace=0.0, wspace=BESIDE / wide, **edges)
+    axes = np.empty((2 * labels, columns), object)
+    for row, column in np.ndindex(axes.shape):
+        axes[row, column] = figure.add_subplot(grid[2 * row, column], sharex=axes[0, column])
+        axes[row, column].yaxis.set_label_coords(-NAME / wide, 0.5)
+        axes[row, column].tick_params(labelsize="small", labelleft=column == 0, labelbottom=row == 2 * labels - 1)
+    bar = (edges["right"] + 0.12 / width, edges["bottom"], 0.09 / width, edges["top"] - edges["bottom"])
+    return figure, axes, figure.add_axes(bar)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import pytest
 from rich.console import Console
 
 from experiments.jobs import Job
-from experiments.report.importance import Importance, find_importance, permute
 from experiments.report.sweep import Sweep, write_sweep
 from experiments.report.sweep_findings import VALID, find
 from experiments.report.sweep_notes import left_out, summary, warnings
@@ -245,35 +244,3 @@ def test_commands_are_for_a_shell(runs, tmp_path):
     assert told[3].endswith(f"run_from={job.run} trainer.max_epochs=14 trainer.test=true")
     assert "it" in told[1]
     assert told[1] != "python -m experiments.status dir=/tmp/it's a sweep"
-
-
-def made(runs: Runs, folder: Path, bound: Callable[[float, float], float]):
-    """A sweep of two keys with the given bounds."""
-    pairs = list(itertools.product(range(1, 7), range(1, 6)))
-    jobs = [SweepJob({"a": str(a), "b": str(b)}, runs.done(flat(bound(a, b)))) for a, b in pairs]
-    return find(plan_of(folder, jobs), jobs)
-
-
-def test_importance_finds_the_key_that_matters(runs, tmp_path):
-    found = find_importance(made(runs, tmp_path, lambda a, b: -20.0 * a))
-    assert isinstance(found, Importance)
-    assert found.keys == ["a", "b"]
-    assert found.drops[0] > 1.0
-    assert abs(found.drops[1]) < 0.05
-    assert found.explained > 0.8
-
-
-def test_importance_of_noise_is_not_told(runs, tmp_path):
-    noise = np.random.default_rng(0)
-    assert "cannot say" in find_importance(made(runs, tmp_path, lambda a, b: noise.normal()))
-
-
-def test_importance_needs_configurations_and_keys(runs, tmp_path):
-    jobs = [SweepJob({"a": str(a), "b": str(a % 2)}, runs.done(flat(-a))) for a in range(5)]
-    assert "at least 6 configurations" in find_importance(find(plan_of(tmp_path, jobs), jobs))
-
-
-def test_importance_is_the_same_each_time():
-    inputs = np.random.default_rng(1).normal(size=(12, 2))
-    first, second = permute(inputs, inputs[:, 0]), permute(inputs, inputs[:, 0])
-    np.testing.assert_array_equal(first[1], second[1])
