@@ -149,6 +149,8 @@ def readable(hint: Any) -> str:
     """An annotation as a user would say it: `int | None` -> "int or null"."""
     if hint is type(None):
         return "null"
+    if typing.get_origin(hint) is Callable:
+        return "keys below it, which --cfg job shows"
     if typing.get_origin(hint) is typing.Literal:
         return " or ".join(repr(option) for option in typing.get_args(hint))
     if typing.get_origin(hint) in (typing.Union, type(int | str)):

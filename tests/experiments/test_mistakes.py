@@ -73,6 +73,10 @@ def refused(tmp_path, monkeypatch) -> Callable[..., str]:
     [
         (["optimizer.lr=abc"], "optimizer.lr=abc: expected float or Tensor, got 'abc' (str)"),
         (["optimizer.lr=-1"], "optimizer: Invalid learning rate: -1"),
+        (
+            ["objective.free_nats=2"],
+            "objective.free_nats=2: expected keys below it, which --cfg job shows, got 2 (int)",
+        ),
         (["optimizer.betas=[0.9]"], "optimizer.betas=[0.9]: expected tuple[float"),
         (["optimizer.betas=[0.9,2]"], "optimizer: Invalid beta parameter at index 1: 2"),
         (["optimizer.fused=maybe"], "optimizer.fused=maybe: expected bool or null"),
