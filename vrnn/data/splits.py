@@ -6,8 +6,8 @@ its YAML in `conf/data/`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import torch
@@ -30,9 +30,12 @@ class Sequences:
         stochastic binarisation. None: x is the stored value.
       batch_device: where batches go while the values stay where they are, for those of a memory-mapped file; None:
         batches are made where the values are.
+      groups: the name of what each sequence shares with others of this split, so that they are not independent: its
+        speaker, writer, drawer, piece or file [N]; None: the sequences are independent.
 
     Raises:
-      ValueError: no sequence at all, an empty one, or lengths that do not add up to the number of values.
+      ValueError: no sequence at all, an empty one, lengths that do not add up to the number of values, or not one
+        group for each sequence.
     """
 
     def __init__(
@@ -41,7 +44,10 @@ class Sequences:
         lengths: Tensor,
         draw: Draw | None = None,
         batch_device: torch.device | str | None = None,
+        groups: Sequence[str] | None = None,
     ):
+        if groups is not None and len(groups) != len(lengths):
+            raise ValueError(f"groups must name one for each of the {len(lengths)} sequences, got {len(groups)}")
         if values.dim() != 2 or len(lengths) == 0 or int(lengths.min()) < 1 or int(lengths.sum()) != len(values):
             raise ValueError(
                 f"values must be [sum of lengths, D] with at least one sequence and no empty one; "
@@ -50,6 +56,7 @@ class Sequences:
         self.values = values
         self.lengths = lengths
         self.draw = draw
+        self.groups = None if groups is None else tuple(groups)
         self.values_stay = batch_device is not None
         self.device = torch.device(batch_device) if self.values_stay else values.device
         self.starts = (lengths.cumsum(0) - lengths).to(values.device)
@@ -71,8 +78,8 @@ class Sequences:
     def to(self, device: torch.device | str) -> Sequences:
         """The same sequences with their batches on `device`; lengths stay on the CPU, so that no batch synchronises."""
         if self.values_stay:
-            return Sequences(self.values, self.lengths, self.draw, device)
-        return Sequences(self.values.to(device), self.lengths, self.draw)
+            return Sequences(self.values, self.lengths, self.draw, device, self.groups)
+        return Sequences(self.values.to(device), self.lengths, self.draw, groups=self.groups)
 
     def batch(self, index: Tensor, generator: torch.Generator | None = None) -> Batch:
         """The sequences numbered `index` [B], padded to the longest of them.
@@ -165,6 +172,11 @@ class Splits:
         figures are also given in bits per dimension.
       signal: raw values -> the waveform in [-1, 1] that they stand for, to look at and listen to; None: raw values are
         themselves what is looked at.
+      grouping: what the groups of `Sequences` are, in one word ("speaker"); None: there are none.
+      files: the files that were read, name below the data's folder and size in bytes, in order; empty: the data are
+        synthetic.
+      tally: what became of what was found, in the order in which it is told, such as {"files found": 12, "files
+        dropped": 1}; empty: nothing was dropped, cut or changed that a user would want to know of.
     """
 
     train: Sequences
@@ -175,6 +187,9 @@ class Splits:
     caution: str | None = None
     levels: int | None = None
     signal: Callable[[Tensor], Tensor] | None = None
+    grouping: str | None = None
+    files: Sequence[tuple[str, int]] = ()
+    tally: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def x_dim(self) -> int:
