@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test compare sweep bench sync lint format clean
+.PHONY: help train test soak compare sweep bench sync lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -16,6 +16,9 @@ train: $(VENV)/installed  ## the main job: a VRNN on synthetic speech, a few min
 
 test: $(VENV)/installed-test  ## the whole test suite, on all cores (ARGS="-k name ...")
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
+
+soak: $(VENV)/installed-test  ## the long harnesses: kills, memory, random command lines, simulated significance (ARGS="-k name ...")
+	$(BIN)/python -m pytest -m soak $(ARGS)
 
 compare: $(VENV)/installed  ## the paper's five models on synthetic speech, three seeds, in one table (ARGS="data=fsdd ...")
 	$(BIN)/python -m experiments.compare $(or $(ARGS),experiment=compare_speech)
