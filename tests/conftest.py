@@ -20,6 +20,8 @@ from vrnn.models.recurrence import GRU, LSTM
 from vrnn.models.rnn import RNN
 from vrnn.models.vrnn import VRNN
 
+pytest_plugins = ("tests.experiments.fixtures",)  # the command line, for tests/experiments and tests/faults
+
 torch.set_num_threads(1)  # small tensors, and no fight over the cores
 
 SIZES = SimpleNamespace(B=4, T=5, D=3, Z=2, H=7)  # D = 3 fits every likelihood
