@@ -63,6 +63,7 @@ for line in sys.stdin:
             os.dup2(os.open(name, os.O_WRONLY if number else os.O_RDONLY), number)
         sys.argv = ["experiments", *call["arguments"]]
         code = 0
+        exec(call["before"])
         try:
             runpy.run_module("experiments." + call["app"], run_name="__main__", alter_sys=True)
         except SystemExit as end:
@@ -126,11 +127,11 @@ class Apps:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "start_new_session": True}
         self.server = subprocess.Popen(command, env=environment, cwd=folder, **pipes)
 
-    def start(self, app: str, *arguments: str, cwd: Path) -> Call:
-        """Starts a call."""
+    def start(self, app: str, *arguments: str, cwd: Path, before: str = "") -> Call:
+        """Starts a call; `before` is code that runs in its process first, such as what is to befall it later."""
         code, out, err = (self.folder / f"{len(self.calls)}.{name}" for name in ("code", "out", "err"))
         out.touch(), err.touch()
-        call = {"app": app, "arguments": arguments, "cwd": str(cwd)}
+        call = {"app": app, "arguments": arguments, "cwd": str(cwd), "before": before}
         self.server.stdin.write(json.dumps(call | {"code": str(code), "out": str(out), "err": str(err)}) + "\n")
         self.server.stdin.flush()
         self.calls.append(Call(int(self.server.stdout.readline()), code, out, err))
@@ -144,9 +145,9 @@ class Apps:
                     call.kill(signal.SIGKILL)
                 call.ended()
 
-    def __call__(self, app: str, *arguments: str, cwd: Path) -> Ended:
+    def __call__(self, app: str, *arguments: str, cwd: Path, before: str = "") -> Ended:
         """The whole call."""
-        return self.start(app, *arguments, cwd=cwd).ended()
+        return self.start(app, *arguments, cwd=cwd, before=before).ended()
 
     def fresh(self, app: str, *arguments: str, cwd: Path) -> Ended:
         """The whole call, in an interpreter of its own."""
