@@ -30,7 +30,7 @@ def group_memory(group: int) -> int:
 
 @pytest.mark.soak
 def test_memory_does_not_grow(apps, tmp_path):
-    """Four minutes of updates, checkpoints, validations and W&B: the last minute holds at most 1 % more than the second."""
+    """Four minutes of updates, checkpoints, validations and W&B: the last holds at most 1 % more than the second."""
     arguments = (
         "latent=tiny",
         "trainer=debug",
