@@ -13,10 +13,11 @@ from experiments.errors import UserError
 from vrnn.batch import Batch
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
+from vrnn.training.evaluation import judging
 from vrnn.training.noise import keyed_noise
 
 
-@torch.no_grad()
+@judging
 def draw_gallery(
     model: SequenceModel,
     splits: Splits,

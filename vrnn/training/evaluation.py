@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,29 @@ from vrnn.models.base import SequenceModel, SequenceTerms
 from vrnn.objectives.base import Kind, Objective
 from vrnn.training.metrics import Figure
 from vrnn.training.noise import keyed_noise
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def judging(function: Callable[Concatenate[SequenceModel, P], R]) -> Callable[Concatenate[SequenceModel, P], R]:
+    """Runs a function of a model without gradients and in evaluation mode, in which dropout and the like do nothing.
+
+    Afterwards each module is in the mode that it had.
+    """
+
+    @functools.wraps(function)
+    def judge(model: SequenceModel, *arguments: P.args, **named: P.kwargs) -> R:
+        former = [(module, module.training) for module in model.modules()]
+        model.eval()
+        try:
+            with torch.no_grad():
+                return function(model, *arguments, **named)
+        finally:
+            for module, training in former:
+                module.training = training
+
+    return judge
 
 
 @dataclass(frozen=True)
@@ -130,14 +155,14 @@ class _InParts:
         return terms, states
 
 
-@torch.no_grad()
+@judging
 def evaluate(
     model: SequenceModel, objective: Objective, sequences: Sequences, *, batch_size: int, seed: int, step: int = 0
 ) -> Evaluation:
     """The plain bound of every sequence, the same for any batch size within float tolerance.
 
     Args:
-      model: in the state it is to be judged in; it and the sequences are on one device.
+      model: in any mode; it and the sequences are on one device.
       objective: which bound.
       sequences: one split.
       batch_size: rows at a time: sequences, each as often as the objective draws samples.
