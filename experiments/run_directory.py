@@ -40,6 +40,11 @@ NOT_IDENTITY = (
     "data.cache",
     "data.max_memory_gb",
 )
+# Keys that were added later, each with the value at which a run computes what runs did before there was the key.
+ADDED = {
+    "trainer.precision": "fp32",
+    "data.verify": True,
+}
 
 
 class RunDirectory:
@@ -155,11 +160,10 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
       resolve: follow interpolations; False: take them as they stand.
     """
     plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
-    if OmegaConf.select(plain, "trainer.precision") == "fp32":
-        plain.trainer.pop("precision")  # a run made before there was a choice computes the same
     if OmegaConf.select(plain, "multirun.stop_below") is None:
         plain.pop("multirun", None)
-    for key in NOT_IDENTITY:
+    added = [key for key, value in ADDED.items() if OmegaConf.select(plain, key) == value]
+    for key in (*added, *NOT_IDENTITY):
         if key == "data.root" and root_is_identity(cfg):
             continue
         parent, _, name = key.rpartition(".")

@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vrnn.data.mnist import FILES, mnist
+from vrnn.data.mnist import mnist
+from vrnn.data.mnist_files import FILES
 
 TRAIN, VALID, TEST = 90, 30, 40  # train includes valid
+
+
+def idx(number: int, side: int = 28, seed: int = 0) -> bytes:
+    """The content of an IDX file of random images."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (number, side, side), dtype=np.uint8)
+    return struct.pack(">4I", 0x0803, *pixels.shape) + pixels.tobytes()
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:
@@ -45,7 +52,7 @@ def root(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def make(root):
-    return partial(mnist, root=str(root), valid_size=VALID)
+    return partial(mnist, root=str(root), valid_size=VALID, verify=False)
 
 
 @pytest.fixture(scope="module")

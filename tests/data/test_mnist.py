@@ -11,7 +11,8 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.data.conftest import TEST, TRAIN, VALID
-from vrnn.data.mnist import FILES, mnist
+from vrnn.data.mnist import mnist
+from vrnn.data.mnist_files import FILES
 
 CONF = Path(__file__).parents[2] / "conf" / "data" / "mnist.yaml"
 BINARIZED = ["threshold", "stochastic", "static", "static_seeded"]
@@ -60,7 +61,7 @@ def test_a_final_fit_trains_on_all_images_and_says_that_valid_is_among_them(make
     assert numbers(splits.valid) == list(range(TRAIN - 5, TRAIN))
     assert "the validation images are among those trained on" in splits.caution
     assert "among those trained on" in make(binarize="threshold", valid_split="within").caution
-    assert make(binarize="threshold").caution is None
+    assert "among those trained on" not in make(binarize="threshold").caution
 
 
 @pytest.mark.parametrize("binarize", ["none", *BINARIZED])
@@ -142,7 +143,7 @@ def test_only_grey_pixels_have_an_entropy_floor_that_no_bernoulli_passes(make):
         for p in (x.clamp(1e-9, 1 - 1e-9), x.clamp(0.01, 0.99), x.mean(0).expand_as(x).clamp(0.01, 0.99))
     )
     assert f"{best:.2f} nats per image on the test set" in grey.caution
-    assert all(make(binarize=b).caution is None for b in BINARIZED)
+    assert not any("entropy" in make(binarize=b).caution for b in BINARIZED)
 
 
 # Layouts

@@ -1,23 +1,37 @@
-"""MNIST: where its files are looked for, and what is said when they are missing or damaged."""
+"""MNIST: in which forms its files are read, and what is said where they are others, damaged or not there."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
-import socket
+import re
 import struct
-import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.data.conftest import TEST, TRAIN, VALID
-from vrnn.data import mnist as module
-from vrnn.data.mnist import FILES, mnist
+from tests.data.conftest import TEST, TRAIN, VALID, idx
+from vrnn.data import mnist_files as module
+from vrnn.data.mnist import mnist
+from vrnn.data.mnist_files import SHA256
+
+IMAGES = list(SHA256)
+
+
+@pytest.fixture
+def raw(root, tmp_path) -> Path:
+    """A folder MNIST/raw with images of its own, below the working folder of the test."""
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in IMAGES:
+        (raw / name).write_bytes((root / "MNIST" / "raw" / name).read_bytes())
+    return raw
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("valid_size", [0, -1, TRAIN])
@@ -52,110 +66,135 @@ def test_root_defaults_to_data_in_the_working_directory(make, root, tmp_path, mo
     assert torch.equal(make(root=None, binarize="none").test.values, make(binarize="none").test.values)
 
 
-def test_missing_files_are_named_and_nothing_is_left_behind(mirror, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        mirror(closed.getsockname()[1])
-    root = tmp_path / "nowhere"
-    with pytest.raises(FileNotFoundError) as caught:
-        mnist(root=str(root))
-    for part in (str(root / "MNIST" / "raw"), *FILES, "refused", "data.root=", "VRNN_DATA_DIR", "network"):
-        assert part in str(caught.value)
+# Whose images they are
+
+
+def test_images_of_another_dataset_under_mnists_names_are_refused_with_what_was_found(root):
+    content = (root / "MNIST" / "raw" / IMAGES[0]).read_bytes()
+    ink = np.frombuffer(content, np.uint8)[16:].mean() / 255
+    with pytest.raises(ValueError, match="FashionMNIST, KMNIST or EMNIST") as caught:
+        mnist(root=str(root), valid_size=VALID)
+    message = str(caught.value)
+    for part in (str(root / "MNIST" / "raw" / IMAGES[0]), f"{TRAIN} images, {ink:.1%}", "verify=false", "another root"):
+        assert part in message
+    assert hashlib.sha256(content).hexdigest()[:16] in message
+    assert SHA256[IMAGES[0]][:16] in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("other", IMAGES)
+def test_one_file_of_another_dataset_is_enough(make, root, monkeypatch, other):
+    digests = {name: hashlib.sha256((root / "MNIST" / "raw" / name).read_bytes()).hexdigest() for name in IMAGES}
+    monkeypatch.setattr(module, "SHA256", digests)
+    assert make(verify=True).caution is None
+    monkeypatch.setitem(module.SHA256, other, "0" * 64)
+    with pytest.raises(ValueError, match=f"is not MNIST's {other}"):
+        make(verify=True)
+    caution = make(verify=False).caution
+    assert caution.startswith("not MNIST's own images, taken as they are (verify=false): " + other)
+    assert digests[other][:16] in caution
+    assert not any(digest[:16] in caution for name, digest in digests.items() if name != other)
+
+
+def test_files_and_counts_are_told(make, root):
+    splits = make(valid_split="within")
+    sizes = [(root / "MNIST" / "raw" / name).stat().st_size for name in IMAGES]
+    assert splits.files == [(f"MNIST/raw/{name}", size) for name, size in zip(IMAGES, sizes, strict=True)]
+    assert splits.tally == {"images found": TRAIN + TEST} == make().tally
+    assert make(binarize="static").tally == {"images found": 130}
+
+
+# Forms in which they are passed on
+
+
+@pytest.mark.parametrize(
+    "form", ["{0}.gz", "{1}", "{1}.gz", "{0}/{0}", "{1}/{1}", "{0}", "a link"], ids=lambda form: form.replace("/", ">")
+)
+@pytest.mark.parametrize("packed", [True, False], ids=["gzip", "plain"])
+def test_every_form_holds_the_same_images_and_nothing_is_written(make, raw, form, packed):
+    for name in IMAGES:
+        content = (raw / name).read_bytes()
+        (raw / name).unlink()
+        path = raw / ("elsewhere-" + name if form == "a link" else form.format(name, name.replace("-idx", ".idx")))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(gzip.compress(content, 1) if packed else content)  # whatever the name says
+        if form == "a link":
+            (raw / name).symlink_to(path)
+    before = contents(raw)
+    found, expected = make(root=str(raw.parents[1]), binarize="none"), make(binarize="none")
+    for part in ("train", "valid", "test"):
+        assert torch.equal(getattr(found, part).values, getattr(expected, part).values)
+    assert contents(raw) == before
+
+
+def test_labels_need_not_be_there(make, raw):
+    assert not list(raw.glob("*labels*"))
+    assert len(make(root=str(raw.parents[1])).test) == TEST
+
+
+# Damage
+
+
+def damaged(content: bytes, how: str) -> bytes:
+    """A file of images with something wrong in it."""
+    packed = gzip.compress(content, 1)
+    return {
+        "empty": b"",
+        "header": content[:6],
+        "short": content[:-1],
+        "long": content + b"0",
+        "sides": idx(1, side=32),
+        "labels": struct.pack(">2I", 0x0801, 10) + bytes(10),
+        "none": struct.pack(">4I", 0x0803, 0, 28, 28),
+        "all of memory": struct.pack(">4I", 0x0803, 2**32 - 1, 28, 28) + bytes(784),
+        "gz cut": packed[: len(packed) // 2],
+        "gz of 10 bytes": packed[:10],
+        "gz changed": packed[:5000] + bytes(50) + packed[5050:],
+        "gz and more": packed + b"0",
+        "gz of gz": gzip.compress(packed),
+        "gz of a page": gzip.compress(b"<!DOCTYPE html><title>404 Not Found</title>"),
+        "gz short": gzip.compress(content[:-1]),
+        "gz long": gzip.compress(content + b"0"),
+        "gz that promises more": gzip.compress(struct.pack(">4I", 0x0803, 900_000, 28, 28) + bytes(784)),
+    }[how]
+
+
+KINDS = ["empty", "header", "short", "long", "sides", "labels", "none", "all of memory"]
+KINDS += ["gz cut", "gz of 10 bytes", "gz changed", "gz and more", "gz of gz", "gz of a page", "gz short", "gz long"]
+
+
+@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("how", [*KINDS, "gz that promises more"])
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_damaged_file_is_named(raw, name, how, verify, monkeypatch):
+    monkeypatch.setitem(module.SHA256, IMAGES[0], hashlib.sha256((raw / IMAGES[0]).read_bytes()).hexdigest())
+    content = damaged((raw / name).read_bytes(), how)
+    (raw / name).write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(f"{raw / name} is damaged: no IDX file of 1 to ")) as caught:
+        mnist(root=str(raw.parents[1]), valid_size=VALID, verify=verify)
     assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
+    assert (raw / name).read_bytes() == content
 
 
-def test_a_network_that_never_answers_does_not_hang(mirror, monkeypatch, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
-        mirror(silent.getsockname()[1])
-        monkeypatch.setattr(module, "SILENCE", 0.1)
-        with pytest.raises(FileNotFoundError, match="timed out"):
-            mnist(root=str(tmp_path))
-    assert socket.getdefaulttimeout() is None
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("what", ["folder", "link to nothing", "denied"])
+def test_what_is_no_readable_file_is_named_and_left_alone(raw, monkeypatch, what):
+    path = raw / IMAGES[1]
+    if what == "denied":  # as root, who runs tests in some places, nothing is
+        opened = Path.open
+        denied = PermissionError(13, "Permission denied", str(path))
 
+        def refuse(self, *arguments, **keywords):
+            if self == path:
+                raise denied
+            return opened(self, *arguments, **keywords)
 
-def test_missing_files_are_downloaded_once(make, root, mirror, monkeypatch, tmp_path):
-    from torchvision.datasets import MNIST
-
-    asked: list[str] = []
-
-    class Server(SimpleHTTPRequestHandler):
-        def log_message(self, *args) -> None:
-            asked.append(self.path)
-
-    served, target = tmp_path / "served", tmp_path / "target" / "deep"
-    served.mkdir()
-    checksums = []
-    for name in FILES:
-        packed = gzip.compress((root / "MNIST" / "raw" / name).read_bytes())
-        (served / f"{name}.gz").write_bytes(packed)
-        checksums.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
-    monkeypatch.setattr(MNIST, "resources", checksums)
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Server, directory=str(served))) as server:
-        threading.Thread(target=server.serve_forever).start()
-        mirror(server.server_port)
-        try:
-            downloaded = make(root=str(target), binarize="none")
-            once = len(asked)
-            make(root=str(target))
-        finally:
-            server.shutdown()
-    assert once == len(asked) >= len(FILES)
-    assert torch.equal(downloaded.train.values, make(binarize="none").train.values)
-    assert sorted(path.name for path in (target / "MNIST" / "raw").iterdir()) == sorted(FILES)
-
-
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage", ["empty", "header", "short", "long", "other"])
-def test_a_damaged_file_is_named(root, tmp_path, name, damage):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for file in FILES:
-        (raw / file).write_bytes((root / "MNIST" / "raw" / file).read_bytes())
-    whole = (raw / name).read_bytes()
-    other = struct.pack(">4I", 0x0803, 1, 32, 32) + bytes(1024)  # images, of another size
-    changed = {"empty": b"", "header": whole[:6], "short": whole[:-1], "long": whole + b"0", "other": other}
-    (raw / name).write_bytes(changed[damage])
-    with pytest.raises(ValueError, match="is damaged") as caught:
-        mnist(root=str(tmp_path), valid_size=VALID)
-    assert str(raw / name) in str(caught.value)
-    assert f"{len(changed[damage])} bytes" in str(caught.value)
-
-
-def test_a_missing_published_sample_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
-        mnist(root=str(tmp_path), binarize="static")
-    file = tmp_path / "mnist_static_binarized" / "binarized_mnist_packed.npz"
-    for part in (str(file), "data.root=", "VRNN_DATA_DIR", "static_seeded"):
-        assert part in str(caught.value)
-
-
-@pytest.mark.parametrize("damage", ["short", "text", "keys", "pickle", "width"])
-def test_a_damaged_published_sample_is_named(root, tmp_path, damage):
-    file = tmp_path / "mnist_static_binarized" / "binarized_mnist_packed.npz"
-    file.parent.mkdir()
-    whole = (root / "mnist_static_binarized" / file.name).read_bytes()
-    bits = np.zeros((4, 98), dtype=np.uint8)
-    if damage in ("short", "text"):
-        file.write_bytes(whole[: len(whole) // 2] if damage == "short" else b"not an archive")
-    elif damage == "keys":
-        np.savez(file, train=bits)
-    elif damage == "pickle":
-        np.savez(file, train=np.array([{}], dtype=object), valid=bits, test=bits)
+        monkeypatch.setattr(Path, "open", refuse)
     else:
-        np.savez(file, train=bits, valid=bits, test=bits[:, :50])
-    with pytest.raises(ValueError, match=r"is damaged|must hold 784 pixels") as caught:
-        mnist(root=str(tmp_path), binarize="static")
-    assert str(file) in str(caught.value)
-
-
-def test_a_torchvision_that_does_not_fit_torch_is_named_with_the_mend(make, monkeypatch, tmp_path):
-    (tmp_path / "torchvision").mkdir()
-    broken = "raise RuntimeError('operator torchvision::nms does not exist')"
-    (tmp_path / "torchvision" / "__init__.py").write_text(broken)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(ImportError, match=r"nms does not exist.*pip install --force-reinstall torch torchvision"):
-        make()
-    assert len(make(binarize="static").test) == TEST  # which does not need it
+        path.unlink()
+        path.mkdir() if what == "folder" else path.symlink_to("gone")
+    expected = {"folder": "is a folder", "link to nothing": "gone, which is not there", "denied": "Permission denied"}
+    with pytest.raises(OSError, match=expected[what]) as caught:
+        mnist(root=str(raw.parents[1]), valid_size=VALID, verify=False)
+    assert str(path) in str(caught.value)
+    assert "put t10k-images-idx3-ubyte in its place" in str(caught.value)
+    assert path.is_dir() or path.is_symlink() or path.is_file()

@@ -83,3 +83,12 @@ def test_a_configs_identity_is_what_it_computes(key: str):
     assert config_hash(other) == config_hash(cfg)
     for change in ("data.x_dim=4", "trainer.max_steps=4", "seed=1"):
         assert config_hash(OmegaConf.merge(cfg, OmegaConf.from_dotlist([change]))) != config_hash(cfg)
+
+
+@pytest.mark.parametrize(
+    ("key", "same", "other"), [("trainer.precision", "fp32", "bf16"), ("data.verify", True, False)]
+)
+def test_a_key_that_was_added_leaves_the_identity_of_what_was_computed_before(key: str, same: object, other: object):
+    cfg = OmegaConf.create({"data": {"x_dim": 3}, "trainer": {"max_steps": 3}, "seed": 0})
+    added, changed = (OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{key}={value}"])) for value in (same, other))
+    assert config_hash(added) == config_hash(cfg) != config_hash(changed)

@@ -7,25 +7,14 @@ Salakhutdinov and Murray, "On the Quantitative Analysis of Deep Belief Networks"
 
 from __future__ import annotations
 
-import math
-import os
-import shutil
-import socket
-import tempfile
-from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vrnn.data.splits import Sequences, Splits, Standardisation
-
-SIDE = 28
-PIXELS = SIDE * SIDE
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-SILENCE = 5.0  # seconds without an answer after which a server counts as out of reach
+from vrnn.data.mnist_files import PIXELS, SIDE, read_images, read_published_sample
+from vrnn.data.splits import Consent, Sequences, Splits, Standardisation
 
 
 def mnist(
@@ -36,6 +25,7 @@ def mnist(
     binarize: Literal["none", "threshold", "stochastic", "static", "static_seeded"] = "stochastic",
     valid_split: Literal["last", "random", "within"] = "last",
     valid_size: int = 10_000,
+    verify: Consent = True,
 ) -> Splits:
     """MNIST as 28 steps of 28 pixels or 784 steps of one, in row-major order, ink = 1.
 
@@ -55,34 +45,41 @@ def mnist(
     Args:
       x_dim: pixels a step; it follows from `layout` (28 or 1) and is refused if it does not.
       seed: makes the draws and the random validation set.
-      root: the folder that holds `MNIST/raw/` as torchvision lays it out; None: `data` in the working directory.
-        Files that are not there are downloaded to it.
+      root: the folder that holds `MNIST/raw/` with the images as torchvision lays them out, plain or as `.gz`; None:
+        `data` in the working directory. Files that are not there are downloaded to it.
       layout: a step is one row of the image, or one pixel.
       binarize: see above.
       valid_split: which images of the training set validate. `last`: the last ones; `random`: chosen by `seed`;
         `within`: the last ones, which are trained on as well: for a final fit, whose settings were chosen before.
       valid_size: number of images in valid.
+      verify: whether the images must be MNIST's own, known by their published checksums; False: any of 28 x 28 pixels
+        in its layout, with a caution where they are others.
 
     Raises:
-      FileNotFoundError: the files are not there and cannot be downloaded.
-      ImportError: torchvision does not work beside this torch.
-      ValueError: a file is damaged, or an argument does not fit the data.
+      OSError: a file cannot be read, or is not there and cannot be downloaded.
+      ImportError: torchvision, which downloads files, does not work beside this torch.
+      ValueError: a file is damaged or not MNIST's, or an argument does not fit the data.
     """
     expected = {"rows": SIDE, "pixels": 1}[layout]
     if x_dim != expected:
         raise ValueError(f"x_dim must be {expected} for layout={layout}, got {x_dim}; leave it to follow from layout")
     folder = Path("data" if root is None else root).expanduser()
-    draw = caution = None
+    draw = None
 
     if binarize == "static":
-        train, valid, test = _published_sample(folder)
+        parts, file, doubt = read_published_sample(folder, verify)
+        files, doubts = [file], [doubt] if doubt else []
+        train, valid, test = (torch.from_numpy(part).float() for part in parts)
+        cautions = []
         if valid_split != "last" or valid_size != len(valid):
             raise ValueError(
                 f"valid_split and valid_size must be last and {len(valid)} with binarize=static, whose split is "
                 f"published, got {valid_split} and {valid_size}; binarize=static_seeded allows others"
             )
     else:
-        images, test = _images(folder)
+        read = read_images(folder, verify)
+        files, doubts = [each.file for each in read], [each.doubt for each in read if each.doubt]
+        images, test = (torch.from_numpy(each.pixels) for each in read)
         if not 1 <= valid_size < len(images):
             raise ValueError(f"valid_size must be from 1 to {len(images) - 1}, got {valid_size}")
         generator = torch.Generator().manual_seed(seed)
@@ -104,16 +101,18 @@ def mnist(
             )
         if valid_split == "within":
             cautions.append("the validation images are among those trained on: their figures are not of unseen data")
-        caution = "; ".join(cautions) or None
-
+    if doubts:
+        cautions.append(f"not MNIST's own images, taken as they are (verify=false): {'; '.join(doubts)}")
     train, valid, test = (x.reshape(len(x), PIXELS // x_dim, x_dim) for x in (train, valid, test))  # [N, T, D]
     return Splits(
         train=Sequences.of_equal_length(train, draw),
         valid=Sequences.of_equal_length(valid),
         test=Sequences.of_equal_length(test),
         standardisation=Standardisation.identity(x_dim),
-        caution=caution,
+        caution="; ".join(cautions) or None,
         levels=None if binarize == "none" else 2,
+        files=files,
+        tally={"images found": len(train) + len(valid) * (valid_split != "within") + len(test)},
     )
 
 
@@ -139,85 +138,3 @@ def _entropy(grey: Tensor) -> float:
     """
     entropy = torch.special.entr(grey) + torch.special.entr(1 - grey)
     return float(entropy.sum(dim=-1).double().mean())
-
-
-def _images(root: Path) -> tuple[Tensor, Tensor]:
-    """MNIST's own training and test images, uint8 [N, 784] each."""
-    try:
-        from torchvision.datasets import MNIST
-    except Exception as error:  # a mismatched pair fails as RuntimeError, OSError, AttributeError or ImportError
-        raise ImportError(
-            f"torchvision, which reads MNIST, cannot be imported beside torch {torch.__version__} ({error}); "
-            "the two must come from one source: pip install --force-reinstall torch torchvision"
-        ) from error
-    raw = root / "MNIST" / "raw"
-    if not all((raw / name).is_file() for name in FILES):
-        try:
-            _download(raw)
-        except (OSError, RuntimeError, HTTPException) as error:
-            reason = str(error).strip().rpartition("\n")[2]  # torchvision lists every mirror, the last one last
-            raise FileNotFoundError(
-                f"MNIST is not in {raw.absolute()}: expected there, uncompressed, {', '.join(FILES)}; downloading them "
-                f"failed: {reason}. Give data.root=<the folder that holds MNIST/raw>, set VRNN_DATA_DIR to it, "
-                "or connect to the network"
-            ) from error
-    for name in FILES:
-        _check_idx(raw / name)
-    train, test = (MNIST(str(root), train=part).data for part in (True, False))  # uint8 [N, 28, 28]
-    return train.flatten(1), test.flatten(1)
-
-
-def _download(raw: Path) -> None:
-    """Fetches MNIST's files into `raw`, all or none.
-
-    They are fetched elsewhere and renamed into place, so that a failure leaves nothing behind and jobs that start
-    at the same time never read half a file.
-    """
-    from torchvision.datasets import MNIST
-
-    waiting = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE)  # torchvision sets none: a firewall that drops packets would hang it for minutes
-    try:
-        with tempfile.TemporaryDirectory() as stage:
-            MNIST(stage, download=True)
-            raw.mkdir(parents=True, exist_ok=True)
-            for name in FILES:
-                part = raw / f"{name}.{os.getpid()}.part"
-                shutil.move(Path(stage, "MNIST", "raw", name), part)
-                part.replace(raw / name)
-    finally:
-        socket.setdefaulttimeout(waiting)
-
-
-def _check_idx(path: Path) -> None:
-    """Refuses an IDX file whose header and size are not those of MNIST images [N, 28, 28] or labels [N]."""
-    sides = [SIDE, SIDE] if "idx3" in path.name else []
-    head = np.fromfile(path, dtype=">u4", count=2 + len(sides)).tolist()  # magic number, N, sides
-    magic = 0x0801 + len(sides)  # unsigned bytes, number of axes
-    size = path.stat().st_size
-    if head[:1] + head[2:] != [magic, *sides] or size != 4 * len(head) + math.prod(head[1:]):
-        raise ValueError(
-            f"{path.absolute()} is damaged: its {size} bytes are not an MNIST IDX file "
-            f"({'images of 28 x 28 pixels' if sides else 'labels'}), cut short perhaps; delete it to have it "
-            "downloaded again, or give another data.root"
-        )
-
-
-def _published_sample(root: Path) -> tuple[Tensor, Tensor, Tensor]:
-    """Train, valid and test of the published binarisation, x in {0, 1} [N, 784]."""
-    path = root / "mnist_static_binarized" / "binarized_mnist_packed.npz"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"binarize=static needs {path.absolute()} (keys train, valid, test; np.packbits(pixels, axis=1), uint8 "
-            "[N, 98]), which is not there. Give data.root=<the folder that holds mnist_static_binarized>, set "
-            "VRNN_DATA_DIR to it, or take binarize=static_seeded, which makes such a sample from data.seed"
-        )
-    try:
-        with np.load(path, allow_pickle=False) as packed:
-            bits = [np.unpackbits(packed[name], axis=1) for name in ("train", "valid", "test")]
-    except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
-        raise ValueError(f"{path.absolute()} is damaged ({error}); put an intact copy in its place") from error
-    if any(part.shape[1] != PIXELS for part in bits):
-        raise ValueError(f"{path.absolute()} must hold {PIXELS} pixels an image, got {[b.shape[1] for b in bits]}")
-    train, valid, test = (torch.from_numpy(part).float() for part in bits)
-    return train, valid, test

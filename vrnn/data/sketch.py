@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from vrnn.data.sketch_rnn import read_sketch_rnn
-from vrnn.data.splits import Corpus, Splits
+from vrnn.data.splits import Consent, Corpus, Splits
 from vrnn.data.strokes import ink_splits, require_pen
 
 
@@ -16,7 +16,7 @@ def sketch(
     seed: int = 0,
     root: Corpus = None,
     path: str = "sketch.npz",
-    allow_pickle: bool = False,
+    allow_pickle: Consent = False,
     dequantise: bool = True,
 ) -> Splits:
     """x_t = (dx, dy, pen-up) of any npz file of sketch-rnn, y up, in its own three parts, one joint scalar.

@@ -17,6 +17,9 @@ from vrnn.batch import Batch
 
 # The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.
 Corpus = Annotated[str | None, "identity"]
+# The type of an argument by which a user consents to what is refused by default: whoever reads a saved config takes the
+# default instead, and consent only from the person who is there.
+Consent = Annotated[bool, "consent"]
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 
 

@@ -1,0 +1,71 @@
+"""What is said of a path that is no readable file, in one line that any terminal can show."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from vrnn.data.files import listed, require_archive, require_file, shown
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(OSError, match=r"^it needs ") as caught:
+        require_file("it needs", path, "give another")
+    assert str(caught.value).endswith(": give another")
+    assert str(caught.value).isprintable()
+    return f"{type(caught.value).__name__} {caught.value}"
+
+
+def test_what_is_no_file_is_told_by_kind(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("gone")
+    (tmp_path / "ring").symlink_to("ring")
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "none").startswith(f"FileNotFoundError it needs {tmp_path}/none, which is not there")
+    assert f"link, which is a link to {tmp_path}/gone, which is not there" in refusal(tmp_path / "link")
+    assert refusal(tmp_path).startswith(f"IsADirectoryError it needs {tmp_path}, which is a folder")
+    assert "pipe, which is a device or a pipe" in refusal(tmp_path / "pipe")  # to open it would wait for ever
+    assert "cannot be read (Too many levels of symbolic links)" in refusal(tmp_path / "ring")
+    assert refusal(tmp_path / "file" / "below").startswith("NotADirectoryError")
+    assert "cannot be read (File name too long)" in refusal(tmp_path / ("a" * 300))
+    require_file("it needs", tmp_path / "file", "give another")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Größe 1", "Größe 1"),
+        (os.fsdecode(b"caf\xe9.npz"), "caf\\xe9.npz"),
+        ("a\nb\x1b[31m\u202e", "a\\nb\\x1b[31m\\u202e"),
+    ],
+)
+def test_a_name_is_one_line_that_any_encoding_holds(tmp_path, name, text):
+    assert shown(tmp_path / name) == f"{tmp_path}/{text}"
+    assert shown(tmp_path / name).encode().decode() == f"{tmp_path}/{text}"
+    assert text in refusal(tmp_path / name)
+
+
+def test_a_file_is_listed_below_its_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.txt").write_text("1234567")
+    assert listed(tmp_path / "a" / "b.txt", tmp_path) == ("a/b.txt", 7)
+    assert listed(tmp_path / "a" / "b.txt", Path("/elsewhere")) == ("b.txt", 7)
+
+
+def test_archives_that_fill_the_memory_are_refused_by_their_own_table(tmp_path):
+    def write(name: str, *sizes: int) -> Path:
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for number, size in enumerate(sizes):
+                archive.writestr(str(number), bytes(size))
+        return tmp_path / name
+
+    require_archive(write("small", 1000, 2000))
+    bomb = write("bomb", 2**25, 2**25 + 1)
+    with pytest.raises(ValueError, match=rf"its {bomb.stat().st_size} bytes claim to unpack to {2**26 + 1}"):
+        require_archive(bomb)
+    (tmp_path / "text").write_text("text")
+    with pytest.raises(ValueError, match="it is no zip archive, or cut short"):
+        require_archive(tmp_path / "text")

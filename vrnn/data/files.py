@@ -1,0 +1,68 @@
+"""A user's files: whether there is one to read, what to say where there is none, and how its name is shown."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+# Zeros shrink a thousand times, coordinates and pixels never a hundred times; small archives may be of zeros.
+MAX_RATIO, ANY_RATIO = 100, 2**26
+
+
+def shown(path: Path | str) -> str:
+    """A path as one line of text for any terminal: control characters and bytes that are no UTF-8 are escaped."""
+    text = os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def require_file(need: str, path: Path, advice: str) -> None:
+    """Refuses what is no readable file; links are followed.
+
+    Args:
+      need: the begin of the message, in front of the path, such as "variant=raw needs".
+      path: where a file is expected.
+      advice: what the user can do, the end of the message.
+
+    Raises:
+      OSError: of the kind that fits (FileNotFoundError, IsADirectoryError, PermissionError), with path and reason.
+    """
+    kind, reason = _refusal(path)
+    if kind is not None:
+        raise kind(f"{need} {shown(path)}, which {reason}: {advice}")
+
+
+def _refusal(path: Path) -> tuple[type[OSError] | None, str]:
+    """The kind of error that keeps a path from being read as a file, and why; None where nothing does."""
+    try:
+        if path.is_dir():
+            return IsADirectoryError, "is a folder"
+        if path.exists() and not path.is_file():
+            return OSError, "is a device or a pipe"
+        with path.open("rb"):
+            return None, ""
+    except FileNotFoundError:
+        link = f"is a link to {shown(path.parent / path.readlink())}, which " if path.is_symlink() else ""
+        return FileNotFoundError, f"{link}is not there"
+    except OSError as error:
+        return type(error), f"cannot be read ({error.strerror})"
+
+
+def require_archive(path: Path) -> None:
+    """Refuses a file that is no zip archive (an npz is one), or whose members would fill the memory.
+
+    Raises:
+      ValueError: the reason, to stand in brackets.
+    """
+    if not zipfile.is_zipfile(path):  # numpy would take whatever else it is for a pickle
+        raise ValueError("it is no zip archive, or cut short")
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > ANY_RATIO and size > MAX_RATIO * path.stat().st_size:
+        raise ValueError(f"its {path.stat().st_size} bytes claim to unpack to {size}")
+
+
+def listed(path: Path, folder: Path) -> tuple[str, int]:
+    """A file as `Splits.files` has it: its name below the data's folder, and its size in bytes."""
+    name = os.path.relpath(path, folder) if path.is_relative_to(folder) else path.name
+    return Path(name).as_posix(), path.stat().st_size
