@@ -171,9 +171,12 @@ def estimates_command(jobs: Sequence[Job], num_samples: int, launcher: Sequence[
 
 
 def has_estimate(job: Job, num_samples: int) -> bool:
-    """Whether there is nothing to estimate, or an estimate of the job's best checkpoint."""
+    """Whether there is nothing to estimate, or an estimate of the job's best checkpoint, and a finite one."""
     figure = job.result.get("figures", {}).get("test/log_likelihood")
     if figure is None or figure["kind"] == "exact":
         return True
     file = job.run.evaluations / f"iwae-{num_samples}.json"
-    return file.is_file() and json.loads(file.read_text(encoding="utf-8"))["step"] == job.result["best_step"]
+    if not file.is_file():
+        return False
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return content["step"] == job.result["best_step"] and content.get("not_finite") is None

@@ -15,10 +15,15 @@ from experiments.run_directory import RunDirectory, figures_as_json, provenance,
 from experiments.terminal import say, show_figures
 from vrnn.objectives.base import Objective
 from vrnn.training.evaluation import Space, evaluate, rows_within
+from vrnn.training.finite import explain_not_finite
 
 
 def measure(cfg: DictConfig) -> int:
-    """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory."""
+    """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory.
+
+    Raises:
+      UserError: a value is wrong, something does not fit, or a bound is not finite (what is written is marked).
+    """
     run = RunDirectory.existing(cfg.run)
     if cfg.seed is not None:
         require_integer("seed", cfg.seed, 0)
@@ -35,7 +40,11 @@ def measure(cfg: DictConfig) -> int:
     path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
     warnings = cautions(restored.splits, restored.model.likelihood)
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
-    write_json(path, {"format": 1, **about, "cautions": warnings, "figures": figures_as_json(figures), **provenance()})
+    fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
+    about |= {"not_finite": fault, "cautions": warnings, "figures": figures_as_json(figures)}
+    write_json(path, {"format": 1, **about, **provenance()})
+    if fault is not None:
+        raise UserError(f"{fault}; {path} is marked, and counts nowhere")
     for caution in warnings:
         say(f"caution: {caution}")
     if HydraConfig.get().mode == RunMode.MULTIRUN:

@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.build import build, check, require_integer
 from experiments.errors import UserError
 from experiments.tracking import NoTracker
+from vrnn.data.fingerprint import Fingerprint
+from vrnn.data.inspection import NotFinite, inspect
 from vrnn.data.splits import Splits
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel
@@ -37,7 +39,7 @@ class Parts(NamedTuple):
     """The objects of a run, ready to be put together.
 
     Attributes:
-      trainer, objective, schedule, tracker, model, splits: see their classes.
+      trainer, objective, schedule, tracker, model, splits, fingerprint: see their classes.
       optimizer: builds the optimizer from parameters.
       figure: how these data are drawn, see `vrnn.figures`.
     """
@@ -50,6 +52,7 @@ class Parts(NamedTuple):
     figure: Any
     model: SequenceModel
     splits: Splits
+    fingerprint: Fingerprint
 
 
 def cautions(splits: Splits, likelihood: Likelihood) -> list[str]:
@@ -57,16 +60,48 @@ def cautions(splits: Splits, likelihood: Likelihood) -> list[str]:
     return [sentence for sentence in (splits.caution, likelihood.caution(splits.train.values)) if sentence]
 
 
-def build_splits(cfg: DictConfig) -> Splits:
-    """The data; the last ones made in this process are kept, since the jobs of a multirun often share theirs."""
+class Data(NamedTuple):
+    """Data that have been looked through.
+
+    Attributes:
+      splits: the data.
+      fingerprint: what they are recognised by.
+    """
+
+    splits: Splits
+    fingerprint: Fingerprint
+
+
+def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
+    """The data, all of whose values are finite and something that the likelihood can model.
+
+    The last ones made in this process are kept, since the jobs of a multirun often share theirs.
+
+    Raises:
+      UserError: they cannot be made, or a value is none; the message names the split and, where one is, the sequence.
+    """
     text = OmegaConf.to_yaml(cfg.data, resolve=True)
+    identity = f"{type(likelihood).__qualname__} {sorted(vars(likelihood).items())}"
     if text not in _made:
         _made.clear()
-        _made[text] = build(cfg, "data")
-    return _made[text]
+        _made[text] = (build(cfg, "data"), {})
+    splits, found = _made[text]
+    if identity not in found:
+
+        def check(name: str, values: torch.Tensor) -> None:
+            try:
+                likelihood.check(values)
+            except ValueError as error:
+                raise UserError(f"these data and this likelihood do not go together: {error} ({name})") from error
+
+        try:
+            found[identity] = inspect(splits, check, identity)
+        except NotFinite as error:
+            raise UserError(f"data: {error}; correct what it was read from, or take it away") from error
+    return Data(splits, found[identity])
 
 
-_made: dict[str, Splits] = {}
+_made: dict[str, tuple[Splits, dict[str, Fingerprint]]] = {}
 
 
 def build_parts(cfg: DictConfig) -> Parts:
@@ -88,10 +123,5 @@ def build_parts(cfg: DictConfig) -> Parts:
         raise UserError(f"optimizer: {error}") from error
     torch.manual_seed(cfg.seed)
     model = build(cfg, "model")
-    splits = build_splits(cfg)
-    try:
-        for values in splits.train.values.split(65_536):  # they may lie in a file that is larger than memory
-            model.likelihood.check(values)
-    except ValueError as error:
-        raise UserError(f"these data and this likelihood do not go together: {error}") from error
-    return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, splits)
+    data = build_data(cfg, model.likelihood)
+    return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, *data)

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.build import build
 from experiments.errors import UserError
-from experiments.parts import build_splits
+from experiments.parts import build_data
 from experiments.run_directory import RunDirectory
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
@@ -53,7 +53,7 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error
-    splits = build_splits(cfg)
+    splits, _ = build_data(cfg, model.likelihood)
     step = content["step"] if which == "best" else content["progress"]["step"]
     torch.manual_seed(cfg.seed)
     return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step)

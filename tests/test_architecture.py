@@ -31,7 +31,7 @@ CONTRACTS = {
     "likelihoods": {"vrnn.likelihoods.base"},
     "models": {"vrnn.models.base"},
     "objectives": {"vrnn.objectives.base"},
-    "data": {"vrnn.data.splits"},
+    "data": {"vrnn.data.splits", "vrnn.data.fingerprint", "vrnn.data.inspection"},
 }
 # Measures one model that it builds itself, so as to run where there is no Hydra; no new option concerns it.
 BENCHMARK = "experiments.bench."

@@ -129,11 +129,18 @@ class Row:
         return job.result["figures"] if evaluation is None else dict(self.read_evaluations(job))[evaluation]["figures"]
 
     def read_evaluations(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
-        """What was measured later of the run's best checkpoint, by name; not of one that a longer run left behind."""
+        """What was measured later of the run's best checkpoint, by name.
+
+        Not of one that a longer run left behind, and no bound that is not finite.
+        """
         files = sorted(job.run.evaluations.glob("*.json"))
         found = [(file.stem, json.loads(file.read_text(encoding="utf-8"))) for file in files]
         wanted = ("best", job.result.get("best_step"))
-        return [(name, content) for name, content in found if (content["checkpoint"], content["step"]) == wanted]
+        return [
+            (name, content)
+            for name, content in found
+            if (content["checkpoint"], content["step"]) == wanted and content.get("not_finite") is None
+        ]
 
     def _sequences(self, name: str) -> np.ndarray | None:
         """An array of test_sequences.npz of all counted runs [S, ...]."""
@@ -166,7 +173,8 @@ def why_not(job: Job, name: str = BOUND) -> str | None:
     split = name.partition("/")[0]
     if bound is None:
         return f"not measured on {split}" + " (trainer.test=false)" * (split == "test")
-    return None if math.isfinite(bound["value"]) else f"its bound on {split} is {bound['value']}"
+    finite = bound["value"] is not None and math.isfinite(bound["value"])  # JSON has no word for what is not
+    return None if finite else f"its bound on {split} is not finite"
 
 
 def is_estimate(evaluation: dict[str, Any]) -> bool:

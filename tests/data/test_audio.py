@@ -12,6 +12,7 @@ import torch
 
 from tests.data.recordings import clip, write_audio
 from vrnn.data.audio import audio
+from vrnn.data.inspection import inspect
 from vrnn.data.splits import Splits
 
 RATE, X_DIM = 8000, 25
@@ -115,6 +116,8 @@ def test_mapped_values_are_those_in_memory_bit_for_bit(make, tmp_path, num_frame
         assert torch.equal(memory.standardisation.std, mapped.standardisation.std)
         index = torch.tensor([2, 0, 3])
         assert torch.equal(memory.train.batch(index).x, mapped.train.batch(index).x)
+        assert inspect(memory).digest == inspect(mapped).digest
+        assert (mapped.cache / "fingerprint.json").is_file()
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from vrnn.batch import Batch
-from vrnn.data.splits import Sequences, Splits
 from vrnn.objectives.elbo import ELBO
 from vrnn.training import checkpoint
 from vrnn.training.evaluation import evaluate
@@ -187,11 +186,33 @@ def test_weights_that_are_not_finite_are_not_saved(run, tmp_path):
     assert not (tmp_path / "run" / "last.pt").exists()
 
 
-def test_a_validation_bound_that_is_not_finite_ends_training(run, make_splits):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "train",
+            r"the (loss|gradient norm) is nan at step \d+ .*; train, sequence 2, step 1, dimension 1: the value is",
+        ),
+        (
+            "valid",
+            r"the validation bound is nan at step 6 .*; valid, sequence 2, step 1, dimension 1: the value is nan;",
+        ),
+    ],
+)
+def test_data_that_are_not_finite_end_training_and_the_optimizer_is_not_blamed(run, make_splits, name, message):
     splits = make_splits()
-    broken = Sequences(torch.full_like(splits.valid.values, math.nan), splits.valid.lengths)
-    with pytest.raises(Diverged, match="validation bound is nan at step 6"):
-        run(splits=Splits(splits.train, broken, splits.test, splits.standardisation))
+    getattr(splits, name).values[2 * 5 + 1, 1] = math.nan
+    with pytest.raises(Diverged, match=f"^the data are at fault: {message} ") as caught:
+        run(splits=splits)
+    assert f"; {name}, sequence 2, step 1, dimension 1: the value is nan; correct" in str(caught.value)
+    assert "optimizer" not in str(caught.value)
+
+
+def test_a_validation_bound_that_is_not_finite_on_finite_data_ends_training(run, make_splits):
+    splits = make_splits()
+    splits.valid.values[0, 0] = 3e38
+    with pytest.raises(Diverged, match=r"^training diverged: the validation bound is (nan|-inf) at step 6 .*optimizer"):
+        run(splits=splits)
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,10 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
     sizes = [sum(lengths[part]) for part in PARTS]
     shape = (sum(sizes), framing.x_dim)
     mapped = storage is not None and storage.maps(shape)
+    cache = None
     if mapped:
         values, standardisation = storage.stored(shape, describe(parts, framing), lambda x: fill(x, parts, framing))
+        cache = Path(values.filename).parent
     else:
         values = np.empty(shape, np.float32)
         standardisation = fill(values, parts, framing)
@@ -113,6 +115,7 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
         sample_rate=framing.sample_rate,
         levels=framing.quantize or STEPS,
         signal=framing.signal,
+        cache=cache,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sequences in memory, their split in train, valid and test, and the standardisation fitted on train.
+"""Sequences in memory, and their split in train, valid and test.
 
 A dataset is one function in one file of this package that returns `Splits`; its arguments are the keys of
 its YAML in `conf/data/`.
@@ -7,13 +7,15 @@ its YAML in `conf/data/`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
+from vrnn.data.standardisation import Affine, Standardisation
 
 # The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.
 Corpus = Annotated[str | None, "identity"]
@@ -35,6 +37,7 @@ class Sequences:
         batches are made where the values are.
       groups: the name of what each sequence shares with others of this split, so that they are not independent: its
         speaker, writer, drawer, piece or file [N]; None: the sequences are independent.
+      affine: from the values as they are stored (and drawn) to x, applied to every batch; None: x is what is stored.
 
     Raises:
       ValueError: no sequence at all, an empty one, lengths that do not add up to the number of values, or not one
@@ -48,6 +51,7 @@ class Sequences:
         draw: Draw | None = None,
         batch_device: torch.device | str | None = None,
         groups: Sequence[str] | None = None,
+        affine: Affine | None = None,
     ):
         if groups is not None and len(groups) != len(lengths):
             raise ValueError(f"groups must name one for each of the {len(lengths)} sequences, got {len(groups)}")
@@ -60,6 +64,7 @@ class Sequences:
         self.lengths = lengths
         self.draw = draw
         self.groups = None if groups is None else tuple(groups)
+        self.affine = affine
         self.values_stay = batch_device is not None
         self.device = torch.device(batch_device) if self.values_stay else values.device
         self.starts = (lengths.cumsum(0) - lengths).to(values.device)
@@ -81,8 +86,28 @@ class Sequences:
     def to(self, device: torch.device | str) -> Sequences:
         """The same sequences with their batches on `device`; lengths stay on the CPU, so that no batch synchronises."""
         if self.values_stay:
-            return Sequences(self.values, self.lengths, self.draw, device, self.groups)
-        return Sequences(self.values.to(device), self.lengths, self.draw, groups=self.groups)
+            return Sequences(self.values, self.lengths, self.draw, device, self.groups, self.affine)
+        return Sequences(self.values.to(device), self.lengths, self.draw, groups=self.groups, affine=self.affine)
+
+    def transformed(self, affine: Affine) -> Sequences:
+        """The same sequences under a map of x: at once, or in every batch where values stay in a file or are drawn."""
+        if self.values_stay or self.draw is not None:
+            affine = affine.after(self.affine)
+            place = self.device if self.values_stay else None
+            return Sequences(self.values, self.lengths, self.draw, place, self.groups, affine)
+        values = torch.empty_like(self.values)
+        for to, block in zip(values.split(65_536), self.values.split(65_536), strict=True):
+            to.copy_(affine(block))
+        return Sequences(values, self.lengths, groups=self.groups)
+
+    def name(self, number: int, grouping: str | None = None) -> str:
+        """What a message calls a sequence: its number, and its group where it has one."""
+        return f"sequence {number}" + (f" ({grouping or 'group'} {self.groups[number]})" if self.groups else "")
+
+    def find(self, row: int) -> tuple[int, int]:
+        """The number of the sequence that the values' row `row` belongs to, and its step there."""
+        number = int(torch.searchsorted(self.starts, row, right=True)) - 1
+        return number, row - int(self.starts[number])
 
     def batch(self, index: Tensor, generator: torch.Generator | None = None) -> Batch:
         """The sequences numbered `index` [B], padded to the longest of them.
@@ -107,6 +132,8 @@ class Sequences:
             if generator is None:
                 raise ValueError("these sequences are drawn anew at every visit: batch() needs a generator")
             x = self.draw(x, generator)
+        if self.affine is not None:
+            x = self.affine(x)
         return Batch(x, lengths, moved)
 
     def by_length(self, batch_size: int) -> Iterator[Tensor]:
@@ -130,36 +157,6 @@ class Sequences:
 
 
 @dataclass(frozen=True)
-class Standardisation:
-    """x = (raw - mean) / std, fitted on train only.
-
-    Attributes:
-      mean: subtracted from every step [D].
-      std: divides every step [D].
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    @classmethod
-    def identity(cls, x_dim: int) -> Standardisation:
-        return cls(torch.zeros(x_dim), torch.ones(x_dim))
-
-    @property
-    def log_det(self) -> float:
-        """Nats per step that turn densities: log p(raw) = log p(x) - log_det per step."""
-        return float(self.std.double().log().sum())
-
-    def forward(self, raw: Tensor) -> Tensor:
-        """Raw values [..., D] -> standardised ones [..., D]."""
-        return (raw - self.mean.to(raw)) / self.std.to(raw)
-
-    def inverse(self, x: Tensor) -> Tensor:
-        """Standardised values [..., D] -> raw ones [..., D]."""
-        return x * self.std.to(x) + self.mean.to(x)
-
-
-@dataclass(frozen=True)
 class Splits:
     """A dataset, ready for training: standardised sequences, disjoint in train, valid and test.
 
@@ -180,6 +177,8 @@ class Splits:
         synthetic.
       tally: what became of what was found, in the order in which it is told, such as {"files found": 12, "files
         dropped": 1}; empty: nothing was dropped, cut or changed that a user would want to know of.
+      cache: the folder of the file that the values are mapped from, where what is found out about them can be kept;
+        None: they are in memory.
     """
 
     train: Sequences
@@ -193,10 +192,32 @@ class Splits:
     grouping: str | None = None
     files: Sequence[tuple[str, int]] = ()
     tally: Mapping[str, int] = field(default_factory=dict)
+    cache: Path | None = None
 
     @property
     def x_dim(self) -> int:
         return self.train.x_dim
+
+    @property
+    def parts(self) -> dict[str, Sequences]:
+        """Train, valid and test by name."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+    def standardised_as(self, standardisation: Standardisation) -> Splits:
+        """The same raw data under another standardisation, such as that of the data that a model was trained on.
+
+        Raises:
+          ValueError: it is of another number of dimensions.
+        """
+        if standardisation.mean.shape != (self.x_dim,):
+            raise ValueError(
+                f"standardisation must be of {self.x_dim} dimensions, as x is, got {list(standardisation.mean.shape)}"
+            )
+        if self.standardisation.equals(standardisation):
+            return self
+        affine = self.standardisation.towards(standardisation)
+        moved = {name: part.transformed(affine) for name, part in self.parts.items()}
+        return replace(self, **moved, standardisation=standardisation)
 
     def pictured(self, x: Tensor) -> Tensor:
         """Standardised values [..., D] -> what figures draw of them [..., D]."""

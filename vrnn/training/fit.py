@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
+from vrnn.data.inspection import describe_not_finite
 from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
@@ -44,6 +45,7 @@ class Fit:
         self.objective = objective
         self.train = splits.train.to(settings.device)
         self.valid = splits.valid.to(settings.device)
+        self.grouping = splits.grouping
         self.optimizer = optimizer(model.parameters())
         self.schedule = schedule
         self.seed = seed
@@ -189,9 +191,14 @@ class Fit:
                 raise Diverged(self.advice(f"the {name.replace('_', ' ')} is {total}"))
 
     def advice(self, what: str) -> str:
-        """The message of Diverged."""
+        """The message of Diverged: the optimizer is at fault only where the data are not."""
+        where = f"{what} at step {self.progress.step} (epoch {self.progress.epoch})"
+        for name, part in (("train", self.train), ("valid", self.valid)):
+            fault = describe_not_finite(name, part, self.grouping)
+            if fault is not None:
+                return f"the data are at fault: {where}; {fault}; correct what it was read from, or take it away"
         return (
-            f"training diverged: {what} at step {self.progress.step} (epoch {self.progress.epoch}); "
+            f"training diverged: {where}; "
             "the checkpoints from before are kept; try a smaller optimizer.lr, a smaller trainer.max_grad_norm "
             "or a larger likelihood.min_std"
         )

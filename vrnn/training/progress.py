@@ -12,7 +12,7 @@ class Interrupted(Exception):
 
 
 class Diverged(Exception):
-    """A loss or gradient is no longer finite; the message says where and what to try."""
+    """A loss or gradient is no longer finite; the message says where, and what is at fault or what to try."""
 
 
 @dataclass

@@ -1,0 +1,103 @@
+"""A bound that is not finite is never a result: of training, of a later evaluation, of a comparison."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from experiments import parts
+from experiments.app import CONF
+from experiments.comparison import has_estimate
+from experiments.errors import UserError
+from experiments.jobs import read_job
+from experiments.names import register_resolvers
+from experiments.parts import build_parts
+from experiments.report.rows import Row
+from experiments.run_directory import RunDirectory, write_json
+from tests.experiments.command_line import SMALL, SPEECH, Run
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """How data are refused one of whose values is another; with `bits`, the others are 0 or 1."""
+    register_resolvers()
+    build_whole = parts.build
+
+    def refused(split: str, value: float, *overrides: str, bits: bool = False) -> str:
+        def build(cfg, key, **arguments):
+            made = build_whole(cfg, key, **arguments)
+            if key == "data":
+                for part in made.parts.values() if bits else ():
+                    part.values.copy_(part.values > 0)
+                getattr(made, split).values[8, 3] = value
+            return made
+
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("train", [*SPEECH, *SMALL, *overrides])
+        monkeypatch.setattr(parts, "build", build)
+        monkeypatch.setattr(parts, "_made", {})
+        with pytest.raises(UserError) as caught:
+            build_parts(cfg)
+        return str(caught.value)
+
+    return refused
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+@pytest.mark.parametrize("value", [math.nan, -math.inf])
+def test_data_that_are_not_finite_are_refused_before_training(refused, split, value):
+    found = refused(split, value)
+    assert found.startswith(f"data: {split}, sequence 1, step 2, dimension 3: the value is {value}; ")
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_every_split_is_held_to_the_likelihood(refused, split):
+    found = refused(split, 255.0, "likelihood=bernoulli", bits=True)
+    assert found.startswith("these data and this likelihood do not go together: a Bernoulli likelihood needs values")
+    assert found.endswith(f"choose a density instead: likelihood=gaussian ({split})")
+
+
+@pytest.fixture
+def poisoned(copy: Run) -> Run:
+    """A finished run whose best weights give no finite bound."""
+    best = copy.path / "checkpoints" / "best.pt"
+    content = torch.load(best, weights_only=True)
+    name = next(name for name in content["model"] if name.startswith("emission"))
+    content["model"][name] = torch.full_like(content["model"][name], math.nan)
+    torch.save(content, best)
+    return copy
+
+
+MESSAGE = "the test bound is not finite: 5 of 5 sequences have none (sequence 0: nan, "
+
+
+def test_an_evaluation_is_marked_and_counts_nowhere(apps, poisoned):
+    ended = apps("evaluate", "run=copy", "objective=iwae", "objective.num_samples=3", cwd=poisoned.path.parent)
+    assert ended.code == 1
+    assert ended.err.startswith(f"error: {MESSAGE}")
+    file = poisoned.path / "evaluations" / "iwae-3.json"
+    found = json.loads(file.read_text(), parse_constant=pytest.fail)
+    assert found["not_finite"].startswith(MESSAGE)
+    assert found["figures"]["test/log_likelihood"]["value"] is None
+
+    job = read_job(RunDirectory(poisoned.path))
+    assert Row("a", [job]).evaluations == []
+    assert not has_estimate(job, 3)
+    write_json(file, {**found, "not_finite": None})
+    assert has_estimate(job, 3)
+    assert Row("a", [job]).evaluations == ["iwae-3"]
+
+
+def test_a_run_ends_as_failed_and_keeps_its_weights(apps, poisoned):
+    ended = apps("train", "resume=copy", cwd=poisoned.path.parent)
+    assert ended.code == 1
+    assert "bound is not finite: 6 of 6 sequences have none" in ended.err
+    assert (poisoned.result["status"], poisoned.result["figures"]) == ("failed", {})
+    assert poisoned.result["error"]["message"].startswith("the valid bound is not finite")
+    assert (poisoned.path / "checkpoints" / "best.pt").is_file()
+    assert (poisoned.path / "checkpoints" / "last.pt").is_file()

@@ -1,0 +1,137 @@
+"""What tells whether data are the same as before: a hash of every value, and figures that say how near they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+ROUNDING = 1e-4  # relative difference up to which values are the same but for the rounding of another machine
+NAMED = 3  # files that a sentence names; more are counted
+
+
+class PartPrint(NamedTuple):
+    """The fingerprint of train, valid or test.
+
+    Attributes:
+      sequences: their number.
+      steps: of all of them.
+      lengths: hash of the lengths.
+      values: hash of the values.
+      means, sizes: mean and root mean square of stretches of equal length.
+      single: values at fixed places.
+    """
+
+    sequences: int
+    steps: int
+    lengths: str
+    values: str
+    means: list[float]
+    sizes: list[float]
+    single: list[float]
+
+    def is_near(self, other: PartPrint) -> bool:
+        """Whether the values are the same but for rounding."""
+        if (self.lengths, len(self.means), len(self.single)) != (other.lengths, len(other.means), len(other.single)):
+            return False
+        scale = math.sqrt(sum(size**2 for size in self.sizes) / len(self.sizes))
+        pairs = zip(self.means + self.sizes + self.single, other.means + other.sizes + other.single, strict=True)
+        return all(abs(a - b) <= ROUNDING * max(scale, abs(a)) for a, b in pairs)
+
+
+class Change(NamedTuple):
+    """How data differ from those of a fingerprint.
+
+    Attributes:
+      words: what changed, in sentences without a point; empty: nothing.
+      is_rounding: whether they are the same but for the rounding of another machine.
+    """
+
+    words: list[str]
+    is_rounding: bool = False
+
+    @property
+    def is_other(self) -> bool:
+        """Whether these are other data."""
+        return bool(self.words) and not self.is_rounding
+
+
+class Fingerprint(NamedTuple):
+    """What data are recognised by.
+
+    Attributes:
+      files: size of each file that was read, in bytes, by its name below the data's folder; empty: synthetic data.
+      parts: of train, valid and test.
+    """
+
+    files: dict[str, int]
+    parts: dict[str, PartPrint]
+
+    @property
+    def digest(self) -> str:
+        """Identifies the values and their order, whatever the files are called: 16 hexadecimal digits."""
+        text = json.dumps([[name, part.lengths, part.values] for name, part in self.parts.items()])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def change_from(self, former: Fingerprint) -> Change:
+        """What is other in these data than in the former ones."""
+        if self.digest == former.digest:
+            return Change([])
+        words = _changed_files(former.files, self.files) if former.files and self.files else []
+        near = not words
+        for name, part in self.parts.items():
+            before = former.parts[name]
+            if part.sequences != before.sequences:
+                words.append(f"{name} has {part.sequences:,} sequences and had {before.sequences:,}")
+            elif part.lengths != before.lengths:
+                words.append(f"the sequences of {name} have other lengths")
+            elif part.values != before.values:
+                words.append(f"the values of {name} are others")
+                near = near and part.is_near(before)
+                continue
+            else:
+                continue
+            near = False
+        return Change(words, near)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {"files": self.files, **{name: part._asdict() for name, part in self.parts.items()}}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Fingerprint:
+        """From what `as_dict` gave.
+
+        Raises:
+          ValueError: something is missing, or of another kind.
+        """
+        try:
+            files = {str(name): int(size) for name, size in content["files"].items()}
+            return cls(files, {name: _part(content[name]) for name in ("train", "valid", "test")})
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise ValueError(f"fingerprint is not whole ({error!r})") from error
+
+
+def _changed_files(before: Mapping[str, int], now: Mapping[str, int]) -> list[str]:
+    """Which files are new, gone or of another size."""
+    found = {
+        ("is new", "are new"): [name for name in now if name not in before],
+        ("is gone", "are gone"): [name for name in before if name not in now],
+        ("has another size", "have another size"): [name for name in now if before.get(name, now[name]) != now[name]],
+    }
+    return [
+        f"{len(names)} file{'s' * (len(names) > 1)} {verbs[len(names) > 1]}: {', '.join(names[:NAMED])}"
+        + (" and others" if len(names) > NAMED else "")
+        for verbs, names in found.items()
+        if names
+    ]
+
+
+def _part(content: Mapping[str, Any]) -> PartPrint:
+    """A part from plain data."""
+    numbers = {name: [float(value) for value in content[name]] for name in ("means", "sizes", "single")}
+    if not all(isinstance(content[name], str) for name in ("lengths", "values")):
+        raise TypeError("a hash is no text")
+    return PartPrint(int(content["sequences"]), int(content["steps"]), content["lengths"], content["values"], **numbers)

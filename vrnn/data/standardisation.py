@@ -1,0 +1,67 @@
+"""How raw values become x, and the way from one standardisation to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Affine(NamedTuple):
+    """x -> scale * x + shift, in float64.
+
+    Attributes:
+      scale, shift: [D], float64.
+    """
+
+    scale: Tensor
+    shift: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """x [..., D] -> the same shape and type."""
+        return (x.double() * self.scale.to(x.device) + self.shift.to(x.device)).to(x.dtype)
+
+    def after(self, first: Affine | None) -> Affine:
+        """Both in one, `first` first."""
+        return self if first is None else Affine(self.scale * first.scale, self.scale * first.shift + self.shift)
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """x = (raw - mean) / std, fitted on train only.
+
+    Attributes:
+      mean: subtracted from every step [D].
+      std: divides every step [D].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def identity(cls, x_dim: int) -> Standardisation:
+        return cls(torch.zeros(x_dim), torch.ones(x_dim))
+
+    @property
+    def log_det(self) -> float:
+        """Nats per step that turn densities: log p(raw) = log p(x) - log_det per step."""
+        return float(self.std.double().log().sum())
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Raw values [..., D] -> standardised ones [..., D]."""
+        return (raw - self.mean.to(raw)) / self.std.to(raw)
+
+    def towards(self, other: Standardisation) -> Affine:
+        """The map from x under this standardisation to x under another one: the identity where both are equal."""
+        mean, std, other_mean, other_std = (part.double() for part in (self.mean, self.std, other.mean, other.std))
+        return Affine(std / other_std, (mean - other_mean) / other_std)
+
+    def equals(self, other: Standardisation) -> bool:
+        """Whether both are the same, bit for bit."""
+        return torch.equal(self.mean, other.mean) and torch.equal(self.std, other.std)
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Standardised values [..., D] -> raw ones [..., D]."""
+        return x * self.std.to(x) + self.mean.to(x)

@@ -1,0 +1,31 @@
+"""The last line of defence: a bound that is not finite is no result, and whose fault it is can be told."""
+
+from __future__ import annotations
+
+from vrnn.data.inspection import describe_not_finite
+from vrnn.data.splits import Sequences
+from vrnn.training.evaluation import Evaluation
+
+NAMED = 3  # sequences that a message names; more are counted
+
+
+def explain_not_finite(found: Evaluation, name: str, sequences: Sequences, grouping: str | None = None) -> str | None:
+    """Which sequences have no finite bound, and whether the data or the model are at fault; None: all have one.
+
+    Args:
+      found: the evaluation.
+      name: of the split.
+      sequences: what was evaluated.
+      grouping: what the sequences' groups are.
+    """
+    numbers = (~found.bounds.isfinite()).nonzero().flatten().tolist()
+    if not numbers:
+        return None
+    named = [f"{sequences.name(number, grouping)}: {float(found.bounds[number])}" for number in numbers[:NAMED]]
+    rest = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    fault = describe_not_finite(name, sequences, grouping)
+    return (
+        f"the {name} bound is not finite: {len(numbers)} of {len(found.bounds)} sequences have none "
+        f"({', '.join(named)}{rest}); "
+        + (f"{fault}, so the data are at fault" if fault else f"all values of {name} are finite, the model's are not")
+    )
