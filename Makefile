@@ -3,19 +3,23 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak compare sweep bench sync lint format clean
+.PHONY: help train test test-lowest soak compare sweep bench sync lint format clean
 
 help:  ## what there is to make
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 train: $(VENV)/installed  ## the main job: a VRNN on synthetic speech, a few minutes on a CPU (ARGS="latent=tiny ...")
 	$(BIN)/python -m experiments.train $(ARGS)
 
 test: $(VENV)/installed-test  ## the whole test suite, on all cores (ARGS="-k name ...")
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
+
+test-lowest: $(LOWEST)/installed-test  ## the fast tests against the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -n auto --dist loadscope --no-loadscope-reorder -m "not slow and not soak" $(ARGS)
 
 soak: $(VENV)/installed-test  ## the long harnesses: kills, memory, random command lines, simulated significance (ARGS="-k name ...")
 	$(BIN)/python -m pytest -m soak $(ARGS)
@@ -57,3 +61,9 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --editable '.[test]'
 	@touch $@ $(VENV)/installed
+
+$(LOWEST)/installed-test: pyproject.toml .ci/lowest.py $(VENV)/bin/python
+	$(PYTHON) -m venv $(LOWEST)
+	$(BIN)/python .ci/lowest.py pyproject.toml > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet --constraint $(LOWEST)/constraints.txt --editable '.[test]'
+	@touch $@

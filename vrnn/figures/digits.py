@@ -107,10 +107,7 @@ def _write(canvas: np.ndarray, path: Path, title: str, marks: list[tuple[int, st
 
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
-    place = (left / width, 1 - (top + canvas.shape[0]) / height, canvas.shape[1] / width, canvas.shape[0] / height)
-    axes = figure.add_axes(place)
-    axes.imshow(canvas, interpolation="nearest", aspect="auto")
-    axes.axis("off")
+    figure.figimage(canvas, left, height - top - len(canvas), resize=False, origin="upper")  # dot by dot
     style = {"fontsize": 9, "parse_math": False}
     figure.text(left / width, 1 - margin / 2 / height, "\n".join(lines), va="top", **style)
     for y, label in marks:
