@@ -21,6 +21,8 @@ from vrnn.training.finite import explain_not_finite
 def measure(cfg: DictConfig) -> int:
     """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory.
 
+    On other data than the run's own the file is called after them as well, and marked.
+
     Raises:
       UserError: a value is wrong, something does not fit, or a bound is not finite (what is written is marked).
     """
@@ -37,14 +39,19 @@ def measure(cfg: DictConfig) -> int:
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     figures = found.figures(cfg.split, Space.of(restored.model.likelihood, restored.splits))
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
+    suffix += "" if restored.other is None else f"-{restored.other.name}"
     path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
     warnings = cautions(restored.splits, restored.model.likelihood)
+    warnings += [] if restored.other is None else [restored.other.caution]
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
     fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
+    about["on"] = None if restored.other is None else restored.other.as_dict()
     about |= {"not_finite": fault, "cautions": warnings, "figures": figures_as_json(figures)}
     write_json(path, {"format": 1, **about, **provenance()})
     if fault is not None:
         raise UserError(f"{fault}; {path} is marked, and counts nowhere")
+    for note in restored.notes:
+        say(f"note: {note}")
     for caution in warnings:
         say(f"caution: {caution}")
     if HydraConfig.get().mode == RunMode.MULTIRUN:

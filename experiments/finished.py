@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
 from experiments.report.rows import data_settings, differing, settings
+from experiments.report.same_data import other_data
 from experiments.run_directory import RunDirectory, config_hash
 
 
@@ -34,6 +35,12 @@ def finished_rows(pattern: str) -> dict[str, list[Job]]:
     if data:
         raise UserError(
             f"runs={pattern}: these runs are on different data ({', '.join(data)}); compare those on the same"
+        )
+    words = other_data([job for jobs in groups.values() for job in jobs.values() if job.state == "done"])
+    if words:
+        raise UserError(
+            f"runs={pattern}: these runs were trained on different data, though their configs say the same ({words}); "
+            "compare those on the same"
         )
     changes = differing([settings(cfg) for cfg in configs])
     changes.pop("data.root", None)  # the same data, from another folder

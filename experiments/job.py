@@ -19,6 +19,7 @@ from experiments.gallery import draw_gallery
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
+from experiments.run_data import open_run_data
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest, is_worker
 from experiments.terminal import Terminal
@@ -74,10 +75,16 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     with recorded(cfg, run, keep_former=resume) as result, StopRequest(stop) as stopping:
         rule = pruning(cfg, run.path) if several else None
         parts = build_parts(cfg)
+        resumed = resume and (run.checkpoints / "last.pt").exists()
+        splits, notes, _ = open_run_data(run, cfg, parts.data, resumed=resumed)
+        parts = parts._replace(data=parts.data._replace(splits=splits))
+        result["data"] = parts.data.fingerprint.digest
         result["parameters"] = parts.model.num_parameters
         result["cautions"] = cautions(parts.splits, parts.model.likelihood)
         run.write_config(cfg)
         introduce(terminal, parts, run, cfg.seed)
+        for note in notes:
+            terminal.note(note)
         name = " ".join(text for text in hydra.overrides.task if not text.startswith("multirun.")) or run.path.name
         chosen = [hydra.runtime.choices.get(group) for group in TAGS]
         tags = [choice for choice in chosen if choice is not None]

@@ -35,11 +35,23 @@ CHECKED = (
 )
 
 
+class Data(NamedTuple):
+    """Data that have been looked through.
+
+    Attributes:
+      splits: the data.
+      fingerprint: what they are recognised by.
+    """
+
+    splits: Splits
+    fingerprint: Fingerprint
+
+
 class Parts(NamedTuple):
     """The objects of a run, ready to be put together.
 
     Attributes:
-      trainer, objective, schedule, tracker, model, splits, fingerprint: see their classes.
+      trainer, objective, schedule, tracker, model, data: see their classes.
       optimizer: builds the optimizer from parameters.
       figure: how these data are drawn, see `vrnn.figures`.
     """
@@ -51,25 +63,16 @@ class Parts(NamedTuple):
     tracker: NoTracker
     figure: Any
     model: SequenceModel
-    splits: Splits
-    fingerprint: Fingerprint
+    data: Data
+
+    @property
+    def splits(self) -> Splits:
+        return self.data.splits
 
 
 def cautions(splits: Splits, likelihood: Likelihood) -> list[str]:
     """Sentences that must stand beside every figure of this likelihood on these data."""
     return [sentence for sentence in (splits.caution, likelihood.caution(splits.train.values)) if sentence]
-
-
-class Data(NamedTuple):
-    """Data that have been looked through.
-
-    Attributes:
-      splits: the data.
-      fingerprint: what they are recognised by.
-    """
-
-    splits: Splits
-    fingerprint: Fingerprint
 
 
 def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
@@ -124,4 +127,4 @@ def build_parts(cfg: DictConfig) -> Parts:
     torch.manual_seed(cfg.seed)
     model = build(cfg, "model")
     data = build_data(cfg, model.likelihood)
-    return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, *data)
+    return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.build import build
 from experiments.errors import UserError
 from experiments.parts import build_data
+from experiments.run_data import Other, look_at
 from experiments.run_directory import RunDirectory
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
@@ -18,13 +19,19 @@ from vrnn.training.device import find_device
 
 
 class Restored(NamedTuple):
-    """A run as it was: its config, its data, and its model with the weights of a checkpoint, on `device`."""
+    """A run as it was: its config, its data, and its model with the weights of a checkpoint, on `device`.
+
+    The data are standardised as those of its training. `other` says what they are where they are not its own, and
+    `notes` what a person should know of them.
+    """
 
     cfg: DictConfig
     splits: Splits
     sequences: Sequences
     model: SequenceModel
     step: int
+    notes: list[str]
+    other: Other | None
 
 
 def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str | None) -> Restored:
@@ -53,7 +60,7 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error
-    splits, _ = build_data(cfg, model.likelihood)
+    splits, notes, other = look_at(run, cfg, build_data(cfg, model.likelihood), content, root)
     step = content["step"] if which == "best" else content["progress"]["step"]
     torch.manual_seed(cfg.seed)
-    return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step)
+    return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step, notes, other)

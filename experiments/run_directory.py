@@ -53,6 +53,7 @@ class RunDirectory:
 
     config.yaml          the resolved config
     overrides.yaml       overrides that make this config again; `run_from` repeats them
+    data.json            how the data were standardised, and what they are recognised by
     metrics.jsonl        training and validation metrics, one line each
     checkpoints/         last.pt (to go on from) and best.pt (on validation)
     result.json          status, figures, and what made them
@@ -65,6 +66,7 @@ class RunDirectory:
         self.path = path
         self.config_file = path / "config.yaml"
         self.overrides_file = path / "overrides.yaml"
+        self.data_file = path / "data.json"
         self.checkpoints = path / "checkpoints"
         self.metrics = MetricsFile(path / "metrics.jsonl")
         self.result_file = path / "result.json"

@@ -22,17 +22,22 @@ def sample(cfg: DictConfig) -> int:
         if cfg[name] is not None:
             require_integer(name, cfg[name], at_least)
     restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
+    other = restored.other
     files = draw_gallery(
         restored.model,
         restored.splits,
         build(restored.cfg, "figures"),
-        Path(cfg.output) if cfg.output else run.figures,
+        Path(cfg.output) if cfg.output else run.figures if other is None else run.figures / other.name,
         split=cfg.split,
         num=cfg.num,
         seed=restored.cfg.seed if cfg.seed is None else cfg.seed,
         prefix=cfg.prefix,
         steps=cfg.steps,
     )
+    for note in restored.notes:
+        say(f"note: {note}")
+    if other is not None:
+        say(f"caution: {other.caution}")
     for path in files:
         say(str(path))
     return 0

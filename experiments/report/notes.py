@@ -9,6 +9,7 @@ from experiments.report.comparison_tables import commit, references_of
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign
 from experiments.report.rows import BOUND, Row, data_settings, differing, measures, seed_of
+from experiments.report.same_data import other_data
 from experiments.report.significance import LEVEL
 from experiments.report.tables import decimals, number
 
@@ -115,6 +116,11 @@ def cautions(rows: Sequence[Row], what: str = "rows") -> list[str]:
     data = differing([data_settings(config) for config in configs])
     if data:
         found.append(f"The {what} differ in their data ({', '.join(data)}), so their numbers may not compare.")
+    elif words := other_data([job for row in counted for job in row.counted]):
+        found.append(
+            f"The runs were trained on different data, though their configs say the same ({words}), so their numbers "
+            "do not compare."
+        )
     if len(measures(configs)) > 1:
         found.append(
             "Some likelihoods are probabilities of quantised values, others densities: their numbers do not compare."

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from experiments.report.rows import BOUND, Row, data_settings, differing
+from experiments.report.same_data import other_data
 from experiments.report.significance import Verdict, against_best
 from vrnn.training.metrics import MARKS
 
@@ -52,6 +53,8 @@ def why_untested(row: Row, top: Row) -> str | None:
     # Equal lengths alone are no proof: other seeds of the data, say, make other sequences of the same lengths.
     if keys := differing([data_settings(each.config) if each.config else {} for each in (row, top)]):
         return f"other data ({', '.join(keys)})"
+    if words := other_data([*top.counted, *row.counted]):
+        return f"other data, though the configs say the same ({words})"
     return None if row.lengths.tolist() == top.lengths.tolist() else "other test sequences"
 
 

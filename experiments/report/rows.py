@@ -131,7 +131,7 @@ class Row:
     def read_evaluations(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
         """What was measured later of the run's best checkpoint, by name.
 
-        Not of one that a longer run left behind, and no bound that is not finite.
+        Not of one that a longer run left behind, not on other data than the run's own, and no bound that is not finite.
         """
         files = sorted(job.run.evaluations.glob("*.json"))
         found = [(file.stem, json.loads(file.read_text(encoding="utf-8"))) for file in files]
@@ -139,7 +139,9 @@ class Row:
         return [
             (name, content)
             for name, content in found
-            if (content["checkpoint"], content["step"]) == wanted and content.get("not_finite") is None
+            if (content["checkpoint"], content["step"]) == wanted
+            and content.get("not_finite") is None
+            and content.get("on") is None
         ]
 
     def _sequences(self, name: str) -> np.ndarray | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from experiments.jobs import Job
 from experiments.report.plots import floor
 from experiments.report.rows import Mean, Row, data_settings, differing, measures
+from experiments.report.same_data import other_data
 from experiments.report.scales import Scale, tidy
 from experiments.sweep_plan import SweepJob, SweepPlan
 
@@ -76,8 +77,9 @@ class SweepFindings:
     def are_comparable(self) -> bool:
         """Whether the bounds of the configurations are of the same data and space, all of densities or none."""
         configs = [each.row.config for each in self.ranked if each.row.config is not None]
-        data = differing([data_settings(config) for config in configs])
-        return not data and len({each.bound.space for each in self.ranked}) < 2 and len(measures(configs)) < 2
+        if differing([data_settings(config) for config in configs]) or other_data(self.counted):
+            return False
+        return len({each.bound.space for each in self.ranked}) < 2 and len(measures(configs)) < 2
 
     @cached_property
     def scales(self) -> dict[str, Scale]:

@@ -66,10 +66,11 @@ def trust(found: SweepFindings) -> list[str]:
 
 
 def is_tested(job: Job) -> bool:
-    """Whether a job was measured on test, at its end or by the evaluate app."""
+    """Whether a job was measured on its own test set, at its end or by the evaluate app."""
     files = job.run.evaluations.glob("*.json")
-    later = [json.loads(file.read_text(encoding="utf-8"))["figures"] for file in files]
-    return any("test/log_likelihood" in figures for figures in (job.result["figures"], *later))
+    later = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    own = [content["figures"] for content in later if content.get("on") is None]
+    return any("test/log_likelihood" in figures for figures in (job.result["figures"], *own))
 
 
 def notes(found: SweepFindings) -> list[str]:

@@ -60,7 +60,8 @@ class Standardisation:
 
     def equals(self, other: Standardisation) -> bool:
         """Whether both are the same, bit for bit."""
-        return torch.equal(self.mean, other.mean) and torch.equal(self.std, other.std)
+        pairs = ((self.mean, other.mean), (self.std, other.std))
+        return all(torch.equal(a.double().cpu(), b.double().cpu()) for a, b in pairs)
 
     def inverse(self, x: Tensor) -> Tensor:
         """Standardised values [..., D] -> raw ones [..., D]."""

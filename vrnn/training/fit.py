@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vrnn.batch import Batch
 from vrnn.data.inspection import describe_not_finite
-from vrnn.data.splits import Splits
+from vrnn.data.splits import Splits, Standardisation
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training import checkpoint
@@ -46,6 +46,7 @@ class Fit:
         self.train = splits.train.to(settings.device)
         self.valid = splits.valid.to(settings.device)
         self.grouping = splits.grouping
+        self.standardisation = splits.standardisation
         self.optimizer = optimizer(model.parameters())
         self.schedule = schedule
         self.seed = seed
@@ -165,7 +166,7 @@ class Fit:
         progress.stale += 1
         if bound > progress.best:
             progress.best, progress.best_step, progress.stale = bound, progress.step, 0
-            checkpoint.save(self.directory / "best.pt", {"model": self.model.state_dict(), "step": progress.step})
+            checkpoint.save(self.directory / "best.pt", {**self.weights(), "step": progress.step})
         self.tell({name: figures[name].value for name in names} | {"seconds": progress.seconds})
 
     def out_of_patience(self) -> bool:
@@ -209,7 +210,7 @@ class Fit:
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
             raise Diverged(self.advice("a weight is not finite"))
         content = {
-            "model": self.model.state_dict(),
+            **self.weights(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "sums": self.sums,
@@ -217,9 +218,24 @@ class Fit:
         }
         checkpoint.save(self.directory / "last.pt", content)
 
+    def weights(self) -> dict[str, Any]:
+        """The model's, with the standardisation that they belong to."""
+        scale = {"mean": self.standardisation.mean, "std": self.standardisation.std}
+        return {"model": self.model.state_dict(), "standardisation": scale}
+
     def load(self) -> None:
-        """The state of last.pt; new limits and learning-rate schedule follow the trainer, not the file."""
-        content = checkpoint.load(self.directory / "last.pt", self.settings.device)
+        """The state of last.pt; new limits and learning-rate schedule follow the trainer, not the file.
+
+        Raises:
+          CheckpointError: it cannot be read, or its weights were trained under another standardisation.
+        """
+        file = self.directory / "last.pt"
+        content = checkpoint.load(file, self.settings.device)
+        scale = content.get("standardisation")  # older ones have none
+        if scale is not None and not self.standardisation.equals(Standardisation(scale["mean"], scale["std"])):
+            raise checkpoint.CheckpointError(
+                f"{file}: its weights were trained under another standardisation than these data have"
+            )
         self.model.load_state_dict(content["model"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["generator"].cpu())

@@ -1,0 +1,30 @@
+"""Whether runs whose configs say the same of their data were trained on the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from experiments.errors import UserError
+from experiments.jobs import Job
+from experiments.run_data import read_run_data
+
+
+def other_data(jobs: Iterable[Job]) -> str | None:
+    """What differs between the data of runs; None: nothing that is known, or nothing but rounding.
+
+    Runs of earlier versions have kept nothing of their data, and are passed over.
+    """
+    first: dict[str, Job] = {}
+    for job in jobs:
+        if isinstance(digest := job.result.get("data"), str):
+            first.setdefault(digest, job)
+    if len(first) < 2:
+        return None
+    try:
+        kept = [read_run_data(job.run) for job in first.values()]
+    except UserError as error:
+        return str(error)
+    if None in kept:
+        return "other values"
+    changes = [other.fingerprint.change_from(kept[0].fingerprint) for other in kept[1:]]
+    return next(("; ".join(change.words) for change in changes if change.is_other), None)
