@@ -12,9 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import launch
-from experiments.build import build, require_integer
+from experiments.build import require_integer
 from experiments.comparison import compose_train, estimates_command, plan
 from experiments.errors import UserError
+from experiments.guard import build_tracker
 from experiments.finished import finished_rows
 from experiments.jobs import Job
 from experiments.names import CONF, first_line
@@ -106,7 +107,7 @@ class Compare:
             negate=bernoulli if cfg.negate is None else cfg.negate,
         )
         console.print(found.terminal())
-        tracker = build(compose_train(self.shared), "logger")
+        tracker = build_tracker(compose_train(self.shared))
         tracker.open(directory, {"rows": list(rows), "command": self.command()}, f"{title}: comparison", directory.name)
         try:
             tracker.publish(found.columns, found.data, found.files)

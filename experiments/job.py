@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
+from experiments.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
@@ -23,6 +24,7 @@ from experiments.run_data import open_run_data
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest, is_worker
 from experiments.terminal import Terminal
+from experiments.warn import reason, recorded_warnings, warn
 from vrnn.figures.curves import draw_curves
 from vrnn.objectives.base import Kind
 from vrnn.training import checkpoint
@@ -85,6 +87,8 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         introduce(terminal, parts, run, cfg.seed)
         for note in notes:
             terminal.note(note)
+        if notice := parts.tracker.notice():
+            terminal.say(f"tracking    {notice}")
         name = " ".join(text for text in hydra.overrides.task if not text.startswith("multirun.")) or run.path.name
         chosen = [hydra.runtime.choices.get(group) for group in TAGS]
         tags = [choice for choice in chosen if choice is not None]
@@ -97,7 +101,8 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
                 result["figures"] = figures_as_json(figures)
                 files = draw(parts, run, cfg.seed)
                 parts.tracker.show(figures, files)
-                conclude(terminal, parts, run, figures, files)
+                with Guard("screen", "the run is done"):
+                    conclude(terminal, parts, run, figures, files)
                 result["status"] = "done"
             code = stopped
         finally:
@@ -126,6 +131,7 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
         "format": 1,
         "status": "failed",
         "error": None,
+        "warnings": [],
         "config_hash": config_hash(cfg),
         "seed": cfg.seed,
         "step": 0,
@@ -134,12 +140,17 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
         **provenance(),
     }
     started = time.monotonic()
+    raised: BaseException | None = None
     try:
-        yield result
-    except KeyboardInterrupt:
+        with recorded_warnings(result["warnings"]):
+            yield result
+    except KeyboardInterrupt as error:
         result["status"] = "interrupted"
+        raised = error
         raise
-    except Exception as error:
+    except BaseException as error:
+        raised = error
+        result["status"] = "failed"
         result["error"] = {"kind": type(error).__name__, "message": str(error)}
         if not isinstance(error, UserError | Diverged | checkpoint.CheckpointError):
             result["error"]["traceback"] = traceback.format_exc()
@@ -149,7 +160,12 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
     finally:
         result["seconds"] = time.monotonic() - started
         if not (keep_former and "parameters" not in result and run.is_done()):
-            run.write_result(result)
+            try:
+                run.write_result(result)
+            except OSError as error:
+                if raised is None:
+                    raise
+                warn(f"the result could not be written ({reason(error)}); what ended the run is told here")
 
 
 def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) -> None:
@@ -183,6 +199,7 @@ def train(
         terminal.say("no checkpoint had been written yet: training starts again")
         run.metrics.cut(-1)
     kind = parts.objective.kind(parts.model)
+    screen = GuardedObserver(terminal, "screen")
     try:
         with terminal.following(kind, parts.trainer.batch_size):
             progress = parts.trainer.fit(
@@ -193,7 +210,7 @@ def train(
                 parts.schedule,
                 seed=cfg.seed,
                 directory=run.checkpoints,
-                observers=[Recorder(run, result, kind), *([rule] if rule else []), terminal, parts.tracker],
+                observers=[Recorder(run, result, kind), *([rule] if rule else []), screen, parts.tracker],
                 should_stop=stop,
                 give_up=rule or bool,
                 resume=resumed,
@@ -235,10 +252,16 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
 
 
 def draw(parts: Parts, run: RunDirectory, seed: int) -> list[Path]:
-    """The run's pictures and sounds, from valid: test is only measured on."""
-    files = draw_gallery(parts.model, parts.splits, parts.figure, run.figures, split="valid", num=16, seed=seed)
+    """The run's pictures and sounds, from valid: test is only measured on. One that cannot be drawn is left out."""
+    guard = Guard("figures", f"the run is done without them; they are drawn by experiments.sample run={run}")
+    figure, curves = GuardedDrawing(parts.figure, guard), run.figures / "curves.png"
     mark = MARKS[parts.objective.kind(parts.model)]
-    return [*files, draw_curves(run.metrics.read(), run.figures / "curves.png", mark=mark)]
+    files: list[Path] = []
+    with guard:
+        files += draw_gallery(parts.model, parts.splits, figure, run.figures, split="valid", num=16, seed=seed)
+    with guard, whole_or_nothing(curves):
+        files.append(draw_curves(run.metrics.read(), curves, mark=mark))
+    return files
 
 
 def conclude(

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.build import build, check, require_integer
 from experiments.errors import UserError
-from experiments.tracking import NoTracker
+from experiments.guard import GuardedTracker, build_tracker
 from vrnn.data.fingerprint import Fingerprint
 from vrnn.data.inspection import NotFinite, inspect
 from vrnn.data.splits import Splits
@@ -60,7 +60,7 @@ class Parts(NamedTuple):
     objective: Objective
     schedule: Schedule
     optimizer: Callable[..., torch.optim.Optimizer]
-    tracker: NoTracker
+    tracker: GuardedTracker
     figure: Any
     model: SequenceModel
     data: Data
@@ -119,7 +119,7 @@ def build_parts(cfg: DictConfig) -> Parts:
     for node in CHECKED:
         check(cfg, node)
     trainer, objective, schedule = build(cfg, "trainer"), build(cfg, "objective"), build(cfg, "schedule")
-    tracker, figure, optimizer = build(cfg, "logger"), build(cfg, "figures"), build(cfg, "optimizer")
+    tracker, figure, optimizer = build_tracker(cfg), build(cfg, "figures"), build(cfg, "optimizer")
     try:
         optimizer([torch.zeros(1, requires_grad=True)])
     except (ValueError, TypeError, RuntimeError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -152,11 +153,23 @@ def _without_nan(content: Any) -> Any:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file by way of a temporary one, so that a kill leaves the former one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a file by way of a temporary one, so that a kill leaves the former one or the new one.
+
+    The bytes of a name that is not UTF-8 are spelled.
+
+    Raises:
+      OSError: it names the file.
+    """
     temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        error.filename = error.filename or str(path)  # a full disk tells no name
+        raise
 
 
 def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:
@@ -208,6 +221,7 @@ def git(*arguments: str) -> str | None:
     """What git says of the suite's own checkout; None where there is no git or no checkout."""
     try:
         command = ["git", "-C", str(Path(__file__).parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        text = {"encoding": "utf-8", "errors": "replace"}
+        return subprocess.run(command, capture_output=True, check=True, timeout=10, **text).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

@@ -18,8 +18,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.app import answer
-from experiments.build import build, check_value, require_integer
+from experiments.build import check_value, require_integer
 from experiments.errors import UserError
+from experiments.guard import build_tracker
 from experiments.jobs import STOP
 from experiments.monitor import Monitor
 from experiments.names import CONF
@@ -166,7 +167,7 @@ class Sweep:
         console.print(found.terminal())
         for path in found.files[:3]:
             say(str(path))
-        tracker = build(self.cfg, "logger")
+        tracker = build_tracker(self.cfg)
         about = {"sweep": plan.directory.name, "command": plan.command, "keys": plan.keys}
         tracker.open(plan.directory, about, title, plan.directory.name)
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from experiments.app import answer
 from experiments.errors import UserError
 from experiments.processes import is_locked
+from experiments.streams import protect_streams
 
 OUTPUTS = Path("outputs")
 NOTHING = 7  # bytes of a log that holds no record: its run was killed before the first one was flushed
@@ -56,7 +57,8 @@ def upload(logs: Sequence[Path]) -> list[str]:
     """One call of `wandb sync`, which asks nothing; returns what it said, of which the runs' addresses are shown."""
     command = [sys.executable, "-m", "wandb", "sync", "--", *map(str, logs)]
     said: list[str] = []
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    text = {"encoding": "utf-8", "errors": "replace"}  # whatever the locale
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **text) as process:
         for line in process.stderr:
             if "View run" in line and line not in said:
                 print(line.removeprefix("wandb: "), end="", flush=True)
@@ -69,6 +71,7 @@ def upload(logs: Sequence[Path]) -> list[str]:
 
 
 if __name__ == "__main__":
+    protect_streams()
     parser = argparse.ArgumentParser(prog="python -m experiments.sync", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="what lies below it is uploaded")
     folder = parser.parse_args().folder

@@ -15,7 +15,8 @@ from vrnn.objectives.base import Kind
 from vrnn.training.metrics import MARKS, Figure
 from vrnn.training.progress import Observer
 
-console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
+is_narrow = sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before Python was started
+console = Console(highlight=False, soft_wrap=True, width=None if is_narrow else 120)
 
 
 class Terminal(Observer):

@@ -11,12 +11,28 @@ from typing import Any, Literal
 
 from experiments.errors import UserError
 from experiments.run_directory import write_json
+from experiments.wandb_environment import MAX_NAME, cut, encodable, find_mode, refused_variable, valid_tags
+from experiments.warn import reason, warn
 from vrnn.training.metrics import Figure
 from vrnn.training.progress import Observer
 
 
 class NoTracker(Observer):
-    """Follows nothing; also the contract of a tracker."""
+    """Follows nothing; also the contract of a tracker.
+
+    Whatever a tracker raises, or does not answer, costs no more than the tracker: see `experiments.guard`.
+
+    Attributes:
+      title: what warnings call it.
+      patience: seconds that `show`, `publish` and `close` may take.
+    """
+
+    title = "tracking"
+    patience = 60.0
+
+    def notice(self) -> str:
+        """What a person should know before it begins; empty: nothing."""
+        return ""
 
     def open(self, directory: Path, config: dict[str, Any], name: str, group: str, tags: Sequence[str] = ()) -> None:
         """The run begins or goes on.
@@ -27,6 +43,9 @@ class NoTracker(Observer):
           name: of the run, its overrides say.
           group: runs that belong together.
           tags: to filter by, besides the tracker's own.
+
+        Raises:
+          UserError: what is asked of it can never be; the run does not begin.
         """
 
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
@@ -47,6 +66,9 @@ class NoTracker(Observer):
     def close(self, exit_code: int) -> None:
         """The run has ended."""
 
+    def abandon(self) -> None:
+        """It has failed, and will be told nothing more: ends what would disturb this process or the next run."""
+
 
 class WandbTracker(NoTracker):
     """One Weights & Biases run per job, written into the job's directory.
@@ -57,36 +79,46 @@ class WandbTracker(NoTracker):
       tags: to filter by.
     """
 
+    title = "Weights & Biases"
+
     def __init__(self, mode: Literal["offline", "online"], project: str, entity: str | None, tags: list[str]):
-        self.mode = mode
+        self.mode, self._notice = find_mode(mode)
         self.project = project
         self.entity = entity
         self.tags = tags
         self.run: Any = None
+        if self.mode in ("online", "shared"):
+            self.patience = 300.0  # for what is left to upload
+
+    def notice(self) -> str:
+        return self._notice
 
     def open(self, directory: Path, config: dict[str, Any], name: str, group: str, tags: Sequence[str] = ()) -> None:
+        if self.mode == "disabled":
+            return
         import wandb
 
         identity = first_identity(directory, name, [*self.tags, *tags])
         sweep = os.environ.get("WANDB_SWEEP_ID")
+        config = encodable(config)
+        about = {
+            "dir": directory,
+            "project": self.project,
+            "entity": self.entity,
+            "group": cut(encodable(f"sweep-{sweep}" if sweep else group), MAX_NAME),
+            "config": config,
+            "id": identity["id"],
+            "name": cut(encodable(identity["name"]), MAX_NAME),
+            "tags": valid_tags(map(encodable, identity["tags"])),
+        }
         try:
-            self.run = wandb.init(
-                dir=directory,
-                mode=self.mode,
-                project=self.project,
-                entity=self.entity,
-                group=f"sweep-{sweep}" if sweep else group,
-                config=config,
-                **identity,
-                resume="allow",
-                reinit="finish_previous",  # or the jobs of a multirun merge into one
-                settings=wandb.Settings(console="off", silent=True),
-            )
-        except wandb.errors.Error as error:
-            raise UserError(
-                f"logger.mode={self.mode}: Weights & Biases could not start ({str(error).splitlines()[0]}); "
-                "run `wandb login`, or use logger=wandb (offline) or logger=none"
-            ) from error
+            self.run = start(about, self.mode)
+        except wandb.errors.CommError as error:
+            if self.mode == "offline":
+                raise
+            self.mode = "offline"
+            self.run = start(about, self.mode)
+            warn(f"{self.title}: {reason(error)}; this run is logged offline instead; {self.whereabouts()}")
         if moved := displaced(config, dict(self.run.config)):
             self.run.config.update(moved)
 
@@ -95,6 +127,8 @@ class WandbTracker(NoTracker):
             self.run.log(metrics, step=metrics["step"])
 
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
+        if self.run is None:
+            return
         import wandb
 
         media = {".png": wandb.Image, ".wav": wandb.Audio}
@@ -105,6 +139,8 @@ class WandbTracker(NoTracker):
         self.run.summary.update({f"{name}_standard_error": error for name, error in errors.items()})
 
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
+        if self.run is None:
+            return
         import wandb
 
         report: dict[str, Any] = {"report/table": wandb.Table(list(columns), [list(line) for line in data])}
@@ -113,7 +149,9 @@ class WandbTracker(NoTracker):
         self.run.log(report)
 
     def whereabouts(self) -> str:
-        if self.mode == "online":
+        if self.run is None:
+            return ""
+        if self.mode != "offline":
             return f"Weights & Biases, {self.run.url}"
         folder = os.path.relpath(Path(self.run.dir).parent)
         return f"Weights & Biases, offline; upload with: wandb sync {folder}"
@@ -122,6 +160,49 @@ class WandbTracker(NoTracker):
         if self.run is not None:
             self.run.finish(exit_code=exit_code)
             self.run = None
+
+    def abandon(self) -> None:
+        import wandb
+
+        self.run = None
+        wandb.teardown()  # the next run gets a service of its own, and none is waited for when this process ends
+
+
+def start(about: dict[str, Any], mode: str) -> Any:
+    """A W&B run.
+
+    Args:
+      about: arguments of wandb.init.
+      mode: offline, online or shared.
+
+    Raises:
+      UserError: W&B refuses a value, or has no key.
+      CommError: it cannot be reached.
+    """
+    import pydantic
+    import wandb
+
+    try:
+        return wandb.init(
+            **about,
+            mode=mode,
+            resume="allow",
+            reinit="finish_previous",  # or the jobs of a multirun merge into one
+            settings=wandb.Settings(console="off", silent=True),
+        )
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(
+            f"{refused_variable(str(first['loc'][0]))}: Weights & Biases could not start ({first['msg']}); "
+            "correct or unset it, or use logger=none"
+        ) from error
+    except wandb.errors.Error as error:
+        if type(error) is wandb.errors.CommError:
+            raise
+        raise UserError(
+            f"logger.mode={mode}: Weights & Biases could not start ({str(error).splitlines()[0]}); "
+            "run `wandb login`, or use logger=wandb (offline) or logger=none"
+        ) from error
 
 
 def first_identity(directory: Path, name: str, tags: Sequence[str] = ()) -> dict[str, Any]:

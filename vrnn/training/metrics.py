@@ -54,9 +54,17 @@ class MetricsFile:
         self.path = path
 
     def write(self, metrics: dict[str, Any]) -> None:
-        """Appends one line and flushes it to the operating system."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
+        """Appends one line and flushes it to the operating system.
+
+        Raises:
+          OSError: it names the file.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(metrics) + "\n")
+        except OSError as error:
+            error.filename = error.filename or str(self.path)  # a full disk tells no name
+            raise
 
     def read(self) -> Iterator[dict[str, Any]]:
         """All whole lines; a last one that a kill cut short is left out."""
