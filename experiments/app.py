@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -20,6 +19,8 @@ from experiments.errors import UserError
 from experiments.names import CONF, register_resolvers, settled
 from experiments.processes import take_gpu
 from experiments.signals import at_work, is_worker
+from experiments.streams import is_output_lost, protect_streams
+from experiments.surroundings import answer_to, hydra_raising, require_working_directory
 
 DEVICE = ("trainer.device", "device")  # keys under which the apps' configs have it
 NO_BEST_TRIAL = "Record does not exist."  # Optuna on a study in which nothing has succeeded
@@ -54,9 +55,12 @@ def launch(
       conclude: called at the end, with the exit code; returns the final one.
       ready: the composed config -> what `task` is called with; None: `complete`.
     """
+    protect_streams()
     register_resolvers()
+    is_traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
     def prepared() -> int:
+        require_working_directory()
         refuse_null(sys.argv[1:])
         sys.argv[1:] = prepare(sys.argv[1:])
         return 0
@@ -67,6 +71,7 @@ def launch(
     process = os.getpid()
 
     def guarded(cfg: DictConfig) -> float | None:
+        protect_streams()  # a worker has streams of its own
         with at_work(process):
             if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
                 take_gpu(process)
@@ -80,16 +85,19 @@ def launch(
 
     code = 0
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+        with hydra_raising():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
     except KeyboardInterrupt:
         code = next((code for code in codes if code > 128), 130)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except Exception as error:  # Hydra tells of it itself, but for a search
+    except Exception as error:
         code = 1
         if str(error) != NO_BEST_TRIAL:
-            traceback.print_exc()
-    sys.exit(conclude(code or next((code for code in codes if code), 0)))
+            tell(error, traced=is_traced)
+    code = conclude(code or next((code for code in codes if code), 0))
+    lost = not codes and is_output_lost()  # of --help or --cfg, which do nothing but write
+    sys.exit(code or int(lost))
 
 
 def refuse_null(arguments: list[str]) -> None:
@@ -121,12 +129,24 @@ def answer(work: Callable[[], int]) -> int:
     """The exit code of `work`; mistakes and failures of the machine are told on stderr, and give 1."""
     try:
         return work()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise
-        print(f"error: {error.filename}: {error.strerror}; make room, or write elsewhere", file=sys.stderr, flush=True)
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        tell(error)
     return 1
+
+
+def tell(error: Exception, *, traced: bool = False) -> None:
+    """Says on stderr what went wrong: mistakes and failures of the machine in a line, defects with their traceback.
+
+    Args:
+      error: what was raised.
+      traced: show the traceback of what Hydra says as well.
+    """
+    text = answer_to(error) if isinstance(error, OSError) else None
+    if isinstance(error, UserError) or text:
+        print(f"error: {text or error}", file=sys.stderr, flush=True)
+    elif isinstance(error, CompactHydraException) and not traced:
+        causes = [error.__cause__] if isinstance(error.__cause__, OmegaConfBaseException) else []
+        hint = "\nSet the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace."
+        print(*(str(text) for text in (error, *causes, hint)), sep="\n", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)

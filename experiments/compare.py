@@ -15,8 +15,8 @@ from experiments.app import launch
 from experiments.build import require_integer
 from experiments.comparison import compose_train, estimates_command, plan
 from experiments.errors import UserError
-from experiments.guard import build_tracker
 from experiments.finished import finished_rows
+from experiments.guard import build_tracker
 from experiments.jobs import Job
 from experiments.names import CONF, first_line
 from experiments.processes import jobs_at_once, locked, run

@@ -11,9 +11,11 @@ from types import FrameType
 
 from rich.live import Live
 
+from experiments.guard import Guard
 from experiments.jobs import STOP
 from experiments.overview import overview
 from experiments.report.rows import why_not
+from experiments.signals import stopping_signals, tell
 from experiments.sweep_plan import SweepJob, SweepPlan
 from experiments.terminal import console, say
 
@@ -45,34 +47,41 @@ class Monitor(threading.Thread):
         self.started = time.time()
         self.told: set[str] = set()
         self.seen: dict[str, tuple[int, SweepJob]] = {}
+        self.view = Guard("live view", "the jobs go on without it; experiments.status shows how they stand")
         self.live = Live(console=console, auto_refresh=False, transient=True) if show else None
-        for number in (signal.SIGINT, signal.SIGTERM):
+        self.signals = stopping_signals()
+        for number in self.signals:
             signal.signal(number, self._request)
 
     def run(self) -> None:
         if self.live:
-            self.live.start()
+            with self.view:
+                self.live.start()
         while not self.over.wait(EVERY):
-            with contextlib.suppress(OSError, ValueError):  # a file may go, or be half there, while it is looked at
+            # A file may go, or be half there, while it is looked at.
+            with self.view, contextlib.suppress(OSError, ValueError):
                 self.look()
 
     def finish(self) -> None:
         """The multirun is over: takes the view away."""
         self.over.set()
         self.join()
-        with contextlib.suppress(OSError, ValueError):
+        with self.view, contextlib.suppress(OSError, ValueError):
             self.look()
         if self.live:
-            self.live.stop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+            with self.view:
+                self.live.stop()
+        for number in self.signals:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     def look(self) -> None:
         """Draws, tells what failed since the last look, and ends the main thread where it is time."""
         jobs = self.plan.jobs(self.hashes, self.seen)
-        self.tell_failures(jobs)
-        if self.live:
-            self.live.update(overview(self.plan, jobs, height=console.height - 3), refresh=True)
+        with self.view:
+            self.tell_failures(jobs)
+        if self.live and not self.view.failed:
+            with self.view:
+                self.live.update(overview(self.plan, jobs, height=console.height - 3), refresh=True)
         stop = self.plan.directory / STOP
         if self.requested:
             stop.touch()
@@ -89,7 +98,7 @@ class Monitor(threading.Thread):
             if found.job.state != "failed" or found.words in self.told or file.stat().st_mtime < self.started:
                 continue
             self.told.add(found.words)
-            more = f" (the traceback is in {file})" if "traceback" in found.job.result["error"] else ""
+            more = f" (the traceback is in {file})" if "traceback" in (found.job.result.get("error") or {}) else ""
             reason = why_not(found.job).removeprefix("failed: ")
             where = "" if reason.startswith(f"{found.words}: ") else f"{found.words}: "
             text = f"error: {where}{reason}{more}"
@@ -99,8 +108,11 @@ class Monitor(threading.Thread):
                 print(text, file=sys.stderr, flush=True)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
+        if self.requested and number == signal.SIGHUP:
+            return
         if self.requested:
             raise KeyboardInterrupt
         self.requested = number
-        (self.plan.directory / STOP).touch()
-        print("\nstopping at the jobs' next step; once more stops at once", file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a full disk; the next look tries again
+            (self.plan.directory / STOP).touch()
+        tell("stopping at the jobs' next step; once more stops at once")

@@ -17,6 +17,7 @@ from typing import IO
 import torch
 
 from experiments.errors import UserError
+from experiments.signals import stopping_signals
 from vrnn.training.device import find_device
 
 LOCK = ".lock"
@@ -35,7 +36,10 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", f"experiments.{app}", *arguments]
     with subprocess.Popen(command, env=environment, pass_fds=[lock]) as process:
-        former = signal.signal(signal.SIGTERM, lambda number, frame: process.send_signal(number))
+        passed_on = [number for number in stopping_signals() if number != signal.SIGINT]
+        former = {
+            number: signal.signal(number, lambda number, frame: process.send_signal(number)) for number in passed_on
+        }
         try:
             while True:
                 try:
@@ -44,7 +48,8 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
                 except KeyboardInterrupt:  # the terminal told it as well, and it is saving its checkpoints
                     continue
         finally:
-            signal.signal(signal.SIGTERM, former)
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
 
 def jobs_at_once(device: str) -> int:

@@ -1,4 +1,7 @@
-"""Ctrl-C and termination: asked for once, a run stops at its next step; asked twice, at once.
+"""Ctrl-C, termination and a lost session: asked for once, a run stops at its next step; asked twice, at once.
+
+A session that ends sends SIGHUP, often to every process and after SIGTERM, so that never counts as the second time;
+and under nohup it means nothing.
 
 A worker of a multirun leaves Ctrl-C to the process that it works for, which tells its jobs by a file; and it stops
 once that process is gone.
@@ -6,9 +9,9 @@ once that process is gone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -40,7 +43,8 @@ def _work_for(process: int) -> None:
     global _employer
     if os.getpid() != process and os.getppid() == process and _employer is None:
         _employer = process
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         threading.Thread(target=_leave, daemon=True, name="leave").start()
 
 
@@ -62,8 +66,22 @@ def is_orphaned() -> bool:
     return _employer is not None and os.getppid() != _employer
 
 
+def stopping_signals() -> list[int]:
+    """SIGINT, SIGTERM, and SIGHUP unless it is ignored, as nohup has it."""
+    hangup = [] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hangup]
+
+
+def tell(text: str) -> None:
+    """A line on stderr from within a signal handler, where the stream itself may be in use, or gone."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"\n{text}\n".encode())
+
+
 class StopRequest:
-    """Within the context, the first SIGINT or SIGTERM is kept as a request; the second has its usual effect.
+    """Within the context, the first SIGINT, SIGTERM or SIGHUP is kept as a request.
+
+    A second SIGINT or SIGTERM has its usual effect.
 
     Args:
       file: while it is there, it asks for the same.
@@ -88,7 +106,7 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM,) if is_worker() else (signal.SIGINT, signal.SIGTERM):
+            for number in [signal.SIGTERM] if is_worker() else stopping_signals():
                 self._former[number] = signal.signal(number, self._keep)
         return self
 
@@ -96,11 +114,11 @@ class StopRequest:
         self._restore()
 
     def _keep(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self._restore()
-        print("\nstopping at the next step; once more stops at once", file=sys.stderr, flush=True)
+        if self.signal is None:
+            self.signal = number
+            self._restore(but=signal.SIGHUP)
+            tell("stopping at the next step; once more stops at once")
 
-    def _restore(self) -> None:
-        for number, handler in self._former.items():
-            signal.signal(number, handler)
-        self._former = {}
+    def _restore(self, but: int | None = None) -> None:
+        for number in set(self._former) - {but}:
+            signal.signal(number, self._former.pop(number))

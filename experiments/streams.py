@@ -133,7 +133,7 @@ def drained(stream: io.TextIOWrapper, protected: Descriptor) -> None:
 
 
 def fill(descriptor: int) -> None:
-    """Opens a standard descriptor that was closed, or the next file opened would take its place and get what is printed.
+    """Opens a standard descriptor that was closed, or the next file opened would get what is printed.
 
     It can only be read, so that the first write to it is answered as one to a closed stream.
     """

@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.app import answer
 from experiments.build import check_value, require_integer
 from experiments.errors import UserError
-from experiments.guard import build_tracker
+from experiments.guard import Guard, build_tracker
 from experiments.jobs import STOP
 from experiments.monitor import Monitor
 from experiments.names import CONF
@@ -132,7 +132,8 @@ class Sweep:
                 self.plan.discard()
             return code or 1  # what kept them from starting has been told
         if self.reports:
-            answer(self.report)
+            with Guard("report", "the jobs are not touched; experiments.status report=true writes it again"):
+                self.report()
         missing = max(0, self.plan.total - sum(found.job.state == "done" for found in jobs))
         if missing and (code > 128 or self.monitor.requested) and not self.monitor.gave_up:
             if self.reports:
