@@ -35,7 +35,7 @@ def recorded_warnings(warnings: list[str]) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, in one line: of a file, its name and what is wrong; of a defect, its place in the code."""
+    """What an exception says, in one line: of a file, its name and what is wrong; of a defect, where in the code."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     lines = str(error).strip().splitlines()
