@@ -46,7 +46,10 @@ NOT_IDENTITY = (
 ADDED = {
     "trainer.precision": "fp32",
     "data.verify": True,
+    "data.valid_fraction": None,
 }
+# Keys that were added later, each with another key and its value beside which it changes nothing.
+IDLE = {"data.assignment": ("data.variant", "simplified")}
 
 
 class RunDirectory:
@@ -187,6 +190,7 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
     if OmegaConf.select(plain, "multirun.stop_below") is None:
         plain.pop("multirun", None)
     added = [key for key, value in ADDED.items() if OmegaConf.select(plain, key) == value]
+    added += [key for key, (other, value) in IDLE.items() if OmegaConf.select(plain, other) == value]
     for key in (*added, *NOT_IDENTITY):
         if key == "data.root" and root_is_identity(cfg):
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vrnn.data.files import listed, require_archive, require_file, shown
+from vrnn.data.files import is_hidden, listed, require_archive, require_file, shown
 
 
 def refusal(path: Path) -> str:
@@ -46,6 +46,12 @@ def test_a_name_is_one_line_that_any_encoding_holds(tmp_path, name, text):
     assert shown(tmp_path / name) == f"{tmp_path}/{text}"
     assert shown(tmp_path / name).encode().decode() == f"{tmp_path}/{text}"
     assert text in refusal(tmp_path / name)
+
+
+def test_what_macos_leaves_beside_files_is_hidden():
+    hidden = ["._a.txt", ".DS_Store", "__MACOSX/a/b.txt", "a/.b/c.wav", ".git/x"]
+    data = ["a.txt", "a/b..c/d.txt", "../a.txt", "a.b/c", "MACOSX/a"]
+    assert [name for name in [*hidden, *data] if is_hidden(name)] == hidden
 
 
 def test_a_file_is_listed_below_its_folder(tmp_path):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
-from tests.data.stroke_files import PARTS, drawings, write_packed, write_pickled
+from tests.data.stroke_files import PARTS, drawings, drawn_steps, write_packed, write_pickled
 from vrnn.data.sketch import sketch
+
+CONF = Path(__file__).parents[2] / "conf" / "data" / "sketch.yaml"
 
 
 def same(one, two) -> bool:
@@ -65,7 +69,9 @@ def test_a_bare_pickle_is_damaged_and_never_run(tmp_path):
     Trap.sprung = False
     (tmp_path / "sketch.npz").write_bytes(pickle.dumps(Trap()))
     for allowed in (False, True):
-        with pytest.raises(ValueError, match="is damaged: it is no npz file"):
+        with pytest.raises(
+            ValueError, match=r"is damaged or no file of sketch-rnn .*it is no zip archive, or cut short"
+        ):
             sketch(root=str(tmp_path), allow_pickle=allowed)
     assert not Trap.sprung
 
@@ -84,6 +90,71 @@ def write(path, **changes) -> None:
     np.savez(path, **kept)
 
 
+def test_a_missing_valid_is_taken_from_train_on_request_by_each_drawings_own_number(tmp_path):
+    def make(number: int, **arguments):
+        steps = [drawn_steps(4, seed) for seed in range(number)]  # of three steps each
+        packed = {"train_strokes": np.concatenate(steps), "train_offsets": np.arange(number + 1) * 4}
+        packed |= {"test_strokes": steps[0], "test_offsets": np.array([0, 4])}
+        np.savez(tmp_path / "sketch.npz", **packed)
+        splits = sketch(root=str(tmp_path), dequantise=False, **arguments)
+        raw = {part: splits.standardisation.inverse(getattr(splits, part).values).round() for part in PARTS}
+        drawn = {tuple(steps[n][1:].flatten().tolist()): n for n in range(number)}
+        turn = torch.tensor([1.0, -1.0, 1.0])
+        return {part: [drawn[tuple((v * turn).int().flatten().tolist())] for v in raw[part].split(3)] for part in raw}
+
+    with pytest.raises(
+        ValueError, match=r"^valid_fraction must be given, such as 0.05, for .*train and test but no valid"
+    ):
+        make(50)
+    few, more, other = (
+        make(200, valid_fraction=0.3),
+        make(260, valid_fraction=0.3),
+        make(200, valid_fraction=0.3, seed=1),
+    )
+    assert sorted(few["train"] + few["valid"]) == list(range(200))
+    assert 40 <= len(few["valid"]) <= 80
+    assert [n for n in more["valid"] if n < 200] == few["valid"] != other["valid"]
+
+
+@pytest.mark.parametrize(("missing", "found"), [("test", "train and valid"), ("train", "valid and test")])
+def test_a_missing_train_or_test_is_named(tmp_path, missing, found):
+    write(tmp_path / "sketch.npz", **{f"{missing}_strokes": None, f"{missing}_offsets": None})
+    with pytest.raises(ValueError, match=rf"has no {missing}, only {found}.*numpy.savez"):
+        sketch(root=str(tmp_path))
+
+
+def test_a_fraction_is_no_answer_where_there_is_a_valid(tmp_path):
+    write_packed(tmp_path / "sketch.npz")
+    with pytest.raises(ValueError, match=r"^valid_fraction must be null for .*has a part valid of its own"):
+        sketch(root=str(tmp_path), valid_fraction=0.1)
+
+
+def test_offsets_at_the_ends_of_int16_are_cut_as_sketch_rnn_cuts_them_and_counted(tmp_path):
+    steps = np.array([[0, 0, 0], [32767, -32768, 0], [1000, -1001, 1], [999, 5, 1]], dtype=np.int16)
+    write(tmp_path / "sketch.npz", valid_strokes=steps, valid_offsets=np.array([0, 4]))
+    cut = sketch(root=str(tmp_path), dequantise=False, max_offset=1000)
+    raw = cut.standardisation.inverse(cut.valid.values)
+    torch.testing.assert_close(raw, torch.tensor([[1000.0, 1000, 0], [1000, 1000, 1], [999, -5, 1]]), atol=1e-3, rtol=0)
+    assert cut.tally == {"drawings found": 16, "drawings used": 16, "offsets cut": 3}
+    whole = sketch(root=str(tmp_path), dequantise=False)
+    assert float(whole.standardisation.inverse(whole.valid.values)[0, 1]) == pytest.approx(32768)
+    assert "offsets cut" not in whole.tally
+
+
+def test_the_config_cuts_as_sketch_rnn_does():
+    config = OmegaConf.load(CONF)
+    assert (config.max_offset, config.valid_fraction, config.allow_pickle) == (1000, None, False)
+
+
+def test_drawings_without_a_step_are_dropped_and_counted(tmp_path):
+    write(tmp_path / "sketch.npz", valid_strokes=STEPS, valid_offsets=np.array([0, 0, 2, 2, 2, 3]))
+    splits = sketch(root=str(tmp_path), dequantise=False)
+    assert splits.valid.lengths.tolist() == [1]
+    counts = {"dropped, empty": 3, "dropped, a single point": 1}
+    assert splits.tally == {"drawings found": 20, **counts, "drawings used": 16}
+    assert splits.files == [("sketch.npz", (tmp_path / "sketch.npz").stat().st_size)]
+
+
 STEPS = np.array([[0, 0, 0], [3, 4, 0], [1, 1, 1]])
 
 
@@ -93,13 +164,12 @@ STEPS = np.array([[0, 0, 0], [3, 4, 0], [1, 1, 1]])
         {"valid_offsets": None},
         {"valid_strokes": None},
         {"valid_strokes": STEPS, "valid_offsets": np.array([0, 2])},  # not to the end
-        {"valid_strokes": STEPS, "valid_offsets": np.array([0, 2, 2, 3])},  # an empty drawing
         {"valid_strokes": STEPS, "valid_offsets": np.array([0])},  # no drawing
         {"valid_strokes": STEPS[:, :2], "valid_offsets": np.array([0, 3])},
         {"valid_strokes": STEPS * 2, "valid_offsets": np.array([0, 3])},  # pen-up of 2
         {"valid_strokes": np.where(STEPS == 4, np.inf, STEPS), "valid_offsets": np.array([0, 3])},
     ],
-    ids=["no bounds", "no steps", "short bounds", "empty", "none", "no pen", "pen 2", "infinite"],
+    ids=["no bounds", "no steps", "short bounds", "none", "no pen", "pen 2", "infinite"],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, changes):
     write(tmp_path / "sketch.npz", **changes)
@@ -117,7 +187,7 @@ def test_fractional_coordinates_are_not_dequantised(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("argument", "value"), [("x_dim", 5), ("seed", -1)])
+@pytest.mark.parametrize(("argument", "value"), [("x_dim", 5), ("seed", -1), ("max_offset", 0), ("valid_fraction", 1)])
 def test_values_out_of_range_are_named(argument, value):
     with pytest.raises(ValueError, match=f"{argument} must be"):
         sketch(**{argument: value})

@@ -78,6 +78,48 @@ def test_a_single_point_has_no_step_and_is_left_out():
         ink_splits(([scribble(9)], [point], [scribble(5)]), False, 0)
 
 
+def test_what_was_found_and_dropped_is_told():
+    point = Ink(np.zeros((1, 2)), np.ones(1))
+    parts = ([scribble(9), point], [scribble(4)], [point, scribble(5), point])
+    assert ink_splits(parts, False, 0, "lines", empty=4).tally == {
+        "lines found": 10,
+        "dropped, empty": 4,
+        "dropped, a single point": 3,
+        "lines used": 3,
+    }
+    assert ink_splits([part[:1] for part in (parts[0], parts[1], parts[0])], False, 0).tally == {
+        "drawings found": 3,
+        "drawings used": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    "points",
+    [np.zeros((5, 2)), np.outer(np.arange(5.0), (3, -3)), np.outer(np.arange(5.0), (1, 0))],
+    ids=["at rest", "one direction", "along x"],
+)
+def test_a_constant_corpus_is_named(points):
+    ink = Ink(points, np.array([0, 0, 0, 0, 1.0]))
+    with pytest.raises(ValueError, match=r"the offsets of train cannot be standardised: from .* nothing to learn from"):
+        ink_splits(([ink, ink], [scribble(4)], [scribble(5)]), False, 0)
+
+
+def test_a_drift_that_leaves_no_variance_is_named_instead_of_nan():
+    with pytest.raises(ValueError, match=r"joint variance E\[dx\^2 \+ dy\^2\] - E\[dx \+ dy\]\^2 is -2"):
+        fit_joint_scalar(torch.tensor([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0 + 1e-6]]))
+
+
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39], ids=["nan", "infinite", "too large for float32"])
+def test_an_offset_that_is_not_finite_is_named(part, value):
+    parts = [[scribble(9), scribble(6, seed)._replace(name="cat 17")] for seed in range(3)]
+    parts[part][1].points[4, 0] = value
+    name = ("train", "valid", "test")[part]
+    with pytest.raises(ValueError, match=rf"{name}, cat 17: step 4 of 5 is \[") as caught:
+        ink_splits(parts, True, 0)
+    assert str(caught.value).endswith(("0]", "1.0]"))
+
+
 def test_x_dim_is_three():
     require_pen(3, 0)
     with pytest.raises(ValueError, match="x_dim must be 3"):

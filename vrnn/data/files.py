@@ -10,10 +10,20 @@ from pathlib import Path
 MAX_RATIO, ANY_RATIO = 100, 2**26
 
 
-def shown(path: Path | str) -> str:
-    """A path as one line of text for any terminal: control characters and bytes that are no UTF-8 are escaped."""
-    text = os.fsencode(os.path.abspath(path)).decode("utf-8", "backslashreplace")
+def printable(text: str) -> str:
+    """Text as one line for any terminal: control characters and bytes that are no UTF-8 are escaped."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def shown(path: Path | str) -> str:
+    """An absolute path, printable."""
+    return printable(os.path.abspath(path))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file below a data folder is none of the data, such as ._x and .DS_Store and __MACOSX/x of macOS."""
+    return any((part.startswith(".") and part != "..") or part == "__MACOSX" for part in Path(name).parts)
 
 
 def require_file(need: str, path: Path, advice: str) -> None:
@@ -55,7 +65,8 @@ def require_archive(path: Path) -> None:
       ValueError: the reason, to stand in brackets.
     """
     if not zipfile.is_zipfile(path):  # numpy would take whatever else it is for a pickle
-        raise ValueError("it is no zip archive, or cut short")
+        with path.open("rb") as file:
+            raise ValueError(f"it is no zip archive, or cut short; it begins with {file.read(16)!r}")
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > ANY_RATIO and size > MAX_RATIO * path.stat().st_size:

@@ -3,63 +3,132 @@
 Ha, Eck, "A Neural Representation of Sketch Drawings" (2017). As distributed, `train`, `valid` and `test` are object
 arrays, one [T, 3] array a drawing, which numpy can only unpickle. Repacked, each part is two plain arrays:
 `train_strokes` [sum of T, 3] and `train_offsets` [N + 1], int64, where each drawing starts and the last one ends.
+
+Steps of five columns are (dx, dy, p1, p2, p3), one of the three 1: the pen goes on drawing, is lifted after this point,
+or the drawing is over, and this step and all after it are padding.
 """
 
 from __future__ import annotations
 
-import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vrnn.data.files import require_archive, shown
 from vrnn.data.strokes import Ink
 
 PARTS = ("train", "valid", "test")
 
 
-def read_sketch_rnn(path: Path, allow_pickle: bool = False) -> list[list[Ink]]:
-    """The drawings of train, valid and test, y turned upwards.
+class Drawings(NamedTuple):
+    """What a file held.
+
+    Attributes:
+      parts: the ink of each part that the file has, y upwards, without drawings of no point.
+      empty: drawings of no point.
+      cut: offsets that were cut.
+    """
+
+    parts: dict[str, list[Ink]]
+    empty: int
+    cut: int
+
+    def require_all_parts(self, path: Path) -> None:
+        """Raises ValueError, which names the file, unless it has train, valid and test."""
+        if missing := [part for part in PARTS if part not in self.parts]:
+            raise ValueError(
+                f"{shown(path)} is damaged or no file of sketch-rnn (it has no {' and no '.join(missing)}, only "
+                f"{' and '.join(self.parts)}): take drawings of its own for each part, and "
+                "numpy.savez(file, train=..., valid=..., test=...)"
+            )
+
+
+def read_sketch_rnn(path: Path, allow_pickle: bool = False, max_offset: float | None = None) -> Drawings:
+    """The drawings of a file.
 
     Args:
       path: the npz file, in either layout.
       allow_pickle: whether object arrays may be unpickled, which runs what code the file brings along.
+      max_offset: size to which larger offsets are cut, in the file's unit; None: none is.
 
     Raises:
       ValueError: the file is damaged, or stores pickled objects and may not.
     """
-    if not zipfile.is_zipfile(path):  # numpy would take whatever else it is for a pickle
-        raise ValueError(
-            f"{path.absolute()} is damaged: it is no npz file, or cut short; put an intact copy in its place"
-        )
+    found: dict[str, list[Ink]] = {}
+    empty = cut = 0
     try:
+        require_archive(path)
         with np.load(path, allow_pickle=allow_pickle, encoding="latin1") as arrays:
-            return [[_ink(steps) for steps in _drawings(arrays, part)] for part in PARTS]
+            for part in PARTS:
+                if part not in arrays and f"{part}_strokes" not in arrays and f"{part}_offsets" not in arrays:
+                    continue
+                found[part] = []
+                for number, drawing in enumerate(_drawings(arrays, part)):
+                    steps, name = _steps(drawing, f"{part}, drawing {number}"), f"drawing {number}"
+                    if max_offset is not None:
+                        cut += int((np.abs(steps[:, :2]) > max_offset).sum())
+                        steps[:, :2] = steps[:, :2].clip(-max_offset, max_offset)
+                    if len(steps):
+                        found[part].append(Ink(steps[:, :2].cumsum(axis=0) * (1.0, -1.0), steps[:, 2], name))
+                    else:
+                        empty += 1
+            if not found:
+                raise ValueError(f"it has {', '.join(arrays.files) or 'nothing'}")
     except Exception as error:  # a damaged archive fails in zipfile, zlib, pickle or numpy, each in its own way
         if "allow_pickle=False" in str(error):
             raise ValueError(
-                f"allow_pickle must be true to read {path.absolute()}: it stores pickled objects, which can run any "
+                f"allow_pickle must be true to read {shown(path)}: it stores pickled objects, which can run any "
                 "code while they are read. If you trust its source: data=sketch data.path=<it> data.allow_pickle=true"
             ) from error
         raise ValueError(
-            f"{path.absolute()} is damaged or no file of sketch-rnn ({error}): expected for each of train, valid and "
-            "test an array of [T, 3] arrays of that name, or <part>_strokes [sum of T, 3] and <part>_offsets [N + 1]"
+            f"{shown(path)} is damaged or no file of sketch-rnn ({error}): expected for each of train, valid and test "
+            "an array of [T, 3] or [T, 5] arrays of that name, or <part>_strokes [sum of T, 3 or 5] and "
+            "<part>_offsets [N + 1], as numpy.savez writes them"
         ) from error
+    return Drawings(found, empty, cut)
 
 
-def _drawings(arrays: np.lib.npyio.NpzFile, part: str) -> list[NDArray]:
-    """The steps [T, 3] of each drawing of a part."""
-    if f"{part}_offsets" not in arrays:
-        return list(arrays[part])
+def _drawings(arrays: np.lib.npyio.NpzFile, part: str) -> Iterator[NDArray]:
+    """The steps [T, 3] or [T, 5] of each drawing of a part."""
+    if part in arrays:
+        yield from arrays[part]
+        return
     steps, bounds = arrays[f"{part}_strokes"], arrays[f"{part}_offsets"]
-    if bounds.ndim != 1 or len(bounds) < 2 or bounds[0] != 0 or bounds[-1] != len(steps) or (np.diff(bounds) < 1).any():
-        raise ValueError(f"{part}_offsets do not cut {part}_strokes, {len(steps)} steps, into drawings")
-    return np.split(steps, bounds[1:-1])
+    if bounds.ndim != 1 or len(bounds) < 2 or bounds.dtype.kind not in "iu":
+        raise ValueError(f"{part}_offsets must be integers [N + 1], got {bounds.dtype} {list(bounds.shape)}")
+    if bounds[0] != 0 or bounds[-1] != len(steps):
+        ends = f"{int(bounds[0])} to {int(bounds[-1])}"
+        raise ValueError(f"{part}_offsets must go from 0 to {len(steps)}, the steps of {part}_strokes, not from {ends}")
+    if (falls := np.flatnonzero(bounds[1:] < bounds[:-1])).size:
+        here = falls[0]
+        raise ValueError(f"{part}_offsets must not fall, but number {here} is {bounds[here]}, then {bounds[here + 1]}")
+    yield from np.split(steps, bounds[1:-1])
 
 
-def _ink(steps: NDArray) -> Ink:
-    """The ink of steps (dx, dy down, pen-up) [T, 3]; the first step leads to the first point."""
-    steps = np.asarray(steps, dtype=np.float64)
-    if steps.ndim != 2 or steps.shape[1] != 3 or not np.isfinite(steps).all() or not np.isin(steps[:, 2], (0, 1)).all():
-        raise ValueError(f"a drawing is {list(steps.shape)} values, not T finite steps of dx, dy and pen-up 0 or 1")
-    return Ink(steps[:, :2].cumsum(axis=0) * (1.0, -1.0), steps[:, 2])
+def _steps(drawing: NDArray, place: str) -> NDArray[np.float64]:
+    """(dx, dy, pen-up) [T, 3] of a drawing in three or five columns, y downwards as in the file.
+
+    Raises:
+      ValueError: it is none; the message begins with its place.
+    """
+    steps = np.array(drawing, dtype=np.float64)
+    if steps.size == 0:
+        return np.empty((0, 3))
+    if steps.ndim != 2 or steps.shape[1] not in (3, 5):
+        raise ValueError(f"{place}: it is {list(steps.shape)} values, not steps of 3 or 5 columns")
+    if steps.shape[1] == 5:
+        pen = steps[:, 2:]
+        ends = np.flatnonzero(pen[:, 2] == 1)
+        steps = steps[: ends[0] if ends.size else None]
+        wrong = ~(np.isin(steps[:, 2:], (0, 1)).all(axis=1) & (steps[:, 2:].sum(axis=1) == 1))
+        rule = "one of p1, p2 and p3 must be 1, the others 0"
+        kept = steps[:, [0, 1, 3]]
+    else:
+        wrong, rule, kept = ~np.isin(steps[:, 2], (0, 1)), "pen-up must be 0 or 1", steps
+    for bad, reason in ((~np.isfinite(kept[:, :2]).all(axis=1), "dx and dy must be finite"), (wrong, rule)):
+        if bad.any():
+            raise ValueError(f"{place}, step {bad.argmax()}: {reason}, got {steps[bad.argmax()].tolist()}")
+    return kept

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from vrnn.data.splits import Sequences, Splits, Standardisation
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+
 
 class Ink(NamedTuple):
     """What a pen drew.
@@ -18,17 +20,19 @@ class Ink(NamedTuple):
     Attributes:
       points: positions of the pen, y up [N, 2].
       pen_up: 1 on the last point of every stroke, else 0 [N].
+      name: what a message calls it, and what tells its writer or drawer.
     """
 
     points: NDArray[np.float64]
     pen_up: NDArray[np.float64]
+    name: str = ""
 
     @classmethod
-    def of(cls, strokes: Sequence[NDArray[np.float64]]) -> Ink:
+    def of(cls, strokes: Sequence[NDArray[np.float64]], name: str = "") -> Ink:
         """From the points [n, 2] of each stroke, no stroke empty."""
         pen_up = np.zeros(sum(map(len, strokes)))
         pen_up[np.cumsum([len(stroke) for stroke in strokes]) - 1] = 1.0
-        return cls(np.concatenate(strokes), pen_up)
+        return cls(np.concatenate(strokes), pen_up, name)
 
     def offsets(self) -> NDArray[np.float64]:
         """(dx, dy, pen-up) of every step [N - 1, 3].
@@ -56,27 +60,39 @@ def require_pen(x_dim: int, seed: int) -> None:
         raise ValueError(f"seed must be at least 0, got {seed}")
 
 
-def ink_splits(parts: Sequence[Sequence[Ink]], dequantise: bool, seed: int) -> Splits:
+def ink_splits(
+    parts: Sequence[Sequence[Ink]], dequantise: bool, seed: int, what: str = "drawings", empty: int = 0
+) -> Splits:
     """Standardised offsets of train, valid and test.
 
     Args:
-      parts: the ink of each part; what has a single point, and so no step, is left out.
+      parts: the ink of each part; what has a single point, and so no step, is left out and counted.
       dequantise: add noise of one unit to the points, drawn once.
       seed: makes the noise.
+      what: what they are, in the plural, for the tally.
+      empty: how many there were without a point, which are not in `parts`.
 
     Raises:
-      ValueError: a part has nothing to learn from.
+      ValueError: a part has nothing to learn from, or an offset is not finite.
     """
     raw = []
     for number, (name, part) in enumerate(zip(("train", "valid", "test"), parts, strict=True)):
         rng = np.random.default_rng([seed, 1, number])
-        rows = [(ink.dequantised(rng) if dequantise else ink).offsets() for ink in part if len(ink.points) > 1]
+        drawn = [ink for ink in part if len(ink.points) > 1]
+        rows = [(ink.dequantised(rng) if dequantise else ink).offsets() for ink in drawn]
         if not rows:
             raise ValueError(f"there is no sequence of two points or more in {name}")
+        for ink, steps in zip(drawn, rows, strict=True):
+            if not (np.abs(steps) < FLOAT32_MAX).all():
+                step = int((~(np.abs(steps) < FLOAT32_MAX)).any(axis=1).argmax())
+                raise ValueError(f"{name}, {ink.name}: step {step + 1} of {len(steps)} is {steps[step].tolist()}")
         raw.append(Sequences(torch.from_numpy(np.concatenate(rows)).float(), torch.tensor([len(row) for row in rows])))
     standardisation = fit_joint_scalar(raw[0].values[:, :2])
     train, valid, test = (Sequences(standardisation.forward(part.values), part.lengths) for part in raw)
-    return Splits(train, valid, test, standardisation)
+    found, used = sum(map(len, parts)), sum(map(len, raw))
+    dropped = {"dropped, empty": empty, "dropped, a single point": found - used}
+    tally = {f"{what} found": found + empty, **{key: number for key, number in dropped.items() if number}}
+    return Splits(train, valid, test, standardisation, tally={**tally, f"{what} used": used})
 
 
 def fit_joint_scalar(offsets: torch.Tensor) -> Standardisation:
@@ -87,10 +103,20 @@ def fit_joint_scalar(offsets: torch.Tensor) -> Standardisation:
 
     Args:
       offsets: (dx, dy) of all n steps of train [n, 2].
+
+    Raises:
+      ValueError: all offsets are the same, or they drift so far that there is no such std.
     """
     offsets = offsets.double()
     mean = offsets.sum() / len(offsets)
-    std = (offsets.square().sum() / len(offsets) - mean.square()).sqrt()
+    variance = offsets.square().sum() / len(offsets) - mean.square()
+    if bool((offsets == offsets[0]).all()) or not 0 < variance < torch.inf:
+        raise ValueError(
+            f"the offsets of train cannot be standardised: from {offsets.amin(0).tolist()} to "
+            f"{offsets.amax(0).tolist()}, their joint variance E[dx^2 + dy^2] - E[dx + dy]^2 is {float(variance):.6g}; "
+            "drawings whose steps are all alike, or all go one way, are nothing to learn from"
+        )
+    std = variance.sqrt()
     return Standardisation(
         mean=torch.stack([mean, mean, torch.zeros_like(mean)]).float(),
         std=torch.stack([std, std, torch.ones_like(std)]).float(),
