@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from vrnn.data.clips import Clip, audio_files, by_seed, file_clip
+from vrnn.data.files import data_folder
 from vrnn.data.framing import PARTS, Framing, frame
 from vrnn.data.splits import Corpus, Splits
 from vrnn.data.storage import Storage
@@ -58,7 +59,7 @@ def audio(
       ValueError: a file is damaged, or an argument is out of range or does not fit the folder.
     """
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
-    folder = Path("data" if root is None else root).expanduser()
+    folder = data_folder(root)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"{folder.absolute()} is no folder: give data.root=<a folder of wav or flac files>, or set VRNN_DATA_DIR"

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from vrnn.data.files import data_folder
+
 Array = NDArray[np.float32]
 
 FULL_SCALE = 32_768  # a sample of 1.0 in steps of 16 bits
@@ -134,7 +136,7 @@ def recordings(root: str | None, what: str, folders: tuple[str, ...], archive: s
     Raises:
       FileNotFoundError: there are none.
     """
-    base = Path("data" if root is None else root).expanduser()
+    base = data_folder(root)
     for folder in (base / name for name in folders):
         if names := audio_files(folder):
             return sorted((file_clip(folder, name) for name in names), key=lambda clip: clip.name)

@@ -10,6 +10,14 @@ from pathlib import Path
 MAX_RATIO, ANY_RATIO = 100, 2**26
 
 
+def data_folder(root: str | None) -> Path:
+    """The folder that a dataset lies in: `root`, or `data` in the working directory where that is None or empty.
+
+    An empty root is no path (it would be the working directory): it is what an empty environment variable gives.
+    """
+    return Path(root if root is not None and root.strip() else "data").expanduser()
+
+
 def printable(text: str) -> str:
     """Text as one line for any terminal: control characters and bytes that are no UTF-8 are escaped."""
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vrnn.data.files import data_folder
 from vrnn.data.splits import Splits
 from vrnn.data.strokes import Ink, ink_splits, require_pen
 
@@ -64,7 +65,7 @@ def iamondb(
       ValueError: a file is damaged, a list is empty, or train shares a form with another part.
     """
     require_pen(x_dim, seed)
-    folder = Path("data" if root is None else root).expanduser()
+    folder = data_folder(root)
     if not (folder / "lineStrokes").is_dir():
         raise FileNotFoundError(f"IAM-OnDB is not in {folder.absolute()}: {SOURCE}")
     lists = {"train_lists": train_lists, "valid_lists": valid_lists, "test_lists": test_lists}

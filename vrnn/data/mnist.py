@@ -7,12 +7,12 @@ Salakhutdinov and Murray, "On the Quantitative Analysis of Deep Belief Networks"
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from vrnn.data.files import data_folder
 from vrnn.data.mnist_files import PIXELS, SIDE, read_images, read_published_sample
 from vrnn.data.splits import Consent, Sequences, Splits, Standardisation
 
@@ -63,7 +63,7 @@ def mnist(
     expected = {"rows": SIDE, "pixels": 1}[layout]
     if x_dim != expected:
         raise ValueError(f"x_dim must be {expected} for layout={layout}, got {x_dim}; leave it to follow from layout")
-    folder = Path("data" if root is None else root).expanduser()
+    folder = data_folder(root)
     draw = None
 
     if binarize == "static":

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from vrnn.data.files import listed, require_file, shown
+from vrnn.data.files import data_folder, listed, require_file, shown
 from vrnn.data.omniglot_raw import read_raw
 from vrnn.data.partition import split_by_name
 from vrnn.data.sketch_rnn import PARTS, read_sketch_rnn
@@ -78,7 +78,7 @@ def omniglot(
     require_pen(x_dim, seed)
     if sample_rate is not None and sample_rate < 5:
         raise ValueError(f"sample_rate must be null (points as recorded) or at least 5, got {sample_rate}")
-    folder = Path("data" if root is None else root).expanduser() / "handwriting"
+    folder = data_folder(root) / "handwriting"
     path = folder / SIMPLIFIED if variant == "simplified" else folder / RAW
     archive = path if variant == "simplified" else path.with_suffix(".zip")
     if variant == "simplified" or not path.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vrnn.data.files import listed, require_file, shown
+from vrnn.data.files import data_folder, listed, require_file, shown
 from vrnn.data.partition import place
 from vrnn.data.sketch_rnn import PARTS, read_sketch_rnn
 from vrnn.data.splits import Consent, Corpus, Splits
@@ -57,7 +57,7 @@ def sketch(
         raise ValueError(f"max_offset must be null or above 0, got {max_offset}")
     if valid_fraction is not None and not 0 < valid_fraction < 1:
         raise ValueError(f"valid_fraction must be null or between 0 and 1, got {valid_fraction}")
-    folder = Path("data" if root is None else root).expanduser()
+    folder = data_folder(root)
     file = folder / Path(path).expanduser()
     require_file(
         "path must lead to an npz file of sketch-rnn, but it leads to",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
 from vrnn.data.clips import Clip, audio_files, file_clip
+from vrnn.data.files import data_folder
 from vrnn.data.framing import Framing, frame
 from vrnn.data.splits import Splits
 
@@ -49,7 +49,7 @@ def timit(
     framing = Framing(x_dim, sample_rate, seed, quantize=quantize, mu_law=mu_law)
     if not 0 < valid_fraction < 1:
         raise ValueError(f"valid_fraction must be between 0 and 1, got {valid_fraction}")
-    folder = Path("data" if root is None else root).expanduser()
+    folder = data_folder(root)
     found: dict[str, dict[str, list[Clip]]] = {"train": {}, "test": {}}  # part, speaker, utterances
     for name in audio_files(folder):
         match = LAYOUT.fullmatch(name.lower())
