@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -17,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
+from experiments.measuring import measure
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
@@ -28,11 +28,8 @@ from experiments.warn import reason, recorded_warnings, warn
 from vrnn.figures.curves import draw_curves
 from vrnn.objectives.base import Kind
 from vrnn.training import checkpoint
-from vrnn.training.evaluation import Space, evaluate
-from vrnn.training.finite import explain_not_finite
 from vrnn.training.metrics import MARKS, Figure
 from vrnn.training.progress import Diverged, Interrupted, Observer
-from vrnn.training.references import references
 
 TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
 
@@ -224,31 +221,6 @@ def train(
         result["stopped"] = rule.reason
         terminal.note(rule.reason)
     return 0
-
-
-def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
-    """The best checkpoint's figures on valid, and on test beside its references where the trainer says so.
-
-    Raises:
-      UserError: a bound is not finite, which is no result.
-    """
-    trainer, model, splits = parts.trainer, parts.model, parts.splits
-    model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", trainer.device)["model"])
-    space = Space.of(model.likelihood, splits)
-    figures: dict[str, Figure] = {}
-    for split in ("valid", "test") if trainer.test else ("valid",):
-        sequences = getattr(splits, split).to(trainer.device)
-        found = evaluate(model, parts.objective, sequences, batch_size=trainer.eval_batch_size, seed=seed)
-        if (fault := explain_not_finite(found, split, sequences, splits.grouping)) is not None:
-            raise UserError(f"{fault}; the weights are kept in {run.checkpoints}")
-        figures |= found.figures(split, space)
-    if trainer.test:
-        arrays = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
-        np.savez(run.test_sequences, **{name: array.numpy() for name, array in arrays.items()})
-        for name, reference in references(model.likelihood, splits).items():
-            if bool(reference.bounds.isfinite().all()):
-                figures |= reference.figures(f"reference/{name}", space)
-    return figures
 
 
 def draw(parts: Parts, run: RunDirectory, seed: int) -> list[Path]:

@@ -45,6 +45,7 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
     if which not in ("best", "last"):
         raise UserError(f"checkpoint={which}: expected best or last")
     cfg = run.read_config()
+    own_root = cfg.data.get("root")
     if root is not None:
         OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
@@ -60,7 +61,7 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error
-    splits, notes, other = look_at(run, cfg, build_data(cfg, model.likelihood), content, root)
+    splits, notes, other = look_at(run, cfg, build_data(cfg, model.likelihood), content, root, own_root)
     step = content["step"] if which == "best" else content["progress"]["step"]
     torch.manual_seed(cfg.seed)
     return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step, notes, other)

@@ -50,12 +50,14 @@ class Other(NamedTuple):
       root: where they lie.
       fingerprint: of them.
       words: how they differ; empty: it is not known that they do.
+      is_own_root: whether they lie where the run's own data lay, so that some of them are likely to be those.
     """
 
     name: str
     root: str
     fingerprint: Fingerprint
     words: list[str]
+    is_own_root: bool = False
 
     @property
     def caution(self) -> str:
@@ -64,7 +66,7 @@ class Other(NamedTuple):
             return f"on the data of {self.root}: {UNCHECKED}"
         return (
             f"on the data of {self.root}, which are not those of the run's training ({'; '.join(self.words)}), but are "
-            "standardised as those were"
+            "standardised as those were" + "; some of them may have been trained on" * self.is_own_root
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,7 +148,9 @@ def open_run_data(run: RunDirectory, cfg: DictConfig, data: Data, *, resumed: bo
     return Settled(_standardised(run, data.splits, kept), [ROUNDED] if change.words else [])
 
 
-def look_at(run: RunDirectory, cfg: DictConfig, data: Data, weights: dict[str, Any], root: str | None) -> Settled:
+def look_at(
+    run: RunDirectory, cfg: DictConfig, data: Data, weights: dict[str, Any], root: str | None, own_root: str | None
+) -> Settled:
     """The data that a finished run is looked at with: its own, or others that were asked for.
 
     Args:
@@ -155,6 +159,7 @@ def look_at(run: RunDirectory, cfg: DictConfig, data: Data, weights: dict[str, A
       data: made from that.
       weights: content of the checkpoint, which knows the standardisation that it was trained under.
       root: the folder that was asked for; None: the run's own.
+      own_root: where the run's own data lay.
 
     Raises:
       UserError: they are others, and none were asked for.
@@ -180,7 +185,8 @@ def look_at(run: RunDirectory, cfg: DictConfig, data: Data, weights: dict[str, A
     splits = _standardised(run, data.splits, kept)
     if not change.is_other:
         return Settled(splits, [ROUNDED] if change.words else [])
-    return Settled(splits, [], Other(_name(root, data.fingerprint), str(root), data.fingerprint, change.words))
+    is_own = own_root is not None and Path(root).absolute() == Path(own_root).absolute()
+    return Settled(splits, [], Other(_name(root, data.fingerprint), str(root), data.fingerprint, change.words, is_own))
 
 
 def _fitting(run: RunDirectory, cfg: DictConfig) -> RunData | None:

@@ -94,6 +94,7 @@ def test_other_data_are_standardised_as_the_runs_own(apps, place):
         ended = apps("evaluate", "run=run", *arguments, cwd=place)
         assert ended.code == 0, ended.err
     assert "caution: on the data of quiet, which are not those of the run's training (" in ended.out
+    assert "trained on" not in ended.out
     assert (place / "run" / "result.json").read_bytes() == own
 
     result = Run(place / "run").result
@@ -173,7 +174,7 @@ def test_changed_data_are_refused_by_name_and_nothing_is_touched(apps, place):
     assert {path: path.read_bytes() for path in before} == before
     with pytest.raises(UserError, match="ask for those that lie there by root="):
         look()
-    assert look("loud").other.words
+    assert look("loud").other.caution.endswith("; some of them may have been trained on")
 
 
 def test_new_files_are_named(place, monkeypatch):

@@ -47,12 +47,16 @@ def test_a_finished_run_is_measured_drawn_and_trained_on(apps, old):
     assert value(json.loads(file.read_text())) == pytest.approx(value(before), rel=1e-4)  # another CPU rounds otherwise
     assert run.result == before
 
+    assert "note: this run kept nothing of its data" in ended.out
+
     ended = apps("sample", "run=finished", "num=3", cwd=old)
     assert ended.code == 0, ended.err
+    assert "note: this run kept nothing of its data" in ended.out
     assert is_drawn(next(run.path.rglob("samples.png")))
 
     ended = apps("train", "resume=finished", "trainer.max_steps=6", cwd=old)
     assert ended.code == 0, ended.err
+    assert "note        this run kept nothing of its data" in ended.out
     assert (run.result["status"], run.result["step"]) == ("done", 6)
     assert [line["step"] for line in run.metrics if "train/loss" in line] == [1, 2, 3, 4, 5, 6]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from vrnn.data.splits import Standardisation
 from vrnn.training.checkpoint import CheckpointError
 from vrnn.training.schedules import Constant, OneCycle
 
@@ -138,3 +141,10 @@ def test_the_rate_follows_the_optimizer_and_not_the_file(run):
 def test_resuming_where_nothing_was_saved_is_refused_by_path(run):
     with pytest.raises(CheckpointError, match=r"nowhere/last\.pt: there is no such checkpoint"):
         run("nowhere", resume=True)
+
+
+def test_weights_of_another_standardisation_are_not_gone_on_with(run, make_splits):
+    run(max_epochs=1)
+    other = replace(make_splits(), standardisation=Standardisation(torch.zeros(3), torch.tensor([1.0, 1.0, 1.001])))
+    with pytest.raises(CheckpointError, match=r"last\.pt: its weights were trained under another standardisation"):
+        run(splits=other, max_epochs=2, resume=True)
