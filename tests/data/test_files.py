@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vrnn.data.files import is_hidden, listed, require_archive, require_file, shown
+from vrnn.data.files import is_hidden, listed, require_archive, require_file, require_folder, shown
 
 
 def refusal(path: Path) -> str:
@@ -52,6 +52,16 @@ def test_what_macos_leaves_beside_files_is_hidden():
     hidden = ["._a.txt", ".DS_Store", "__MACOSX/a/b.txt", "a/.b/c.wav", ".git/x"]
     data = ["a.txt", "a/b..c/d.txt", "../a.txt", "a.b/c", "MACOSX/a"]
     assert [name for name in [*hidden, *data] if is_hidden(name)] == hidden
+
+
+def test_a_folders_names_are_sorted_without_hidden_ones_and_what_is_none_is_told(tmp_path):
+    for name in ("b", "a", "._a", ".DS_Store"):
+        (tmp_path / name).touch()
+    (tmp_path / "link").symlink_to("gone")
+    assert require_folder("it needs", tmp_path, "give another") == ["a", "b", "link"]
+    for name, reason in {"none": "is not there", "a": "is no folder", "link": "/gone, which is not there"}.items():
+        with pytest.raises(OSError, match=rf"^it needs {tmp_path}/{name}, which .*{reason}: give another$"):
+            require_folder("it needs", tmp_path / name, "give another")
 
 
 def test_a_file_is_listed_below_its_folder(tmp_path):

@@ -107,7 +107,7 @@ def test_an_absent_list_and_an_absent_form_are_named(make, root):
         make(valid_lists=["graves.txt"])
     with (root / "testset_f.txt").open("a") as file:
         file.write("e05-999z\n")
-    with pytest.raises(FileNotFoundError, match=r"form e05-999z is listed, but there is no .*e05/e05-999/e05-999z-01"):
+    with pytest.raises(FileNotFoundError, match=r"form e05-999z is listed, and .*e05/e05-999, which is not there: exp"):
         make()
 
 

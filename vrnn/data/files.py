@@ -66,6 +66,17 @@ def _refusal(path: Path) -> tuple[type[OSError] | None, str]:
         return type(error), f"cannot be read ({error.strerror})"
 
 
+def require_folder(need: str, path: Path, advice: str) -> list[str]:
+    """Names in a folder, sorted, without hidden ones; what is no readable folder is refused as by `require_file`."""
+    try:
+        return sorted(name for name in os.listdir(path) if not is_hidden(name))
+    except OSError as error:
+        link = f"is a link to {shown(path.parent / path.readlink())}, which " if path.is_symlink() else ""
+        reasons = {FileNotFoundError: f"{link}is not there", NotADirectoryError: "is no folder"}
+        reason = reasons.get(type(error), f"cannot be read ({error.strerror})")
+        raise type(error)(f"{need} {shown(path)}, which {reason}: {advice}") from error
+
+
 def require_archive(path: Path) -> None:
     """Refuses a file that is no zip archive (an npz is one), or whose members would fill the memory.
 

@@ -5,14 +5,17 @@ Liwicki, Bunke, "IAM-OnDB, an on-line English sentence database acquired from ha
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree  # resolves no external entities, and expat limits the growth of others
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from xml.parsers import expat
 
 import numpy as np
 
-from vrnn.data.files import data_folder
+from vrnn.data.files import data_folder, listed, printable, require_file, require_folder, shown
+from vrnn.data.lists import MARKS, read_list
 from vrnn.data.splits import Splits
 from vrnn.data.strokes import Ink, ink_splits, require_pen
 
@@ -23,6 +26,7 @@ SOURCE = (
     "https://fki.tic.heia-fr.ch/databases/iam-on-line-handwriting-database; give data.root=<the folder that holds "
     "lineStrokes>, or set VRNN_DATA_DIR to it"
 )
+MAX_LINE_BYTES = 2**24  # of the file of one line of text; they have 50,000 on average
 
 
 def iamondb(
@@ -61,13 +65,12 @@ def iamondb(
       dequantise: see above.
 
     Raises:
-      FileNotFoundError: the folder, a list, or a listed form is not there.
+      OSError: the folder, a list, or a listed form is not there, or cannot be read.
       ValueError: a file is damaged, a list is empty, or train shares a form with another part.
     """
     require_pen(x_dim, seed)
     folder = data_folder(root)
-    if not (folder / "lineStrokes").is_dir():
-        raise FileNotFoundError(f"IAM-OnDB is not in {folder.absolute()}: {SOURCE}")
+    require_folder("IAM-OnDB is read from", folder / "lineStrokes", SOURCE)
     lists = {"train_lists": train_lists, "valid_lists": valid_lists, "test_lists": test_lists}
     train, valid, test = forms = [_forms(folder, key, names) for key, names in lists.items()]
     for key, others in (("valid_lists", valid), ("test_lists", test)):
@@ -75,7 +78,12 @@ def iamondb(
             raise ValueError(
                 f"{key} must share no form with train_lists, but {len(shared)} are in both: {shared[0]}..."
             )
-    splits = ink_splits([[ink for form in part for ink in _lines(folder, form)] for part in forms], dequantise, seed)
+    paths = {form: _paths(folder, form) for part in forms for form in part}
+    parts = [[read_line(path) for form in part for path in paths[form]] for part in forms]
+    splits = ink_splits(parts, dequantise, seed, "lines")
+    read = [folder / name for names in lists.values() for name in names]
+    read += [path for form in sorted(paths) for path in paths[form]]
+    splits = replace(splits, files=[listed(path, folder) for path in dict.fromkeys(read)])
     if shared := set(valid) & set(test):
         caution = f"{len(shared)} of the {len(test)} forms of test are in valid as well, which chose the checkpoint"
         splits = replace(splits, caution=caution)
@@ -86,40 +94,80 @@ def _forms(folder: Path, key: str, names: Sequence[str]) -> list[str]:
     """The forms of all these lists, each once."""
     forms: list[str] = []
     for path in (folder / name for name in names):
-        if not path.is_file():
-            raise FileNotFoundError(f"{key} names {path.absolute()}, which is not there: {SOURCE}")
-        forms += path.read_text().split()
+        require_file(f"{key} names", path, SOURCE)
+        for number, line in enumerate(read_list(path), 1):
+            for form in line.split():
+                if re.fullmatch("[A-Za-z0-9]+-[A-Za-z0-9]+", form) is None:
+                    raise ValueError(
+                        f"{key} names {shown(path)}, whose line {number} has {printable(form[:60])}, where a form such "
+                        "as a01-000u is expected; correct the list"
+                    )
+                forms.append(form)
     if not forms:
         raise ValueError(f"{key} must name at least one form, got none in {', '.join(names) or 'no list'}")
     return list(dict.fromkeys(forms))
 
 
-def _lines(folder: Path, form: str) -> list[Ink]:
-    """The ink of every line of a form, first to last."""
+def _paths(folder: Path, form: str) -> list[Path]:
+    """The files of every line of a form, first to last; a copy such as `a01-000u-01 (1).xml` is none."""
     series, number = form.split("-")[0], form.rstrip("abcdefghijklmnopqrstuvwxyz")
     home = folder / "lineStrokes" / series / number
-    paths = sorted(home.glob(f"{form}-*.xml"))
+    names = require_folder(f"form {form} is listed, and is read from", home, SOURCE)
+    paths = [home / name for name in names if re.fullmatch(rf"{form}-\d+\.xml", name)]
     if not paths:
-        raise FileNotFoundError(f"form {form} is listed, but there is no {home.absolute()}/{form}-01.xml: {SOURCE}")
-    return [read_line(path) for path in paths]
+        raise FileNotFoundError(f"form {form} is listed, but there is no {shown(home / form)}-01.xml: {SOURCE}")
+    return paths
 
 
 def read_line(path: Path) -> Ink:
     """The ink of one line: WhiteboardCaptureSession / StrokeSet / Stroke / Point with x and y (downwards).
 
     Raises:
-      ValueError: the file is damaged, or has no point.
+      OSError: the file cannot be read.
+      ValueError: the file is damaged, declares a document type, or has no point.
     """
+    require_file("a line is read from", path, "unpack it again, or take it away")
+    strokes: list[list[tuple[float, float]]] = []
+    above: list[str] = []  # the names of the elements that are open
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        above.append(name)
+        if above[1:3] != ["StrokeSet", "Stroke"]:
+            return
+        if len(above) == 3:
+            strokes.append([])
+        elif name == "Point":
+            x, y = (attributes.get(axis, "") for axis in "xy")
+            try:
+                point = float(x), -float(y)
+            except ValueError:
+                point = math.nan, math.nan
+            if not all(map(math.isfinite, point)):
+                place = f"point {len(strokes[-1]) + 1} of stroke {len(strokes)}"
+                raise ValueError(f"{place} has x={x[:40]!r} and y={y[:40]!r}, where two finite numbers are expected")
+            strokes[-1].append(point)
+
+    def refuse(*declared: object) -> None:
+        raise ValueError("it declares a document type, which files of IAM-OnDB do not, and which can bring entities")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda name: above.pop()
+    parser.StartDoctypeDeclHandler = refuse
     try:
-        strokes = [
-            np.array([[float(point.attrib["x"]), -float(point.attrib["y"])] for point in stroke.iter("Point")])
-            for stroke in ElementTree.parse(path).iterfind("StrokeSet/Stroke")
-        ]
-    except (ElementTree.ParseError, KeyError, ValueError) as error:
-        raise ValueError(f"{path.absolute()} is damaged ({error}); unpack it again") from error
-    strokes = [stroke for stroke in strokes if len(stroke)]
-    if not strokes:
+        if (size := path.stat().st_size) > MAX_LINE_BYTES:
+            raise ValueError(f"its {size} bytes are more than {MAX_LINE_BYTES}")
+        content = path.read_bytes()
+        mark = next((mark for mark in MARKS if content.startswith(mark)), None)
+        if mark is not None:  # counts, whatever the declaration says
+            content = content.removeprefix(mark).decode(MARKS[mark])
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise ValueError(f"{shown(path)} is damaged ({error}); unpack it again, or take it away") from error
+    inked = [np.array(stroke) for stroke in strokes if stroke]
+    if not inked:
         raise ValueError(
-            f"{path.absolute()} must hold StrokeSet/Stroke/Point elements, but has no point; unpack it again"
+            f"{shown(path)} must hold StrokeSet/Stroke/Point elements, but has no point; unpack it again, or take it "
+            "away"
         )
-    return Ink.of(strokes)
+    return Ink.of(inked, path.stem)
