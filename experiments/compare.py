@@ -19,10 +19,13 @@ from experiments.finished import finished_rows
 from experiments.guard import build_tracker
 from experiments.jobs import Job
 from experiments.names import CONF, first_line
+from experiments.ownership import claim, mark
 from experiments.processes import jobs_at_once, locked, run
 from experiments.report.comparison import write_comparison
 from experiments.report.published import find_published
 from experiments.terminal import console, say
+
+ELSEWHERE = "give another output, an empty folder or a new one"
 
 
 class Compare:
@@ -47,8 +50,11 @@ class Compare:
         """A comparison of its own."""
         planned = plan(self.shared, cfg)
         total = len(planned.jobs)
+        claim(planned.directory, "comparison", ELSEWHERE)
         with locked(planned.directory) as lock:
-            missing = [job for jobs in planned.rows().values() for job in jobs if job.state != "done"]
+            mark(planned.directory, "comparison")
+            jobs = [job for row in planned.rows().values() for job in row]
+            missing = [job for job in jobs if not job.is_over or (planned.replace and job.state == "resumed")]
             say(f"comparison  {len(planned.labels)} rows, {total} jobs, {total - len(missing)} done already")
             say(f"folder      {planned.directory}")
             launcher = planned.launcher(cfg.jobs or jobs_at_once(planned.device))
@@ -68,7 +74,9 @@ class Compare:
         name = f"runs-{hashlib.sha256(pattern.encode()).hexdigest()[:8]}"
         directory = Path(cfg.output or f"outputs/comparisons/{name}")
         launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={cfg.jobs or jobs_at_once('auto')}"]
+        claim(directory, "comparison", ELSEWHERE)
         with locked(directory) as lock:
+            mark(directory, "comparison")
             return self.finish(cfg, lambda: finished_rows(pattern), directory, pattern, launcher, "auto", lock)
 
     def finish(
@@ -92,7 +100,7 @@ class Compare:
             arguments = estimates_command(done, cfg.num_samples, launcher, device)
             code = run("evaluate", arguments, lock) if arguments else 0
         self.report(cfg, rows, done, directory, title)
-        return int(code != 0 or len(done) < len(jobs))
+        return int(code != 0 or not all(job.is_over for job in jobs))
 
     def report(self, cfg: DictConfig, rows: dict[str, list[Job]], done: list[Job], directory: Path, title: str) -> None:
         """Writes the comparison, tells of it, and hands it to the tracker."""

@@ -32,6 +32,7 @@ class Plan(NamedTuple):
       seeds: of each row.
       data: the option of the group `data`.
       device: where the jobs run.
+      replace: jobs that resume= has taken further are made anew.
       jobs: config_hash of each job, by its directory's name; a row's seeds one after the other.
     """
 
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     seeds: list[int]
     data: str
     device: str
+    replace: bool
     jobs: dict[str, str]
 
     def rows(self) -> dict[str, list[Job]]:
@@ -114,7 +116,8 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
                 job.pop("hydra")
                 settled(job)
             jobs[job_slug(overrides)] = config_hash(job)
-    return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, jobs)
+    replace = bool(base.multirun.replace_resumed)
+    return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
 
 
 def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) -> None:

@@ -70,8 +70,10 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     several = hydra.mode == RunMode.MULTIRUN
     silent = several and cfg.multirun.view == "table"
     terminal = Terminal(f"#{hydra.job.num}  " if several else "", quiet=silent)
-    keep_overrides(run, list(hydra.overrides.task), resume=resume)
-    with recorded(cfg, run, keep_former=resume) as result, StopRequest(stop) as stopping:
+    overrides = all_overrides(run, list(hydra.overrides.task), resume=resume)
+    if not resume:
+        run.write_overrides(overrides)
+    with recorded(cfg, run, overrides, keep_former=resume and not several) as result, StopRequest(stop) as stopping:
         rule = pruning(cfg, run.path) if several else None
         parts = build_parts(cfg)
         resumed = resume and (run.checkpoints / "last.pt").exists()
@@ -80,6 +82,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         result["data"] = parts.data.fingerprint.digest
         result["parameters"] = parts.model.num_parameters
         result["cautions"] = cautions(parts.splits, parts.model.likelihood)
+        run.write_overrides(overrides)
         run.write_config(cfg)
         introduce(terminal, parts, run, cfg.seed)
         for note in notes:
@@ -109,19 +112,21 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     return code
 
 
-def keep_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> None:
-    """Keeps what would make this config again: the first start's overrides, with those of later starts."""
+def all_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> list[str]:
+    """What would make this config again: the first start's overrides, with those of later starts."""
     former = run.read_overrides() if resume and run.overrides_file.exists() else []
     new = [text for text in overrides if not text.startswith("resume=")]
     keys = {text.partition("=")[0].lstrip("+") for text in new}
-    run.write_overrides([text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new)
+    return [text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new
 
 
 @contextmanager
-def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterator[dict[str, Any]]:
+def recorded(
+    cfg: DictConfig, run: RunDirectory, overrides: list[str], *, keep_former: bool
+) -> Iterator[dict[str, Any]]:
     """Gives the result to fill in, and writes result.json however the work within ends.
 
-    With `keep_former`, the result of a finished run is kept where this attempt did not even reach its training.
+    With `keep_former`, a result that is there is kept where this attempt did not even reach its training.
     The overrides are those of all its starts together; the command is that of this one.
     """
     result: dict[str, Any] = {
@@ -133,7 +138,7 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
         "seed": cfg.seed,
         "step": 0,
         "figures": {},
-        "overrides": run.read_overrides(),
+        "overrides": overrides,
         **provenance(),
     }
     started = time.monotonic()
@@ -156,7 +161,7 @@ def recorded(cfg: DictConfig, run: RunDirectory, *, keep_former: bool) -> Iterat
         raise
     finally:
         result["seconds"] = time.monotonic() - started
-        if not (keep_former and "parameters" not in result and run.is_done()):
+        if not (keep_former and "parameters" not in result and run.read_result()):
             try:
                 run.write_result(result)
             except OSError as error:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.app import complete
 from experiments.errors import UserError
 from experiments.job import run_job
-from experiments.processes import LOCK, is_locked, locked
+from experiments.ownership import STOP, claim, mark, read_mark
+from experiments.processes import is_locked, locked
+from experiments.removal import begin_anew, put_aside
+from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, provenance
+from experiments.starts import START, just_written
 from experiments.terminal import say
 
-STOP = ".stop"  # a file in a multirun's directory: no job begins any more, and those that run save and stop
 ORPHANS = 20.0  # seconds that jobs of a killed multirun are given to notice it
-State = Literal["waiting", "running", "interrupted", "failed", "stale", "done"]
+State = Literal["waiting", "running", "interrupted", "failed", "stale", "resumed", "done"]
 
 
 class Job(NamedTuple):
@@ -26,13 +30,24 @@ class Job(NamedTuple):
     Attributes:
       run: its directory, which need not be there yet.
       state: waiting (never started), running, interrupted (stopped or killed), failed, stale (what lies there was made
-        with another config), or done.
+        with another config), resumed (it was made with this config, and then taken further by resume= with another
+        limit), or done.
       result: its result.json; empty where there is none.
     """
 
     run: RunDirectory
     state: State
     result: dict[str, Any]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do: it is done, be it with more training than was asked for."""
+        return self.state == "done" or (self.state == "resumed" and self.result.get("status") == "done")
+
+    @property
+    def may_be_of_another_config(self) -> bool:
+        """Whether it pays to compare its config with today's: it is done, or was resumed by hand."""
+        return self.state == "done" or (self.state in ("interrupted", "failed") and was_resumed(self.run))
 
 
 def read_job(run: RunDirectory, expected_hash: str | None = None, *, alive: bool = True) -> Job:
@@ -50,23 +65,38 @@ def read_job(run: RunDirectory, expected_hash: str | None = None, *, alive: bool
         if not run.config_file.is_file():
             return Job(run, "waiting", {})
         if expected_hash not in (None, config_hash(run.read_config())):
-            return Job(run, "stale", {})
+            return Job(run, "resumed" if was_taken_further(run, expected_hash) else "stale", {})
         return Job(run, "interrupted", {})
     if expected_hash not in (None, result["config_hash"]):
-        return Job(run, "stale", result)
+        return Job(run, "resumed" if was_taken_further(run, expected_hash) else "stale", result)
     return Job(run, result["status"], result)
+
+
+def was_taken_further(run: RunDirectory, expected_hash: str | None) -> bool:
+    """Whether a run was begun with the config of this hash, and is of another one by now since it was resumed.
+
+    Of one that an earlier version has resumed nobody knows how it was begun: it passes for such a one.
+    """
+    return was_resumed(run) and read_mark(run.path).get("config_hash", expected_hash) == expected_hash
+
+
+def was_resumed(run: RunDirectory) -> bool:
+    """Whether a run has been gone on with by resume=."""
+    return run.config_file.is_file() and run.read_config().get("resume") is not None
 
 
 def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
     """One job of a multirun that may have been started before; returns its exit code.
 
     What is done is skipped. What was interrupted, or failed on its way otherwise than by diverging, goes on from its
-    checkpoint. What diverged begins anew, and so does what was made with another config: its result is put aside.
-    What failed is left as it is where multirun.retry_failed is false. Nothing begins after a call to stop.
+    checkpoint. What diverged begins anew, and so does what was made with another config: its result is put aside. What
+    resume= has taken further stays unless multirun.replace_resumed is true, and what failed stays where
+    multirun.retry_failed is false. Nothing begins after a call to stop.
     """
-    stop = run.path.parent / STOP
+    stop = Path(HydraConfig.get().runtime.cwd, HydraConfig.get().sweep.dir, STOP)
     if stop.exists():
         return 1
+    claim(run.path, "run", "give another hydra.sweep.dir or hydra.sweep.subdir", just_written())
     with locked(run.path, "this job is", wait=ORPHANS):
         try:
             return _run_or_continue(cfg, run, stop)
@@ -91,36 +121,80 @@ def _run_or_continue(cfg: DictConfig, run: RunDirectory, stop: Path) -> int:
         return 0
     if job.state == "failed" and not cfg.multirun.retry_failed:
         return 1
+    if job.state == "resumed" and not cfg.multirun.replace_resumed:
+        if cfg.multirun.view != "table":
+            say(f"kept          {run}, which resume= has taken further")
+        return int(not job.is_over)
     diverged = (job.result.get("error") or {}).get("kind") == "Diverged"
     resume = job.state == "interrupted" or (job.state == "failed" and not diverged)
-    if job.state == "stale":
-        put_aside(run, job.result)
-    elif not resume:
-        for path in contents(run):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if job.state in ("stale", "resumed"):
+        put_former_aside(run, job)
+    if resume:
+        keep_first_mark(run)
+    else:
+        begin(run, config_hash(cfg))
     return run_job(cfg, run, resume=resume, stop=stop)
+
+
+def begin_single(cfg: DictConfig, run: RunDirectory) -> None:
+    """Makes room for a run of its own where nothing has been computed yet, as after a refused start.
+
+    Raises:
+      UserError: something has; it is not replaced.
+    """
+    job = read_job(run, alive=False)
+    if has_computed(run):
+        held = {"done": "a finished", "failed": "a failed"}.get(job.state, "an interrupted")
+        raise UserError(
+            f"{run}: holds {held} run, which is not replaced; give another hydra.run.dir, or go on with it: "
+            f"{resume_command(run)}"
+        )
+    begin(run, config_hash(cfg))
+
+
+def has_computed(run: RunDirectory) -> bool:
+    """Whether there is anything of a former start that took time to make."""
+    return run.is_done() or any(run.checkpoints.glob("*.pt")) or run.metrics.path.exists()
+
+
+def begin(run: RunDirectory, identity: str | None) -> None:
+    """Takes away what a former start has left, and marks the directory as that of a run of this config."""
+    former = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
+    if former:
+        say(f"what was measured of a failed start is put aside in  {former}")
+    overrides = list(HydraConfig.get().overrides.task)
+    mark(run.path, "run", overrides=overrides, config_hash=identity, start=os.environ.get(START))
+
+
+def keep_first_mark(run: RunDirectory) -> None:
+    """Marks a run of an earlier version by what it was begun with, before that changes."""
+    if not read_mark(run.path):
+        overrides = run.read_overrides() if run.overrides_file.exists() else []
+        mark(run.path, "run", overrides=overrides, config_hash=config_hash(run.read_config()))
 
 
 def refuse(run: RunDirectory, error: UserError) -> None:
     """Records that a job's config cannot be one; a result that is there was made with another config."""
     if run.result_file.is_file():
-        put_aside(run, run.read_result())
+        put_former_aside(run, read_job(run, alive=False))
+    begin(run, None)
     about = {"status": "failed", "error": {"kind": "UserError", "message": str(error)}, "config_hash": None}
     run.write_result({"format": 1, **about, "step": 0, "seconds": 0.0, "figures": {}, **provenance()})
 
 
-def contents(run: RunDirectory) -> list[Path]:
-    """What a job has written, without what keeps its W&B identity and what Hydra has just written for this start."""
-    kept = ("wandb", ".hydra", LOCK)
-    return [path for path in run.path.iterdir() if path.name not in kept and path.name[:7] != "former-"]
+def put_former_aside(run: RunDirectory, job: Job) -> None:
+    """Moves what was made with another config to a folder of its own.
 
-
-def put_aside(run: RunDirectory, result: dict[str, Any]) -> None:
-    """Moves what was made with another config to a folder of its own, so that hours of work are not lost."""
-    place = run.path / f"former-{result.get('config_hash', 'unfinished')}"
-    shutil.rmtree(place, ignore_errors=True)
-    found = contents(run)
-    place.mkdir()
-    for path in found:
-        path.rename(place / path.name)
+    Raises:
+      UserError: it was made by another job of this very multirun.
+    """
+    if not has_computed(run):
+        return  # `begin` takes the rest
+    start = read_mark(run.path).get("start")
+    if start is not None and start == os.environ.get(START):
+        raise UserError(
+            f"{run}: another job of this multirun works in this directory; leave hydra.sweep.subdir out, or make it "
+            "another one for each job"
+        )
+    place = put_aside(run.path, f"former-{job.result.get('config_hash', 'unfinished')}")
     say(f"made with another config; put aside in  {place}")

@@ -12,8 +12,8 @@ from types import FrameType
 from rich.live import Live
 
 from experiments.guard import Guard
-from experiments.jobs import STOP
 from experiments.overview import overview
+from experiments.ownership import STOP
 from experiments.report.rows import why_not
 from experiments.signals import stopping_signals, tell
 from experiments.sweep_plan import SweepJob, SweepPlan

@@ -27,6 +27,7 @@ STYLES = {
     "failed": "red",
     "interrupted": "yellow",
     "stale": "yellow",
+    "resumed": "green",
     "done": "green",
     "waiting": "dim",
 }
@@ -50,14 +51,15 @@ class Standing:
         lines: list[dict[str, Any]] = [] if job.state in ("waiting", "stale") else list(job.run.metrics.read())
         last = lines[-1] if lines else {}
         step, total = last.get("step", 0), last.get("total_steps")
-        self.fraction = 1.0 if job.state == "done" else step / total if total else None
+        self.fraction = 1.0 if job.is_over else step / total if total else None
         bounds = [line for line in lines if "valid/log_likelihood" in line]
         self.best = max((line["valid/log_likelihood"] for line in bounds), default=None)
         self.mark = MARKS.get(bounds[-1].get("kind"), "") if bounds else ""
         running = job.state == "running" and total and step
         self.left = last["seconds"] / step * (total - step) if running else None
         self.seconds = last.get("seconds")
-        self.remark = why_not(job, "valid/log_likelihood") if job.state == "failed" else job.result.get("stopped", "")
+        reason = job.state in ("failed", "resumed")
+        self.remark = why_not(job, "valid/log_likelihood") if reason else job.result.get("stopped", "")
 
 
 def overview(plan: SweepPlan, jobs: Sequence[SweepJob], height: int | None = None) -> RenderableType:

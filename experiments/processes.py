@@ -17,10 +17,9 @@ from typing import IO
 import torch
 
 from experiments.errors import UserError
+from experiments.ownership import LOCK
 from experiments.signals import stopping_signals
 from vrnn.training.device import find_device
-
-LOCK = ".lock"
 
 
 def run(app: str, arguments: Sequence[str], lock: int) -> int:
@@ -72,7 +71,7 @@ def take_place(directory: Path) -> int:
     directory.mkdir(exist_ok=True)
     number = 0
     while True:
-        file = (directory / str(number)).open("w")
+        file = (directory / str(number)).open("a")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -100,7 +99,7 @@ def locked(directory: Path, what: str = "these jobs are", wait: float = 1.0) -> 
     """
     directory.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait
-    with (directory / LOCK).open("w") as file:
+    with (directory / LOCK).open("a") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import math
 import platform
 import shlex
 import subprocess
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import IO, Any, get_type_hints
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -32,6 +33,7 @@ NOT_IDENTITY = (
     "multirun.retry_failed",
     "multirun.fail_fast",
     "multirun.view",
+    "multirun.replace_resumed",
     "figures",
     "trainer.device",
     "trainer.compile",
@@ -158,21 +160,34 @@ def _without_nan(content: Any) -> Any:
 def write_whole(path: Path, text: str) -> None:
     """Writes a file by way of a temporary one, so that a kill leaves the former one or the new one.
 
-    The bytes of a name that is not UTF-8 are spelled.
+    The temporary one has a name that nothing else has there, and goes again where it cannot be written. The bytes of a
+    name that is not UTF-8 are spelled.
 
     Raises:
       OSError: it names the file.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
+    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        temporary.replace(path)
+        temporary = _open_new(path)
+        with temporary as file:
+            file.write(text)
+        Path(temporary.name).replace(path)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                Path(temporary.name).unlink()
         error.filename = error.filename or str(path)  # a full disk tells no name
         raise
+
+
+def _open_new(path: Path) -> IO[str]:
+    """A temporary file beside a path, which was not there before and is no link."""
+    for number in itertools.count():
+        name = f"{path.name}.{number}.tmp" if number else f"{path.name}.tmp"
+        with contextlib.suppress(FileExistsError):
+            return path.with_name(name).open("x", encoding="utf-8", errors="backslashreplace")
+    raise AssertionError
 
 
 def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:

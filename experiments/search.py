@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 
 from experiments.errors import UserError
 from experiments.jobs import read_job
+from experiments.ownership import STUDY
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory
-from experiments.sweep_plan import STUDY, SweepPlan
+from experiments.sweep_plan import SweepPlan
 
 if TYPE_CHECKING:
     import optuna

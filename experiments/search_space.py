@@ -22,7 +22,7 @@ from experiments.resume import quoted
 from experiments.run_directory import config_hash
 
 PARAMS = "hydra.sweeper.params."
-RUNNING = ("multirun.max_parallel", "multirun.retry_failed", "multirun.fail_fast", "multirun.view")
+RUNNING = tuple(f"multirun.{key}" for key in ("max_parallel", "retry_failed", "fail_fast", "view", "replace_resumed"))
 
 
 class SearchSpace(NamedTuple):
@@ -101,8 +101,8 @@ class SearchSpace(NamedTuple):
         return Path("outputs/sweeps") / f"{(name or self.cfg.hydra.job.name).replace('/', '-')}-{digest}"
 
 
-def read_space(given: list[str], *, multirun: bool, config_dir: str | None = None) -> SearchSpace | None:
-    """The search space of a command line; None where it is that of a single run.
+def read_space(given: list[str], *, multirun: bool, config_dir: str | None = None) -> SearchSpace | DictConfig:
+    """The search space of a command line; where it is that of a single run, the config, with its hydra node.
 
     Args:
       given: its overrides.
@@ -120,7 +120,7 @@ def read_space(given: list[str], *, multirun: bool, config_dir: str | None = Non
         searchpath = [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).resolve()}')}]"] if config_dir else []
         cfg = compose("train", searchpath + first_values(typed), return_hydra_config=True)
         if not multirun and cfg.hydra.mode != RunMode.MULTIRUN:
-            return None
+            return cfg
         if cfg.resume is not None:
             raise UserError(f"resume={cfg.resume}: one run goes on at a time, and this is a multirun; leave one out")
         params = cfg.hydra.sweeper.get("params") or {}

@@ -11,7 +11,8 @@ from rich.live import Live
 from experiments.app import launch
 from experiments.errors import UserError
 from experiments.overview import listing, overview
-from experiments.sweep_plan import PLAN, SweepPlan
+from experiments.ownership import PLAN, claim
+from experiments.sweep_plan import SweepPlan
 from experiments.terminal import console, say
 
 SWEEPS = Path("outputs/sweeps")
@@ -27,7 +28,7 @@ def status(cfg: DictConfig) -> int:
     if not directory.is_dir():
         raise UserError(f"dir={directory}: there is no such directory; sweeps lie in outputs/sweeps/")
     plan = SweepPlan.read(directory)
-    hashes = plan.hashes([found for found in plan.jobs() if found.job.state == "done"])
+    hashes = plan.hashes([found for found in plan.jobs() if found.job.may_be_of_another_config])
     jobs = plan.jobs(hashes)
     if cfg.watch and console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -36,12 +37,13 @@ def status(cfg: DictConfig) -> int:
                 time.sleep(cfg.every)
                 jobs = plan.jobs(hashes)
     console.print(overview(plan, jobs))
-    missing = [found for found in jobs if found.job.state != "done"]
+    missing = [found for found in jobs if not found.job.is_over]
     if missing or len(jobs) < plan.total:
         say(f"go on with  {plan.command}")
     if cfg.report:
         from experiments.report.sweep import write_sweep
 
+        claim(directory, "sweep", "give the directory of a sweep of this suite")
         for file in write_sweep(plan, jobs, title=f"Sweep {directory.name}").files[:3]:
             say(str(file))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 from dataclasses import asdict, dataclass
@@ -13,13 +12,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.comparison import compose_train
 from experiments.errors import UserError
-from experiments.jobs import STOP, Job, read_job
+from experiments.jobs import Job, read_job
 from experiments.names import job_slug, settled
-from experiments.processes import LOCK
+from experiments.ownership import MARK, PLAN, read_mark
 from experiments.run_directory import RunDirectory, config_hash, write_json
-
-PLAN = "sweep.json"
-STUDY = "study.db"  # of a search
 
 
 class SweepJob(NamedTuple):
@@ -74,13 +70,6 @@ class SweepPlan:
         """Writes sweep.json."""
         content = {key: value for key, value in asdict(self).items() if key != "directory"}
         write_json(self.directory / PLAN, {"format": 1, **content})
-
-    def discard(self) -> None:
-        """Takes away what was made for a multirun of which no job was begun; what others made stays."""
-        for name in (PLAN, STOP, LOCK, STUDY, "multirun.yaml"):  # the last one is Hydra's
-            (self.directory / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # there is more in it
-            self.directory.rmdir()
 
     @classmethod
     def read(cls, directory: Path) -> SweepPlan:
@@ -152,17 +141,26 @@ class SweepPlan:
 
     def _begun(self) -> list[dict[str, str]]:
         """Settings of the jobs that have a directory, in the order in which they were begun."""
-        files = self.directory.glob("*/.hydra/overrides.yaml")
+        folders = {file.parent for name in (MARK, "overrides.yaml") for file in self.directory.glob(f"*/{name}")}
         found = []
-        for file in sorted(files, key=lambda file: file.parent.parent.stat().st_ctime_ns):
-            typed = overrides_in(file, file.stat().st_mtime_ns)
+        for folder in sorted(folders, key=lambda folder: folder.stat().st_ctime_ns):
+            typed = begun_with(folder)
             settings = {key: typed[key] for key in self.keys if key in typed}
-            if self.name(settings) == file.parent.parent.name:
+            if self.name(settings) == folder.name:
                 found.append(settings)
         return found
 
 
+def begun_with(job: Path) -> dict[str, str]:
+    """The overrides that a job was begun with, by key; of one without a mark, those that it has now."""
+    for file in (job / MARK, job / "overrides.yaml"):
+        if file.is_file() and (found := overrides_in(file, file.stat().st_mtime_ns)):
+            return found
+    return {}
+
+
 @functools.cache  # a monitor asks every second
 def overrides_in(file: Path, changed: int) -> dict[str, str]:
-    """A job's overrides as Hydra has written them, by key; `changed` is when it did."""
-    return dict(str(text).split("=", 1) for text in OmegaConf.load(file) or [] if "=" in str(text))
+    """The overrides in a job's mark or in its overrides.yaml, by key; `changed` is when it was written."""
+    found = read_mark(file.parent).get("overrides") if file.name == MARK else OmegaConf.load(file)
+    return dict(str(text).split("=", 1) for text in found or [] if "=" in str(text))

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import io
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -21,14 +21,16 @@ from experiments.app import answer
 from experiments.build import check_value, require_integer
 from experiments.errors import UserError
 from experiments.guard import Guard, build_tracker
-from experiments.jobs import STOP
 from experiments.monitor import Monitor
 from experiments.names import CONF
+from experiments.ownership import claim, is_own, mark
 from experiments.processes import jobs_at_once, locked
 from experiments.pruning import pruning
+from experiments.removal import discard, lift_stop
 from experiments.resume import quoted
 from experiments.search import counted, is_search, prepare_search, require_search
 from experiments.search_space import SearchSpace, read_space
+from experiments.starts import JOBS_ELSEWHERE, begin_multirun, claim_jobs, claim_run
 from experiments.sweep_plan import SweepJob, SweepPlan
 from experiments.terminal import console, say
 
@@ -63,16 +65,21 @@ class Sweep:
         keys = dict(argument.partition("=")[::2] for argument in given)
         # An experiment, or a folder of one's own, may ask for a multirun as well: the composed config tells.
         if asked is None or not (
-            asked.multirun or asked.config_dir or {"sweep", "experiment", "hydra.mode"} & set(keys)
+            asked.multirun or asked.config_dir or {"sweep", "experiment"} & set(keys) or any(map(is_hydras_key, keys))
         ):
-            return arguments
-        if not keys.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:"):
             return arguments
         try:
             space = read_space(given, multirun=asked.multirun, config_dir=asked.config_dir)
+            if isinstance(space, SearchSpace) and not named_by_us(keys):
+                claim_jobs(space)
         except (HydraException, OmegaConfBaseException):
             return arguments  # Hydra meets the same, and tells it
-        if space is None:
+        if not isinstance(space, SearchSpace):
+            if space.resume is None:
+                claim_run(space)
+            return arguments
+        begin_multirun()
+        if not named_by_us(keys):
             return arguments
         own = self.begin(space, keys, shlex.join(["python", "-m", "experiments.train", *(typed or arguments)]))
         at = arguments.index(given[0]) if given else len(arguments)
@@ -89,9 +96,15 @@ class Sweep:
         self.plan = SweepPlan(directory, command, space.shared, space.keys, space.points, space.trials)
         self.cfg = cfg
         self.reports = "hydra.sweep.subdir" not in typed
+        claim(directory, "sweep" if self.reports else None, JOBS_ELSEWHERE)
+        for settings in space.points:
+            claim(directory / self.plan.name(settings), "run", "take it away, or give another hydra.sweep.dir")
+        self.before = {path.name for path in directory.iterdir()} if directory.exists() else None
         if self.reports:
             self.lock.enter_context(locked(directory))
-        (directory / STOP).unlink(missing_ok=True)
+        if not (directory.exists() and is_own(directory, None)):
+            mark(directory, "sweep")
+        lift_stop(directory)
         view = cfg.multirun.view or ("table" if console.is_terminal else "lines")
         own = {"multirun.view": view}
         if self.reports:
@@ -108,8 +121,10 @@ class Sweep:
         if self.reports:
             self.plan.write()
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            self.hashes = self.plan.hashes([found for found in self.plan.jobs() if found.job.state == "done"])
-        done = sum(found.job.state == "done" for found in self.jobs())
+            self.hashes = self.plan.hashes([found for found in self.plan.jobs() if found.job.may_be_of_another_config])
+        jobs = self.jobs()
+        done = sum(found.job.is_over for found in jobs)
+        tell_changed(jobs, replace=cfg.multirun.replace_resumed)
         if self.reports:
             say(f"sweep       {self.plan.total} jobs, {done} done already, {parallel_words(cfg, parallel)}")
             say(f"folder      {directory}")
@@ -129,12 +144,12 @@ class Sweep:
         if all(found.job.state == "waiting" for found in jobs):
             answer(self.tell_culprit)
             if self.reports:
-                self.plan.discard()
+                discard(self.plan.directory, self.before)
             return code or 1  # what kept them from starting has been told
         if self.reports:
             with Guard("report", "the jobs are not touched; experiments.status report=true writes it again"):
                 self.report()
-        missing = max(0, self.plan.total - sum(found.job.state == "done" for found in jobs))
+        missing = max(0, self.plan.total - sum(found.job.is_over for found in jobs))
         if missing and (code > 128 or self.monitor.requested) and not self.monitor.gave_up:
             if self.reports:
                 say(f"stopped; go on with: {self.plan.command}")
@@ -178,6 +193,28 @@ class Sweep:
         return 0
 
 
+def named_by_us(typed: Mapping[str, str]) -> bool:
+    """Whether jobs are named by `job_name`, as far as the command line says."""
+    return typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:")
+
+
+def is_hydras_key(key: str) -> bool:
+    """Whether a key of the command line says how jobs are run, not what they compute."""
+    return key.lstrip("+~").partition(".")[0].partition("/")[0] == "hydra"
+
+
+def tell_changed(jobs: Sequence[SweepJob], *, replace: bool) -> None:
+    """Says, before anything begins, what lies there that is not what this multirun asks for, and what becomes of it."""
+    for found in jobs:
+        if found.job.state == "resumed" and not replace:
+            say(
+                f"kept        {found.job.run}: resume= has taken it further than this asks for; "
+                "multirun.replace_resumed=true puts it aside and makes it anew"
+            )
+        elif found.job.state in ("stale", "resumed"):
+            say(f"put aside   {found.job.run}: what lies there is of another config; nothing of it is deleted")
+
+
 def read_flags(arguments: list[str]) -> argparse.Namespace | None:
     """The arguments as Hydra reads them; None where it will run nothing, or take its configs from elsewhere."""
     try:
@@ -202,6 +239,7 @@ def require_settings(cfg: DictConfig) -> None:
     """Raises UserError unless what the config says of all jobs together is right: else every job would tell it."""
     check_value("multirun.retry_failed", cfg.multirun.retry_failed, bool)
     check_value("multirun.fail_fast", cfg.multirun.fail_fast, bool)
+    check_value("multirun.replace_resumed", cfg.multirun.replace_resumed, bool)
     check_value("multirun.view", cfg.multirun.view, Literal["table", "lines"] | None)
     pruning(cfg, Path())
     if is_search(cfg):

@@ -12,11 +12,13 @@ from omegaconf import DictConfig
 
 from experiments.app import complete, fail, launch
 from experiments.job import run_job
-from experiments.jobs import run_or_continue
+from experiments.jobs import begin_single, keep_first_mark, run_or_continue
+from experiments.ownership import claim
 from experiments.processes import locked
 from experiments.repeat import repeated_arguments
 from experiments.resume import resumed_arguments, resumed_config
 from experiments.run_directory import RunDirectory
+from experiments.starts import RUN_ELSEWHERE, just_written
 from experiments.sweeps import Sweep
 
 
@@ -26,12 +28,17 @@ def train(cfg: DictConfig) -> int:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         return run_or_continue(cfg, run)
     complete(cfg)
-    resume = cfg.resume is not None
-    if resume:
-        run = RunDirectory.existing(cfg.resume)
-        cfg = resumed_config(run, cfg)
+    if cfg.resume is None:
+        claim(run.path, "run", RUN_ELSEWHERE, just_written())
+        with locked(run.path, "this run is"):
+            begin_single(cfg, run)
+            return run_job(cfg, run, resume=False)
+    run = RunDirectory.existing(cfg.resume)
+    claim(run.path, "run", "give the directory of a run that experiments.train made")
+    cfg = resumed_config(run, cfg)
     with locked(run.path, "this run is"):
-        return run_job(cfg, run, resume=resume)
+        keep_first_mark(run)
+        return run_job(cfg, run, resume=True)
 
 
 def bound(cfg: DictConfig, code: int) -> float | None:

@@ -167,6 +167,12 @@ def why_not(job: Job, name: str = BOUND) -> str | None:
         return f"interrupted after {last_line(job).get('step', 0):,} updates"
     if job.state == "stale":
         return "stale: its result was made with another config, so it is not counted"
+    if job.state == "resumed":
+        unfinished = "" if job.is_over else f", where it {job.result.get('status', 'interrupted')}"
+        return (
+            f"resumed further than the sweep asked for, to {last_line(job).get('step', 0):,} updates{unfinished}: "
+            "it is kept, and not counted beside those with less training (multirun.replace_resumed=true makes it anew)"
+        )
     if job.state == "running":
         return f"still running, {last_line(job).get('step', 0):,} updates so far"
     if job.state == "waiting":

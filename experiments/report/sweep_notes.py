@@ -15,7 +15,7 @@ from experiments.report.sweep_findings import SEED, SweepFindings
 from experiments.report.tables import decimals, number
 
 LISTED = 12  # reasons that are told one by one; more are in the table of all jobs
-STATES = ("done", "running", "interrupted", "failed", "stale", "waiting")
+STATES = ("done", "resumed", "running", "interrupted", "failed", "stale", "waiting")
 
 
 def summary(found: SweepFindings) -> list[str]:

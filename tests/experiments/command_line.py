@@ -176,7 +176,9 @@ class Run:
     def all(cls, folder: Path) -> list[Run]:
         """The runs below a folder, by name."""
         return [
-            cls(hydra.parent) for hydra in sorted(folder.rglob(".hydra")) if (hydra.parent / "config.yaml").exists()
+            cls(file.parent)
+            for file in sorted(folder.rglob("config.yaml"))
+            if (file.parent / "overrides.yaml").exists() and not file.parent.name.startswith((".hydra", "former-"))
         ]
 
     @property

@@ -34,13 +34,13 @@ def test_the_second_start_of_a_multirun_skips_what_is_done(apps: Apps, tmp_path:
     diverged, killed = runs
     result = {**diverged.result, "status": "failed", "error": {"kind": "Diverged", "message": "was it"}}
     (diverged.path / "result.json").write_text(json.dumps(result))
-    (diverged.path / "figures" / "left over.png").touch()
+    (diverged.path / "figures" / "mine.png").touch()
     (killed.path / "result.json").unlink()
     ended = apps("train", *PAIR, cwd=tmp_path)
     assert ended.code == 0
     assert "done already" not in ended.out
     assert [contents(run) for run in runs] == [content for content, _ in before]
-    assert not (diverged.path / "figures" / "left over.png").exists()
+    assert (diverged.path / "figures" / "mine.png").exists()  # which is not the suite's
 
     # Another config in the same directory: what lies there is not its result, and is put aside.
     ended = apps("train", *PAIR, "trainer.max_steps=3", cwd=tmp_path)

@@ -113,8 +113,7 @@ def test_a_search_counts_no_trial_below_nothing(tmp_path: Path):
     plan = SweepPlan(tmp_path, "go on", [], ["seed"], [], 1)
     for seed in (1, 6):
         made(plan, seed, "done")
-        folder = plan.directory / plan.name({"seed": str(seed)}) / ".hydra"
-        folder.mkdir()
+        folder = plan.directory / plan.name({"seed": str(seed)})
         (folder / "overrides.yaml").write_text(f"- latent=tiny\n- seed={seed}\n")
     assert sorted(job.words for job in plan.jobs()) == ["seed=1", "seed=6"]
     text = " ".join(printed(plan, 100))

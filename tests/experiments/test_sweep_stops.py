@@ -31,7 +31,7 @@ GRID = (
 
 def jobs(folder: Path) -> list[Run]:
     """Every job's directory."""
-    return [Run(path.parent) for path in sorted(folder.glob("outputs/sweeps/*/*/.hydra"))]
+    return [Run(path.parent) for path in sorted(folder.glob("outputs/sweeps/*/*/overrides.yaml"))]
 
 
 def computed(run: Run) -> tuple[object, ...]:

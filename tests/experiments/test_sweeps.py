@@ -10,6 +10,7 @@ import pytest
 
 from experiments.errors import UserError
 from experiments.names import register_resolvers
+from experiments.ownership import mark
 from experiments.sweep_plan import SweepPlan
 from experiments.sweeps import Sweep
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
@@ -39,7 +40,6 @@ def _resolvers() -> None:
         ["experiment=mnist_rows"],
         ["-m", "no.such=1,2", "no.such.either=1"],
         ["sweep=latent_grid", "hydra.mode=RUN"],
-        ["sweep=latent_grid", "hydra.sweep.subdir=${seed}"],
         *([*look, "sweep=search"] for look in (("--cfg", "all"), ("-c", "job"), ("--info", "defaults"))),
         *([look, "sweep=search"] for look in ("--help", "-h", "--hydra-help", "--no-such-flag")),
     ],
@@ -121,21 +121,21 @@ def test_what_cannot_be_composed_refuses_the_whole_sweep(apps: Apps, tmp_path, w
     assert ended.code == 1
     assert "Traceback" not in ended.err
     assert word.split("=")[0] in ended.err
-    assert not list(tmp_path.rglob(".hydra"))
+    assert not list(tmp_path.rglob("overrides.yaml"))
     assert not list(tmp_path.rglob("config.yaml"))
     assert not [path for path in tmp_path.glob("outputs/sweeps/*/*") if path.is_dir()]
 
 
 def test_of_a_sweep_none_of_which_can_begin_only_its_own_files_go(apps: Apps, tmp_path):
     mine = tmp_path / "mine"
-    mine.mkdir()
+    mark(mine, "sweep")
     (mine / "notes.txt").touch()
     ended = apps("train", *TINY, "latent.z_dim=2,3", "data=handwriting,speech", "hydra.sweep.dir=mine", cwd=tmp_path)
     assert ended.code == 1
     assert ended.err.splitlines()[-1] == (
         "error: data=speech latent.z_dim=2: this job does not compose, so none was begun"
     )
-    assert [path.name for path in mine.iterdir()] == ["notes.txt"]
+    assert sorted(path.name for path in mine.iterdir()) == [".vrnn.json", "notes.txt"]
 
 
 def test_a_folder_of_ones_own_options_makes_no_difference(apps: Apps, tmp_path):
@@ -159,7 +159,7 @@ def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps:
     ended = apps("train", *command, cwd=tmp_path)
     (directory,) = tmp_path.glob("outputs/sweeps/*")
     jobs = SweepPlan.read(directory).jobs()
-    assert {found.job.run.path for found in jobs} == {path.parent for path in directory.glob("*/.hydra")}
+    assert {found.job.run.path for found in jobs} == {path.parent for path in directory.glob("*/.vrnn.json")}
     failed = [found for found in jobs if found.job.state == "failed"]
     assert [found.words for found in jobs if found.job.state == "done"] == [
         "optimizer.lr=0.001 seed=0",

@@ -1,0 +1,101 @@
+"""Where the runs of a command line will lie, found out before Hydra makes any of them."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from experiments.errors import UserError
+from experiments.names import CONF
+from experiments.ownership import claim, is_own, mark
+from experiments.search_space import SearchSpace
+
+START = "VRNN_START"  # in the environment of all jobs of one multirun: its name
+RUN_ELSEWHERE = "give another hydra.run.dir, an empty folder or a new one"
+JOBS_ELSEWHERE = "give another hydra.sweep.dir, an empty folder or a new one"
+
+
+def begin_multirun() -> None:
+    """Gives this multirun a name, by which its jobs know each other."""
+    os.environ[START] = uuid.uuid4().hex
+
+
+def just_written() -> set[str]:
+    """What Hydra may have written in a run's directory for this very start."""
+    hydra = HydraConfig.get()
+    return {str(hydra.output_subdir), f"{hydra.job.name}.log"}
+
+
+def claim_run(cfg: DictConfig) -> None:
+    """Claims the directory of a single run, and marks it, before Hydra writes there.
+
+    Args:
+      cfg: with its hydra node.
+
+    Raises:
+      UserError: it is neither empty nor the suite's own.
+    """
+    if "${now:" in str(OmegaConf.to_container(cfg.hydra.run, resolve=False)["dir"]):
+        return  # another one at every look
+    directory = Path(str(cfg.hydra.run.dir))
+    claim(directory, "run", RUN_ELSEWHERE)
+    if not (directory.exists() and is_own(directory, "run")):
+        mark(directory, "run")
+
+
+def claim_jobs(space: SearchSpace) -> None:
+    """Claims the directories of a multirun whose jobs are named by the user, as far as they are known beforehand.
+
+    Raises:
+      UserError: one is neither empty nor the suite's own, or several jobs would share one.
+    """
+    directory = Path(str(space.cfg.hydra.sweep.dir))
+    claim(directory, None, JOBS_ELSEWHERE)
+    places: dict[Path, str] = {}
+    for number, job in enumerate(jobs_of(space)):
+        place = directory / subdir(space, number, job)
+        former = places.setdefault(Path(os.path.normpath(place)), " ".join(job))
+        if former != " ".join(job):
+            raise UserError(
+                f"hydra.sweep.subdir={literal_subdir(space.cfg)}: several jobs would share {place}; leave it out, or "
+                "make it another one for each job, such as '${hydra.job.num}'"
+            )
+    for place in places:
+        if place != Path(os.path.normpath(directory)):
+            claim(place, "run", "give another hydra.sweep.subdir")
+    for place in places:
+        if place.exists() and not is_own(place, "run"):
+            mark(place, "run")
+    if not (directory.exists() and is_own(directory, None)):
+        mark(directory, "sweep")
+
+
+def jobs_of(space: SearchSpace) -> Sequence[Sequence[str]]:
+    """The overrides of each job of a grid, in order; of a search, whose jobs are not known, as many as it has."""
+    if space.is_grid:
+        return BasicSweeper.split_arguments(space.overrides, None)[0]
+    several = (space.trials or 1) > 1 and "${" not in literal_subdir(space.cfg)
+    return [["the first"], ["the second"]] if several else []
+
+
+def subdir(space: SearchSpace, number: int, job: Sequence[str]) -> str:
+    """The folder of a job of a grid in the multirun's directory."""
+    if "${" not in literal_subdir(space.cfg):
+        return literal_subdir(space.cfg)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [*space.searchpath, *job], return_hydra_config=True)
+    with open_dict(cfg):
+        cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
+    return str(cfg.hydra.sweep.subdir)
+
+
+def literal_subdir(cfg: DictConfig) -> str:
+    """hydra.sweep.subdir as it was typed."""
+    return str(OmegaConf.to_container(cfg.hydra.sweep, resolve=False)["subdir"])
