@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -198,3 +199,15 @@ def put_former_aside(run: RunDirectory, job: Job) -> None:
         )
     place = put_aside(run.path, f"former-{job.result.get('config_hash', 'unfinished')}")
     say(f"made with another config; put aside in  {place}")
+
+
+def tell_changed(jobs: Iterable[Job], *, replace: bool) -> None:
+    """Says, before anything begins, what lies there that is not what this multirun asks for, and what becomes of it."""
+    for job in jobs:
+        if job.state == "resumed" and not replace:
+            say(
+                f"kept        {job.run}: resume= has taken it further than this asks for; "
+                "multirun.replace_resumed=true puts it aside and makes it anew"
+            )
+        elif job.state in ("stale", "resumed"):
+            say(f"put aside   {job.run}: what lies there is of another config; nothing of it is deleted")

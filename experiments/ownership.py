@@ -26,7 +26,7 @@ DRAWN = (
     *("samples_sample.wav", "reconstructions_input.wav", "reconstructions_reconstruction.wav"),
     *("reconstructions_prediction.wav", "continuations_input.wav", "continuations_continuation_[12].wav"),
 )
-COMPUTED = ("checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/*.tmp", "metrics.jsonl", "metrics.tmp")
+COMPUTED = ("checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/*.tmp", "metrics.jsonl", "metrics.tmp", "data.json")
 TOLD = (
     "test_sequences.npz",
     "overrides.yaml",
@@ -115,7 +115,8 @@ def links(directory: Path, patterns: Iterable[str]) -> Iterator[Path]:
     """Links that stand where a file of these names, or the folder that it lies in, belongs."""
     folders = sorted({pattern.partition("/")[0] for pattern in patterns if "/" in pattern})
     for pattern in (MARK, LOCK, *folders, *patterns):
-        yield from (path for path in sorted(directory.glob(pattern)) if path.is_symlink())
+        found = sorted(directory.glob(pattern)) if "*" in pattern else [directory / pattern]  # also one to nowhere
+        yield from (path for path in found if path.is_symlink())
 
 
 def is_run(directory: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -25,6 +25,16 @@ JOBS_ELSEWHERE = "give another hydra.sweep.dir, an empty folder or a new one"
 def begin_multirun() -> None:
     """Gives this multirun a name, by which its jobs know each other."""
     os.environ[START] = uuid.uuid4().hex
+
+
+def named_by_us(typed: Mapping[str, str]) -> bool:
+    """Whether jobs are named by `job_name`, as far as the command line says."""
+    return typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:")
+
+
+def is_hydras_key(key: str) -> bool:
+    """Whether a key of the command line says how jobs are run, not what they compute."""
+    return key.lstrip("+~").partition(".")[0].partition("/")[0] == "hydra"
 
 
 def just_written() -> set[str]:

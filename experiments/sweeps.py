@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import io
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from experiments.app import answer
 from experiments.build import check_value, require_integer
 from experiments.errors import UserError
 from experiments.guard import Guard, build_tracker
+from experiments.jobs import tell_changed
 from experiments.monitor import Monitor
 from experiments.names import CONF
 from experiments.ownership import claim, is_own, mark
@@ -30,7 +31,7 @@ from experiments.removal import discard, lift_stop
 from experiments.resume import quoted
 from experiments.search import counted, is_search, prepare_search, require_search
 from experiments.search_space import SearchSpace, read_space
-from experiments.starts import JOBS_ELSEWHERE, begin_multirun, claim_jobs, claim_run
+from experiments.starts import JOBS_ELSEWHERE, begin_multirun, claim_jobs, claim_run, is_hydras_key, named_by_us
 from experiments.sweep_plan import SweepJob, SweepPlan
 from experiments.terminal import console, say
 
@@ -123,8 +124,9 @@ class Sweep:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             self.hashes = self.plan.hashes([found for found in self.plan.jobs() if found.job.may_be_of_another_config])
         jobs = self.jobs()
-        done = sum(found.job.is_over for found in jobs)
-        tell_changed(jobs, replace=cfg.multirun.replace_resumed)
+        kept = ("done",) if cfg.multirun.replace_resumed else ("done", "resumed")
+        done = sum(found.job.is_over and found.job.state in kept for found in jobs)
+        tell_changed([found.job for found in jobs], replace=cfg.multirun.replace_resumed)
         if self.reports:
             say(f"sweep       {self.plan.total} jobs, {done} done already, {parallel_words(cfg, parallel)}")
             say(f"folder      {directory}")
@@ -191,28 +193,6 @@ class Sweep:
         finally:
             tracker.close(0)
         return 0
-
-
-def named_by_us(typed: Mapping[str, str]) -> bool:
-    """Whether jobs are named by `job_name`, as far as the command line says."""
-    return typed.get("hydra.sweep.subdir", "${job_name:").startswith("${job_name:")
-
-
-def is_hydras_key(key: str) -> bool:
-    """Whether a key of the command line says how jobs are run, not what they compute."""
-    return key.lstrip("+~").partition(".")[0].partition("/")[0] == "hydra"
-
-
-def tell_changed(jobs: Sequence[SweepJob], *, replace: bool) -> None:
-    """Says, before anything begins, what lies there that is not what this multirun asks for, and what becomes of it."""
-    for found in jobs:
-        if found.job.state == "resumed" and not replace:
-            say(
-                f"kept        {found.job.run}: resume= has taken it further than this asks for; "
-                "multirun.replace_resumed=true puts it aside and makes it anew"
-            )
-        elif found.job.state in ("stale", "resumed"):
-            say(f"put aside   {found.job.run}: what lies there is of another config; nothing of it is deleted")
 
 
 def read_flags(arguments: list[str]) -> argparse.Namespace | None:

@@ -170,7 +170,7 @@ def why_not(job: Job, name: str = BOUND) -> str | None:
     if job.state == "resumed":
         unfinished = "" if job.is_over else f", where it {job.result.get('status', 'interrupted')}"
         return (
-            f"resumed further than the sweep asked for, to {last_line(job).get('step', 0):,} updates{unfinished}: "
+            f"resumed further than was asked for, to {last_line(job).get('step', 0):,} updates{unfinished}: "
             "it is kept, and not counted beside those with less training (multirun.replace_resumed=true makes it anew)"
         )
     if job.state == "running":

@@ -178,7 +178,9 @@ class Run:
         return [
             cls(file.parent)
             for file in sorted(folder.rglob("config.yaml"))
-            if (file.parent / "overrides.yaml").exists() and not file.parent.name.startswith((".hydra", "former-"))
+            if (file.parent / "overrides.yaml").exists()
+            and not (file.parent / "hydra.yaml").exists()  # Hydra's own record
+            and not file.parent.name.startswith("former-")
         ]
 
     @property

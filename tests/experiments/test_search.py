@@ -116,6 +116,7 @@ def test_a_search_in_which_nothing_succeeded_says_so_without_a_traceback(apps: A
 @pytest.mark.slow
 def test_a_search_ends_though_its_sampler_proposes_a_point_twice(apps: Apps, tmp_path: Path):
     command = (*SEARCH, "latent.z_dim=2,3", "optimizer.lr=1e-3", "trainer.max_steps=1", "hydra.sweeper.n_trials=3")
+    command = (*command, "hydra.output_subdir=record")  # which nobody but Hydra asks about
     for _ in range(2):
         ended = apps("train", *command, cwd=tmp_path)
         assert (ended.code, ended.err) == (0, "")

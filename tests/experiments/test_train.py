@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shlex
+from fnmatch import fnmatch
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from omegaconf import OmegaConf
 from scipy.io import wavfile
 
 from experiments.names import job_name
+from experiments.ownership import LOCK, MARK, RUN
 from tests.experiments.command_line import SPEECH, Run, is_drawn
 
 SIZES = {"train": 16, "valid": 6, "test": 5}
@@ -46,6 +48,14 @@ def test_the_terminal_tells_the_jobs_apart(multirun, runs):
         assert any(
             f"test bound  ≥ {figure['value']:.2f} ± {figure['standard_error']:.2f} nats" in line for line in mine
         )
+
+
+def test_all_that_a_run_writes_is_known_by_name(runs):
+    """Or a job that begins anew would leave it, and it would pass for what the new one wrote."""
+    for run in runs:
+        files = (path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file())
+        rest = {name for name in files if not any(fnmatch(name, pattern) for pattern in RUN)}
+        assert {name for name in rest if not name.startswith("wandb/")} == {LOCK, MARK}
 
 
 def test_the_config_is_whole_and_plain(runs):
