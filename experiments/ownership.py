@@ -26,7 +26,14 @@ DRAWN = (
     *("samples_sample.wav", "reconstructions_input.wav", "reconstructions_reconstruction.wav"),
     *("reconstructions_prediction.wav", "continuations_input.wav", "continuations_continuation_[12].wav"),
 )
-COMPUTED = ("checkpoints/best.pt", "checkpoints/last.pt", "checkpoints/*.tmp", "metrics.jsonl", "metrics.tmp", "data.json")
+COMPUTED = (
+    "checkpoints/best.pt",
+    "checkpoints/last.pt",
+    "checkpoints/*.tmp",
+    "metrics.jsonl",
+    "metrics.tmp",
+    "data.json",
+)
 TOLD = (
     "test_sequences.npz",
     "overrides.yaml",

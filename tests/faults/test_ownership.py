@@ -213,7 +213,7 @@ def mixed(copy: Run, tmp_path: Path) -> tuple[Path, dict[str, str]]:
         (copy.path / name).parent.mkdir(exist_ok=True)
         (copy.path / name).write_text("mine")
     own = {f"copy/{name}" for name in ("checkpoints/best.pt", "metrics.jsonl", "test_sequences.npz")}
-    own |= {f"copy/{name}" for name in ("overrides.yaml", "result.json", "config.yaml")}
+    own |= {f"copy/{name}" for name in ("overrides.yaml", "result.json", "config.yaml", "data.json")}
     before = tree(tmp_path)
     assert own <= set(before)
     return copy.path, {name: content for name, content in before.items() if name not in own}
