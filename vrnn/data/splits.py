@@ -85,12 +85,14 @@ class Sequences:
 
     def to(self, device: torch.device | str) -> Sequences:
         """The same sequences with their batches on `device`; lengths stay on the CPU, so that no batch synchronises."""
+        affine = None if self.affine is None else self.affine.to(device)
         if self.values_stay:
-            return Sequences(self.values, self.lengths, self.draw, device, self.groups, self.affine)
-        return Sequences(self.values.to(device), self.lengths, self.draw, groups=self.groups, affine=self.affine)
+            return Sequences(self.values, self.lengths, self.draw, device, self.groups, affine)
+        return Sequences(self.values.to(device), self.lengths, self.draw, groups=self.groups, affine=affine)
 
     def transformed(self, affine: Affine) -> Sequences:
         """The same sequences under a map of x: at once, or in every batch where values stay in a file or are drawn."""
+        affine = affine.to(self.device)
         if self.values_stay or self.draw is not None:
             affine = affine.after(self.affine)
             place = self.device if self.values_stay else None

@@ -13,7 +13,7 @@ class Affine(NamedTuple):
     """x -> scale * x + shift, in float64.
 
     Attributes:
-      scale, shift: [D], float64.
+      scale, shift: [D], float64, where x is.
     """
 
     scale: Tensor
@@ -21,7 +21,11 @@ class Affine(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         """x [..., D] -> the same shape and type."""
-        return (x.double() * self.scale.to(x.device) + self.shift.to(x.device)).to(x.dtype)
+        return (x.double() * self.scale + self.shift).to(x.dtype)
+
+    def to(self, device: torch.device | str) -> Affine:
+        """The same map for x on `device`."""
+        return Affine(self.scale.to(device), self.shift.to(device))
 
     def after(self, first: Affine | None) -> Affine:
         """Both in one, `first` first."""
