@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from vrnn.data.clips import Clip, audio_files, by_seed, file_clip
+from vrnn.data.clips import Clip, audio_files, by_seed, file_clip, grouped_by_folder
 from vrnn.data.files import data_folder
 from vrnn.data.framing import PARTS, Framing, frame
 from vrnn.data.splits import Corpus, Splits
@@ -36,6 +36,7 @@ def audio(
     16 bits: samples are rounded to them (deeper recordings and resampled ones, too), and uniform noise from
     [-0.5, 0.5) is added, drawn once from `seed`; so raw nats are a lower bound of the log-probability of the integers.
     One scalar mean and standard deviation, of train. A file is never divided between train, valid and test.
+    Sequences of one folder, or else of one file, are a group, see `grouped_by_folder`.
 
     Args:
       x_dim: samples per frame.
@@ -69,7 +70,8 @@ def audio(
         "folders": lambda: {part: _clips(folder / part, audio_files(folder / part)) for part in PARTS},
         "lists": lambda: by_lists(folder, lists),
     }
-    return frame(split_clips[split](), framing, Storage(max_memory_gb, cache))
+    parts, grouping = grouped_by_folder(split_clips[split]())
+    return frame(parts, framing, Storage(max_memory_gb, cache), grouping)
 
 
 def _clips(folder: Path, names: list[str]) -> list[Clip]:

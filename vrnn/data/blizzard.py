@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vrnn.data.clips import by_seed, recordings
+from vrnn.data.clips import by_seed, grouped_by_folder, recordings
 from vrnn.data.framing import Framing, frame
 from vrnn.data.splits import Splits
 from vrnn.data.storage import Storage
@@ -29,7 +29,8 @@ def blizzard(
     from its organisers. Departures from the authors' code (github.com/jych/nips2015_vrnn), which cuts the first 90 %
     of one long signal for training: whole files are drawn for valid and test by `seed`, so that no sentence is in two
     of them, and uniform noise of one 16-bit step is added, as in `vrnn.data.audio`. As there, one scalar mean and
-    standard deviation.
+    standard deviation. Sequences of one folder (a book, as the corpus comes), or else of one file, are a group, see
+    `grouped_by_folder`.
 
     Args:
       x_dim: samples per frame.
@@ -52,5 +53,5 @@ def blizzard(
     """
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
     clips = recordings(root, "the Blizzard 2013 corpus", (FOLDER,), None, f"the folder that holds {FOLDER}")
-    parts = by_seed(clips, valid_fraction, test_fraction, seed)
-    return frame(parts, framing, Storage(max_memory_gb, cache))
+    parts, grouping = grouped_by_folder(by_seed(clips, valid_fraction, test_fraction, seed))
+    return frame(parts, framing, Storage(max_memory_gb, cache), grouping)

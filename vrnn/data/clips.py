@@ -14,6 +14,7 @@ from vrnn.data.files import data_folder
 
 Array = NDArray[np.float32]
 
+LEAST_FOLDERS = 3  # fewer would be too few groups for any test of differences
 FULL_SCALE = 32_768  # a sample of 1.0 in steps of 16 bits
 SUFFIXES = {".wav", ".flac"}
 UNKNOWN = 2**62  # libsndfile's length of a FLAC stream that was written without one is 2**63 - 1
@@ -28,6 +29,7 @@ class Clip(NamedTuple):
       rate: samples per second.
       num_samples: its length.
       decode: () -> the samples in steps of 16 bits [num_samples], one channel.
+      group: what the clip shares with others, such as its speaker; empty: the clip is a group of its own.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Clip(NamedTuple):
     rate: int
     num_samples: int
     decode: Callable[[], Array]
+    group: str = ""
 
     def length_at(self, sample_rate: int) -> int:
         """Its number of samples at another rate."""
@@ -166,3 +169,17 @@ def by_seed(clips: list[Clip], valid_fraction: float, test_fraction: float, seed
         )
     parts = {"valid": order[:valid], "test": order[valid : valid + test], "train": order[valid + test :]}
     return {part: sorted(chosen, key=lambda clip: clip.name) for part, chosen in parts.items()}
+
+
+def grouped_by_folder(parts: dict[str, list[Clip]]) -> tuple[dict[str, list[Clip]], str]:
+    """The clips with their groups, and what these are: "folder" or "file".
+
+    A folder is often a speaker, a book or a session, whose clips are not independent. So clips of one folder are one
+    group where those of "test" lie in several; else every clip is a group of its own.
+    """
+    if len({Path(clip.name).parent for clip in parts["test"]}) < LEAST_FOLDERS:
+        return parts, "file"
+    return {
+        part: [clip._replace(group=Path(clip.name).parent.as_posix()) for clip in clips]
+        for part, clips in parts.items()
+    }, "folder"

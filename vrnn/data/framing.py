@@ -74,7 +74,9 @@ class Framing:
         return raw / FULL_SCALE if self.quantize is None else waveform(raw, self.quantize, self.mu_law)
 
 
-def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | None = None) -> Splits:
+def frame(
+    parts: dict[str, list[Clip]], framing: Framing, storage: Storage | None = None, grouping: str = "file"
+) -> Splits:
     """The sequences of train, valid and test, standardised by one scalar mean and standard deviation of train.
 
     Quantised x is not fitted to train but brought to [-1, 1], so that its levels are the same for all data.
@@ -83,6 +85,7 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
       parts: clips of "train", "valid" and "test".
       framing: how they are cut.
       storage: where x lies if it is large; None: in memory.
+      grouping: what the clips' groups are, see `Splits`; the sequences of a clip always share one.
 
     Raises:
       ValueError: a part that no sequence can be cut from, or a cache that cannot be written.
@@ -105,8 +108,9 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
     else:
         values = np.empty(shape, np.float32)
         standardisation = fill(values, parts, framing)
+    groups = {part: [clip.group or clip.name for clip in parts[part] for _ in framing.lengths(clip)] for part in PARTS}
     sequences = [
-        Sequences(x, torch.tensor(lengths[part]), batch_device="cpu" if mapped else None)
+        Sequences(x, torch.tensor(lengths[part]), batch_device="cpu" if mapped else None, groups=groups[part])
         for part, x in zip(PARTS, torch.from_numpy(values).split(sizes), strict=True)
     ]
     return Splits(
@@ -115,6 +119,7 @@ def frame(parts: dict[str, list[Clip]], framing: Framing, storage: Storage | Non
         sample_rate=framing.sample_rate,
         levels=framing.quantize or STEPS,
         signal=framing.signal,
+        grouping=grouping,
         cache=cache,
     )
 

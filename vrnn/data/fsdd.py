@@ -47,9 +47,9 @@ def fsdd(
     parts: dict[str, list[Clip]] = {"train": [], "valid": [], "test": []}
     advice = "a clone of github.com/Jakobovski/free-spoken-digit-dataset"
     for clip in recordings(root, "the Free Spoken Digit Dataset", FOLDERS, ARCHIVE, advice):
-        match = re.fullmatch(r"\d_\w+_(\d+)", clip.name)
+        match = re.fullmatch(r"\d_(\w+)_(\d+)", clip.name)
         if match is None:
             raise ValueError(f"{clip.name} in {clip.path.absolute()} is not called {{digit}}_{{speaker}}_{{take}}")
-        take = int(match[1])
+        take, clip = int(match[2]), clip._replace(group=match[1])
         parts["test" if take <= LAST_TEST_TAKE else "valid" if take <= LAST_VALID_TAKE else "train"].append(clip)
-    return frame(parts, framing)
+    return frame(parts, framing, grouping="speaker")

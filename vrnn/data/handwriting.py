@@ -126,9 +126,10 @@ def _write_words(
     """`num` words, each drawn at random from the vocabulary, in equal shares by one writer after the other."""
     share = math.ceil(num / len(writers))
     paths: dict[tuple[str, Face], Path] = {}  # the same word is traced once
-    rows = []
+    rows, groups = [], []
     for number in range(num):
         writer = writers[number // share]
+        groups.append(f"writer {number // share}")
         key = (words[rng.integers(len(words))], writer.face)
         if key not in paths:
             paths[key] = trace(*key)
@@ -137,7 +138,7 @@ def _write_words(
         # and have no finite density.
         rows.append(np.column_stack([np.diff(points, axis=0), pen_up[1:]]))
     lengths = torch.tensor([len(row) for row in rows])
-    return Sequences(torch.from_numpy(np.concatenate(rows)).float(), lengths)
+    return Sequences(torch.from_numpy(np.concatenate(rows)).float(), lengths, groups=groups)
 
 
 def handwriting(
@@ -192,5 +193,7 @@ def handwriting(
         for number, part in enumerate(zip(split_words(seed), writers, sizes, strict=True))
     ]
     standardisation = fit_joint_scalar(parts[0].values[:, :2])
-    train, valid, test = (Sequences(standardisation.forward(part.values), part.lengths) for part in parts)
-    return Splits(train, valid, test, standardisation)
+    train, valid, test = (
+        Sequences(standardisation.forward(part.values), part.lengths, groups=part.groups) for part in parts
+    )
+    return Splits(train, valid, test, standardisation, grouping="writer")

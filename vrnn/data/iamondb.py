@@ -48,7 +48,8 @@ def iamondb(
     they are `trainset.txt` (775 forms), `testset_v.txt` (192, first validation), `testset_t.txt` (216, second
     validation) and `testset_f.txt` (544, final test), by different writers. The authors' own two lists have the sizes
     of trainset + testset_t + testset_f (train) and of testset_v (valid), as with Graves (2013), and no third: their
-    figures are on forms that also chose the checkpoint. To compare with them:
+    figures are on forms that also chose the checkpoint. The lists do not say who wrote a form, so a group
+    (`Splits.grouping`) is the lines of a form. To compare with the authors' figures:
     `data.train_lists=[trainset.txt,testset_t.txt,testset_f.txt] data.test_lists=[testset_v.txt]`.
 
     Coordinates are integers, and the published figures are densities over them without noise; so it is here by
@@ -79,8 +80,8 @@ def iamondb(
                 f"{key} must share no form with train_lists, but {len(shared)} are in both: {shared[0]}..."
             )
     paths = {form: _paths(folder, form) for part in forms for form in part}
-    parts = [[read_line(path) for form in part for path in paths[form]] for part in forms]
-    splits = ink_splits(parts, dequantise, seed, "lines")
+    parts = [[read_line(path)._replace(group=form) for form in part for path in paths[form]] for part in forms]
+    splits = ink_splits(parts, dequantise, seed, "lines", grouping="form")
     read = [folder / name for names in lists.values() for name in names]
     read += [path for form in sorted(paths) for path in paths[form]]
     splits = replace(splits, files=[listed(path, folder) for path in dict.fromkeys(read)])

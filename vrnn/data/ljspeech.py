@@ -27,7 +27,8 @@ def ljspeech(
     """Read English in frames of x_dim samples.
 
     keithito.com/LJ-Speech-Dataset, 16 bits, 22,050 Hz, public domain; it has no official split: whole clips are drawn
-    for valid and test by `seed`. Raw x is in steps of 16 bits with uniform noise, as in `vrnn.data.audio`.
+    for valid and test by `seed`. Clips of one section of a book (LJ001 and so on) are a group. Raw x is in steps of 16
+    bits with uniform noise, as in `vrnn.data.audio`.
 
     Args:
       x_dim: samples per frame.
@@ -52,5 +53,7 @@ def ljspeech(
     clips = recordings(
         root, "LJ Speech", FOLDERS, ARCHIVE, "the unpacked LJSpeech-1.1.tar.bz2 of keithito.com/LJ-Speech-Dataset"
     )
+    # LJ001-0001 is the first clip of section LJ001, about half an hour that was recorded in one go.
+    clips = [clip._replace(group=clip.name.rpartition("-")[0]) for clip in clips]
     parts = by_seed(clips, valid_fraction, test_fraction, seed)
-    return frame(parts, framing, Storage(max_memory_gb, cache))
+    return frame(parts, framing, Storage(max_memory_gb, cache), grouping="section")

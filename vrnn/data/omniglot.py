@@ -50,7 +50,8 @@ def omniglot(
     - `raw`: the 2,720 drawings of five alphabets (the first small background set) point by point, 138 on average.
       Unit: pixels of a drawing of 105 x 105. About 80/10/10 per cent of the drawers, or of the alphabets, are in
       train/valid/test (at least one). Drawers are known by their numbers, 1 to 20 in every alphabet; whether one
-      person drew two alphabets under two numbers is not recorded.
+      person drew two alphabets under two numbers is not recorded, so a group (`Splits.grouping`) is the drawings of a
+      number in an alphabet. `simplified` does not say who drew what.
 
     Raw points are one per event of the browser, mostly one pixel after another: their offsets say the direction of the
     pen but not its speed. So they are interpolated at equal times within each stroke, `sample_rate` a second; a pause
@@ -92,22 +93,25 @@ def omniglot(
         source = path if path.is_dir() else archive
         raw, files = read_raw(source, sample_rate)
         parts, dropped = _split(raw, source, split_by, assignment, seed), 0
-    return replace(ink_splits(parts, dequantise, seed, empty=dropped), files=files)
+    grouping = "drawer" if variant == "raw" else None
+    return replace(ink_splits(parts, dequantise, seed, empty=dropped, grouping=grouping), files=files)
 
 
 def _split(drawings: list[tuple[str, Ink]], source: Path, split_by: str, assignment: str, seed: int) -> list[list[Ink]]:
     """The raw drawings of train, valid and test, which share no alphabet or no drawer."""
-    groups: dict[str, list[Ink]] = {}
+    shared: dict[str, list[Ink]] = {}
     for name, ink in drawings:
         alphabet, _, drawing = name.split("/")
-        groups.setdefault(alphabet if split_by == "alphabet" else Path(drawing).stem.rpartition("_")[2], []).append(ink)
-    if len(groups) < 3:
-        raise ValueError(f"{shown(source)} must hold drawings by three {split_by}s or more, got {len(groups)}")
+        drawer = Path(drawing).stem.rpartition("_")[2]
+        grouped = ink._replace(group=f"{alphabet}, drawer {drawer}")
+        shared.setdefault(alphabet if split_by == "alphabet" else drawer, []).append(grouped)
+    if len(shared) < 3:
+        raise ValueError(f"{shown(source)} must hold drawings by three {split_by}s or more, got {len(shared)}")
     if assignment == "name":
-        parts = split_by_name(groups, 0.1, 0.1, seed)
+        parts = split_by_name(shared, 0.1, 0.1, seed)
         chosen = [parts[part] for part in PARTS]
     else:
-        order = np.random.default_rng([seed, 0]).permutation(sorted(groups)).tolist()
+        order = np.random.default_rng([seed, 0]).permutation(sorted(shared)).tolist()
         size = math.ceil(len(order) / 10)
         chosen = [order[: -2 * size], order[-2 * size : -size], order[-size:]]
-    return [[ink for name in part for ink in groups[name]] for part in chosen]
+    return [[ink for name in part for ink in shared[name]] for part in chosen]

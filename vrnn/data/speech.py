@@ -103,7 +103,8 @@ def speech(
     utterances = tuple(math.ceil(size / cuts) for size in sizes.values())
     rng = np.random.default_rng(seed)
     voices = draw_voices(num_speakers, rng)
-    speakers = np.concatenate(allot(num_speakers, utterances))
+    allotted = allot(num_speakers, utterances)
+    speakers = np.concatenate(allotted)
     signal = speak(voices.of(speakers), cuts * samples / sample_rate, sample_rate, rng)
     signal = signal[:, : cuts * samples].reshape(-1, cuts, num_frames, x_dim)
 
@@ -115,5 +116,10 @@ def speech(
         parts.append(torch.from_numpy(np.ascontiguousarray(part)))
     std, mean = torch.std_mean(parts[0], correction=0)
     standardisation = Standardisation(mean.expand(x_dim).clone(), std.expand(x_dim).clone())
-    train, valid, test = (Sequences.of_equal_length(standardisation.forward(part)) for part in parts)
-    return Splits(train, valid, test, standardisation, sample_rate=sample_rate)
+    # The order of the cuts: the first of all utterances, then the second.
+    groups = [np.tile(part, cuts)[:size].astype(str) for part, size in zip(allotted, sizes.values(), strict=True)]
+    train, valid, test = (
+        Sequences.of_equal_length(standardisation.forward(part), groups=[f"speaker {number}" for number in numbers])
+        for part, numbers in zip(parts, groups, strict=True)
+    )
+    return Splits(train, valid, test, standardisation, sample_rate=sample_rate, grouping="speaker")

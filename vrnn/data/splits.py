@@ -71,10 +71,10 @@ class Sequences:
         self.equal = int(lengths.min()) == int(lengths.max())
 
     @classmethod
-    def of_equal_length(cls, x: Tensor, draw: Draw | None = None) -> Sequences:
+    def of_equal_length(cls, x: Tensor, draw: Draw | None = None, groups: Sequence[str] | None = None) -> Sequences:
         """Sequences that all have T steps, from x [N, T, D]."""
         num, steps, x_dim = x.shape
-        return cls(x.reshape(num * steps, x_dim), torch.full((num,), steps, dtype=torch.int64), draw)
+        return cls(x.reshape(num * steps, x_dim), torch.full((num,), steps, dtype=torch.int64), draw, groups=groups)
 
     def __len__(self) -> int:
         return len(self.lengths)

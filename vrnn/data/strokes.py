@@ -20,12 +20,14 @@ class Ink(NamedTuple):
     Attributes:
       points: positions of the pen, y up [N, 2].
       pen_up: 1 on the last point of every stroke, else 0 [N].
-      name: what a message calls it, and what tells its writer or drawer.
+      name: what a message calls it.
+      group: what it shares with others, such as its writer or drawer.
     """
 
     points: NDArray[np.float64]
     pen_up: NDArray[np.float64]
     name: str = ""
+    group: str = ""
 
     @classmethod
     def of(cls, strokes: Sequence[NDArray[np.float64]], name: str = "") -> Ink:
@@ -61,7 +63,12 @@ def require_pen(x_dim: int, seed: int) -> None:
 
 
 def ink_splits(
-    parts: Sequence[Sequence[Ink]], dequantise: bool, seed: int, what: str = "drawings", empty: int = 0
+    parts: Sequence[Sequence[Ink]],
+    dequantise: bool,
+    seed: int,
+    what: str = "drawings",
+    empty: int = 0,
+    grouping: str | None = None,
 ) -> Splits:
     """Standardised offsets of train, valid and test.
 
@@ -71,6 +78,7 @@ def ink_splits(
       seed: makes the noise.
       what: what they are, in the plural, for the tally.
       empty: how many there were without a point, which are not in `parts`.
+      grouping: what the groups of the ink are, see `Splits`; None: it has none.
 
     Raises:
       ValueError: a part has nothing to learn from, or an offset is not finite.
@@ -86,13 +94,16 @@ def ink_splits(
             if not (np.abs(steps) < FLOAT32_MAX).all():
                 step = int((~(np.abs(steps) < FLOAT32_MAX)).any(axis=1).argmax())
                 raise ValueError(f"{name}, {ink.name}: step {step + 1} of {len(steps)} is {steps[step].tolist()}")
-        raw.append(Sequences(torch.from_numpy(np.concatenate(rows)).float(), torch.tensor([len(row) for row in rows])))
+        values, lengths = torch.from_numpy(np.concatenate(rows)).float(), torch.tensor([len(row) for row in rows])
+        raw.append(Sequences(values, lengths, groups=[ink.group for ink in drawn] if grouping else None))
     standardisation = fit_joint_scalar(raw[0].values[:, :2])
-    train, valid, test = (Sequences(standardisation.forward(part.values), part.lengths) for part in raw)
+    train, valid, test = (
+        Sequences(standardisation.forward(part.values), part.lengths, groups=part.groups) for part in raw
+    )
     found, used = sum(map(len, parts)), sum(map(len, raw))
     dropped = {"dropped, empty": empty, "dropped, a single point": found - used}
     tally = {f"{what} found": found + empty, **{key: number for key, number in dropped.items() if number}}
-    return Splits(train, valid, test, standardisation, tally={**tally, f"{what} used": used})
+    return Splits(train, valid, test, standardisation, grouping=grouping, tally={**tally, f"{what} used": used})
 
 
 def fit_joint_scalar(offsets: torch.Tensor) -> Standardisation:

@@ -54,7 +54,7 @@ def timit(
     for name in audio_files(folder):
         match = LAYOUT.fullmatch(name.lower())
         if match is not None and (sa_sentences or match[3] != "sa"):
-            found[match[1]].setdefault(match[2], []).append(file_clip(folder, name))
+            found[match[1]].setdefault(match[2], []).append(file_clip(folder, name)._replace(group=match[2]))
     if not all(found.values()):
         raise FileNotFoundError(
             f"TIMIT is not in {folder.absolute()}: expected there TRAIN/DR1/FCJF0/SA1.WAV and so on, and the same in "
@@ -71,4 +71,4 @@ def timit(
         "valid": [clip for speaker, clips in found["train"].items() if speaker in valid for clip in clips],
         "test": [clip for clips in found["test"].values() for clip in clips],
     }
-    return frame(parts, framing)
+    return frame(parts, framing, grouping="speaker")
