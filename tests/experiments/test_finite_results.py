@@ -8,41 +8,33 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from experiments import parts
-from experiments.app import CONF
 from experiments.comparison import has_estimate
 from experiments.errors import UserError
 from experiments.jobs import read_job
-from experiments.names import register_resolvers
-from experiments.parts import build_parts
 from experiments.report.rows import Row
 from experiments.run_directory import RunDirectory, write_json
-from tests.experiments.command_line import SMALL, SPEECH, Run
+from tests.experiments.command_line import Run
+from vrnn.data.splits import Sequences, Splits, Standardisation
+from vrnn.likelihoods.base import Likelihood
+from vrnn.likelihoods.bernoulli import Bernoulli
+from vrnn.likelihoods.gaussian import Gaussian
 
 
 @pytest.fixture
 def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """How data are refused one of whose values is another; with `bits`, the others are 0 or 1."""
-    register_resolvers()
-    build_whole = parts.build
+    """How two sequences of six steps in each split are refused, one of whose values is another."""
 
-    def refused(split: str, value: float, *overrides: str, bits: bool = False) -> str:
-        def build(cfg, key, **arguments):
-            made = build_whole(cfg, key, **arguments)
-            if key == "data":
-                for part in made.parts.values() if bits else ():
-                    part.values.copy_(part.values > 0)
-                getattr(made, split).values[8, 3] = value
-            return made
-
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            cfg = compose("train", [*SPEECH, *SMALL, *overrides])
-        monkeypatch.setattr(parts, "build", build)
+    def refused(likelihood: Likelihood, split: str, value: float) -> str:
+        data = [Sequences((torch.randn(12, 5) > 0).float(), torch.tensor([6, 6])) for _ in range(3)]
+        splits = Splits(*data, Standardisation.identity(5))
+        splits.parts[split].values[8, 3] = value
+        monkeypatch.setattr(parts, "build", lambda cfg, key: splits)
         monkeypatch.setattr(parts, "_made", {})
         with pytest.raises(UserError) as caught:
-            build_parts(cfg)
+            parts.build_data(OmegaConf.create({"data": {}}), likelihood)
         return str(caught.value)
 
     return refused
@@ -51,13 +43,13 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
 @pytest.mark.parametrize("value", [math.nan, -math.inf])
 def test_data_that_are_not_finite_are_refused_before_training(refused, split, value):
-    found = refused(split, value)
+    found = refused(Gaussian(5), split, value)
     assert found.startswith(f"data: {split}, sequence 1, step 2, dimension 3: the value is {value}; ")
 
 
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
 def test_every_split_is_held_to_the_likelihood(refused, split):
-    found = refused(split, 255.0, "likelihood=bernoulli", bits=True)
+    found = refused(Bernoulli(5), split, 255.0)
     assert found.startswith("these data and this likelihood do not go together: a Bernoulli likelihood needs values")
     assert found.endswith(f"choose a density instead: likelihood=gaussian ({split})")
 
