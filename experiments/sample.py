@@ -15,7 +15,7 @@ from experiments.terminal import say
 
 
 def sample(cfg: DictConfig) -> int:
-    """Writes samples, reconstructions and continuations as pictures (and sounds)."""
+    """Writes samples, reconstructions and continuations as pictures (and sounds); those on other data lie apart."""
     run = RunDirectory.existing(cfg.run)
     require_integer("num", cfg.num, 1)
     for name, at_least in (("steps", 1), ("prefix", 1), ("seed", 0)):
@@ -27,7 +27,7 @@ def sample(cfg: DictConfig) -> int:
         restored.model,
         restored.splits,
         build(restored.cfg, "figures"),
-        Path(cfg.output) if cfg.output else run.figures if other is None else run.figures / other.name,
+        Path(cfg.output) if cfg.output else run.figures if other is None else run.path / "samples" / other.name,
         split=cfg.split,
         num=cfg.num,
         seed=restored.cfg.seed if cfg.seed is None else cfg.seed,
