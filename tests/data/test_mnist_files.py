@@ -75,7 +75,12 @@ def test_images_of_another_dataset_under_mnists_names_are_refused_with_what_was_
     with pytest.raises(ValueError, match="FashionMNIST, KMNIST or EMNIST") as caught:
         mnist(root=str(root), valid_size=VALID)
     message = str(caught.value)
-    for part in (str(root / "MNIST" / "raw" / IMAGES[0]), f"{TRAIN} images, {ink:.1%}", "verify=false", "another root"):
+    for part in (
+        str(root / "MNIST" / "raw" / IMAGES[0]),
+        f"{TRAIN} images, {ink:.1%}",
+        "data.verify=false",
+        "another data.root",
+    ):
         assert part in message
     assert hashlib.sha256(content).hexdigest()[:16] in message
     assert SHA256[IMAGES[0]][:16] in message

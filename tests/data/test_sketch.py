@@ -60,7 +60,7 @@ def test_pickled_files_are_refused_without_running_them_and_read_on_request(tmp_
     with pytest.raises(ValueError, match=r"^allow_pickle must be true .* can run any code .* data.allow_pickle=true"):
         sketch(root=str(tmp_path))
     assert not Trap.sprung
-    with pytest.raises(ValueError, match="no file of sketch-rnn"):
+    with pytest.raises(ValueError, match=r"has a damaged drawing \(train, drawing 0: it is no array of numbers"):
         sketch(root=str(tmp_path), allow_pickle=True)
     assert Trap.sprung  # the flag is what it says
 
@@ -165,11 +165,8 @@ STEPS = np.array([[0, 0, 0], [3, 4, 0], [1, 1, 1]])
         {"valid_strokes": None},
         {"valid_strokes": STEPS, "valid_offsets": np.array([0, 2])},  # not to the end
         {"valid_strokes": STEPS, "valid_offsets": np.array([0])},  # no drawing
-        {"valid_strokes": STEPS[:, :2], "valid_offsets": np.array([0, 3])},
-        {"valid_strokes": STEPS * 2, "valid_offsets": np.array([0, 3])},  # pen-up of 2
-        {"valid_strokes": np.where(STEPS == 4, np.inf, STEPS), "valid_offsets": np.array([0, 3])},
     ],
-    ids=["no bounds", "no steps", "short bounds", "none", "no pen", "pen 2", "infinite"],
+    ids=["no bounds", "no steps", "short bounds", "none"],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, changes):
     write(tmp_path / "sketch.npz", **changes)
@@ -179,7 +176,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, changes):
 
 def test_fractional_coordinates_are_not_dequantised(tmp_path):
     write(tmp_path / "sketch.npz", valid_strokes=STEPS / 2 * (1, 1, 2), valid_offsets=np.array([0, 3]))
-    with pytest.raises(ValueError, match="dequantise must be false"):
+    with pytest.raises(ValueError, match=r"^dequantise must be false for .*: valid, drawing 0, has 1.5$"):
         sketch(root=str(tmp_path))
     splits = sketch(root=str(tmp_path), dequantise=False)
     torch.testing.assert_close(

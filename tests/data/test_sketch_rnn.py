@@ -93,15 +93,14 @@ def changed(at: tuple[int, int], value: float, big: bool = False) -> np.ndarray:
         (changed((1, 1), np.nan, big=True), "step 1: dx and dy must be finite, got [3.0, nan, 1.0, 0.0, 0.0]"),
         (changed((2, 2), 1, big=True), "step 2: one of p1, p2 and p3 must be 1, the others 0, got [1.0, 1.0, 1.0, 1.0"),
         (changed((0, 2), 0, big=True), "step 0: one of p1, p2 and p3 must be 1"),
+        (STEPS[:, :2], "it is [4, 2] values, not steps of 3 or 5 columns"),
         (np.ones((4, 4)), "it is [4, 4] values, not steps of 3 or 5 columns"),
         (np.ones(4), "it is [4] values, not steps of 3 or 5 columns"),
     ],
 )
 def test_a_wrong_step_is_named_by_file_part_drawing_and_number(tmp_path, drawing, message):
     path = write(tmp_path / "cat.npz", [STEPS, drawing], pickled=True)
-    with pytest.raises(
-        ValueError, match=re.escape(f"{path} is damaged or no file of sketch-rnn (valid, drawing 1")
-    ) as caught:
+    with pytest.raises(ValueError, match=re.escape(f"{path} has a damaged drawing (valid, drawing 1")) as caught:
         read_sketch_rnn(path, allow_pickle=True)
     assert message in str(caught.value)
 

@@ -98,7 +98,7 @@ def _read(root: Path, name: str, verify: bool) -> ImageFile:
     """The images of one file."""
     path = _find(root / "MNIST" / "raw", name)
     assert path is not None
-    require_file("MNIST is read from", path, f"put {name} in its place, plain or as .gz, or give another root")
+    require_file("MNIST is read from", path, f"put {name} in its place, plain or as .gz, or give another data.root")
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"  # the name does not tell: some programs unpack, others do not
@@ -115,7 +115,7 @@ def _read(root: Path, name: str, verify: bool) -> ImageFile:
     except (ValueError, EOFError, zlib.error, OSError) as error:
         raise ValueError(
             f"{shown(path)} is damaged: no IDX file of 1 to {MAX_IMAGES} images of {SIDE} x {SIDE} pixels, cut short "
-            f"perhaps ({error}); delete it to have it downloaded again, or give another root"
+            f"perhaps ({error}); delete it to have it downloaded again, or give another data.root"
         ) from error
     digest = hashlib.sha256(head)
     digest.update(pixels.data)
@@ -128,8 +128,8 @@ def _read(root: Path, name: str, verify: bool) -> ImageFile:
     if verify:
         raise ValueError(
             f"{shown(path)} is not MNIST's {name}: {found}; it may be of FashionMNIST, KMNIST or EMNIST, whose files "
-            "have the same names. Give another root, or verify=false to take these images as they are, with a caution "
-            "beside every figure"
+            "have the same names. Give another data.root, or data.verify=false to take these images as they are, with "
+            "a caution beside every figure"
         )
     return ImageFile(pixels, listed(path, root), f"{path.name}: {found}")
 
@@ -162,8 +162,8 @@ def read_published_sample(root: Path, verify: bool) -> tuple[list[NDArray[np.uin
     doubt = _doubt(bits)
     if doubt and verify:
         raise ValueError(
-            f"{shown(path)} is not the published sample of MNIST: {doubt}. Give another root, or verify=false to take "
-            "these images as they are, with a caution beside every figure"
+            f"{shown(path)} is not the published sample of MNIST: {doubt}. Give another data.root, or "
+            "data.verify=false to take these images as they are, with a caution beside every figure"
         )
     return bits, listed(path, root), doubt and f"{path.name}: {doubt}"
 

@@ -18,7 +18,7 @@ from vrnn.data.omniglot_raw import read_raw
 from vrnn.data.partition import split_by_name
 from vrnn.data.sketch_rnn import PARTS, read_sketch_rnn
 from vrnn.data.splits import Splits
-from vrnn.data.strokes import Ink, ink_splits, require_pen
+from vrnn.data.strokes import Ink, ink_splits, require_pen, require_whole_units
 
 SIMPLIFIED = "omniglot_stroke3.npz"
 RAW = "strokes_background_small1"
@@ -89,6 +89,8 @@ def omniglot(
         drawings = read_sketch_rnn(path)
         drawings.require_all_parts(path)
         parts, files, dropped = [drawings.parts[part] for part in PARTS], [listed(path, folder.parent)], drawings.empty
+        if dequantise:
+            require_whole_units(parts, shown(path))
     else:
         source = path if path.is_dir() else archive
         raw, files = read_raw(source, sample_rate)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from vrnn.data.files import data_folder, listed, require_file, shown
 from vrnn.data.partition import place
 from vrnn.data.sketch_rnn import PARTS, read_sketch_rnn
 from vrnn.data.splits import Consent, Corpus, Splits
-from vrnn.data.strokes import ink_splits, require_pen
+from vrnn.data.strokes import ink_splits, require_pen, require_whole_units
 
 
 def sketch(
@@ -81,8 +79,8 @@ def sketch(
         raise ValueError(f"valid_fraction must be null for {shown(file)}, which has a part valid of its own")
     drawings.require_all_parts(file)
     chosen = [parts[part] for part in PARTS]
-    if dequantise and not all((np.mod(ink.points, 1.0) == 0.0).all() for part in chosen for ink in part):
-        raise ValueError(f"dequantise must be false for {shown(file)}, whose coordinates are no whole numbers")
+    if dequantise:
+        require_whole_units(chosen, shown(file))
     splits = ink_splits(chosen, dequantise, seed, empty=drawings.empty)
     cut = {"offsets cut": drawings.cut} if drawings.cut else {}
     return replace(splits, files=[listed(file, folder)], tally={**splits.tally, **cut})

@@ -23,6 +23,10 @@ from vrnn.data.strokes import Ink
 PARTS = ("train", "valid", "test")
 
 
+class _WrongStep(ValueError):
+    """A drawing of a file that is sound otherwise; the message names part, drawing and step."""
+
+
 class Drawings(NamedTuple):
     """What a file held.
 
@@ -77,6 +81,8 @@ def read_sketch_rnn(path: Path, allow_pickle: bool = False, max_offset: float | 
                         empty += 1
             if not found:
                 raise ValueError(f"it has {', '.join(arrays.files) or 'nothing'}")
+    except _WrongStep as error:
+        raise ValueError(f"{shown(path)} has a damaged drawing ({error}): correct it, or take it away") from error
     except Exception as error:  # a damaged archive fails in zipfile, zlib, pickle or numpy, each in its own way
         if "allow_pickle=False" in str(error):
             raise ValueError(
@@ -93,7 +99,7 @@ def read_sketch_rnn(path: Path, allow_pickle: bool = False, max_offset: float | 
 
 def _drawings(arrays: np.lib.npyio.NpzFile, part: str) -> Iterator[NDArray]:
     """The steps [T, 3] or [T, 5] of each drawing of a part."""
-    if part in arrays:
+    if f"{part}_offsets" not in arrays:
         yield from arrays[part]
         return
     steps, bounds = arrays[f"{part}_strokes"], arrays[f"{part}_offsets"]
@@ -112,13 +118,16 @@ def _steps(drawing: NDArray, place: str) -> NDArray[np.float64]:
     """(dx, dy, pen-up) [T, 3] of a drawing in three or five columns, y downwards as in the file.
 
     Raises:
-      ValueError: it is none; the message begins with its place.
+      _WrongStep: it is none; the message begins with its place.
     """
-    steps = np.array(drawing, dtype=np.float64)
+    try:
+        steps = np.array(drawing, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise _WrongStep(f"{place}: it is no array of numbers, {error}") from error
     if steps.size == 0:
         return np.empty((0, 3))
     if steps.ndim != 2 or steps.shape[1] not in (3, 5):
-        raise ValueError(f"{place}: it is {list(steps.shape)} values, not steps of 3 or 5 columns")
+        raise _WrongStep(f"{place}: it is {list(steps.shape)} values, not steps of 3 or 5 columns")
     if steps.shape[1] == 5:
         pen = steps[:, 2:]
         ends = np.flatnonzero(pen[:, 2] == 1)
@@ -130,5 +139,5 @@ def _steps(drawing: NDArray, place: str) -> NDArray[np.float64]:
         wrong, rule, kept = ~np.isin(steps[:, 2], (0, 1)), "pen-up must be 0 or 1", steps
     for bad, reason in ((~np.isfinite(kept[:, :2]).all(axis=1), "dx and dy must be finite"), (wrong, rule)):
         if bad.any():
-            raise ValueError(f"{place}, step {bad.argmax()}: {reason}, got {steps[bad.argmax()].tolist()}")
+            raise _WrongStep(f"{place}, step {bad.argmax()}: {reason}, got {steps[bad.argmax()].tolist()}")
     return kept

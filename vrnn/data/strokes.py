@@ -62,6 +62,17 @@ def require_pen(x_dim: int, seed: int) -> None:
         raise ValueError(f"seed must be at least 0, got {seed}")
 
 
+def require_whole_units(parts: Sequence[Sequence[Ink]], source: str) -> None:
+    """Raises ValueError unless all coordinates are whole numbers, over which noise of one unit may be spread."""
+    for name, part in zip(("train", "valid", "test"), parts, strict=True):
+        for ink in part:
+            if (odd := ink.points % 1.0 != 0.0).any():
+                raise ValueError(
+                    f"dequantise must be false for {source}, whose coordinates are no whole numbers: {name}, "
+                    f"{ink.name}, has {ink.points[odd][0]}"
+                )
+
+
 def ink_splits(
     parts: Sequence[Sequence[Ink]],
     dequantise: bool,
