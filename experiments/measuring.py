@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from experiments.errors import UserError
@@ -19,7 +21,7 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
     """The best checkpoint's figures on valid, and on test beside its references where the trainer says so.
 
     Raises:
-      UserError: a bound is not finite, which is no result.
+      UserError: a figure is not finite, which is no result.
     """
     trainer, model, splits = parts.trainer, parts.model, parts.splits
     model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", trainer.device)["model"])
@@ -39,4 +41,7 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
                 figures |= reference.figures(f"reference/{name}", space)
             else:
                 warn(f"reference {name}: its bound is not finite, so it is left out")
+    for name, figure in figures.items():
+        if not math.isfinite(figure.value):
+            raise UserError(f"{name} is {figure.value}, which is no result; the weights are kept in {run.checkpoints}")
     return figures

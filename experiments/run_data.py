@@ -7,7 +7,6 @@ uses that one, whatever the data are, and says so where the data are others.
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,13 +90,7 @@ class Settled(NamedTuple):
 
 def write_run_data(run: RunDirectory, cfg: DictConfig, data: Data) -> None:
     """Keeps how these data are standardised and recognised; one line for each thing, since some are long."""
-    scale = data.splits.standardisation
-    content = {
-        "format": 1,
-        "settings": settings(cfg),
-        "standardisation": {"mean": scale.mean.tolist(), "std": scale.std.tolist()},
-        **data.fingerprint.as_dict(),
-    }
+    content = {"format": 1, "settings": settings(cfg), **data.fingerprint.as_dict()}
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in content.items())
     write_whole(run.data_file, f"{{\n{lines}\n}}\n")
 
@@ -112,10 +105,11 @@ def read_run_data(run: RunDirectory) -> RunData | None:
         return None
     try:
         content = json.loads(run.data_file.read_text(encoding="utf-8"))
-        mean, std = (_numbers(content["standardisation"][name]) for name in ("mean", "std"))
-        if len(mean) != len(std) or not bool((std > 0).all()):
-            raise ValueError("std must be positive, one for each mean")
-        return RunData(Standardisation(mean, std), Fingerprint.from_dict(content), dict(content["settings"]))
+        fingerprint, kept_settings = Fingerprint.from_dict(content), dict(content["settings"])
+        mean, std = (torch.tensor(values, dtype=torch.float64) for values in (fingerprint.mean, fingerprint.std))
+        if mean.shape != std.shape or not bool((mean.isfinite() & std.isfinite() & (std > 0)).all()):
+            raise ValueError("mean and std must be finite, and std positive")
+        return RunData(Standardisation(mean, std), fingerprint, kept_settings)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{run.data_file}: this is not what a run keeps of its data ({error}); put the run's own file back"
@@ -219,10 +213,3 @@ def _name(root: str, fingerprint: Fingerprint) -> str:
     """What files that are made of other data are called after."""
     folder = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(root).expanduser().absolute().name).strip("-.")[:40]
     return f"on-{folder or 'data'}-{fingerprint.digest[:8]}"
-
-
-def _numbers(values: list[float]) -> torch.Tensor:
-    found = torch.tensor([float(value) for value in values], dtype=torch.float64)
-    if not len(found) or not all(math.isfinite(value) for value in found.tolist()):
-        raise ValueError("expected finite numbers")
-    return found

@@ -58,6 +58,14 @@ def test_rounding_is_told_and_is_no_other_data(make):
     assert (found.words, found.is_rounding, found.is_other) == (["the values of test are others"], True, False)
 
 
+@pytest.mark.parametrize(("scale", "is_other"), [(2.0, True), (1.001, True), (1 + 1e-6, False)])
+def test_the_same_values_of_another_scale_are_other_data(make, scale, is_other):
+    """Raw values twice as large are standardised to the same bits."""
+    louder = replace(make(), standardisation=Standardisation(torch.zeros(3), scale * torch.ones(3)))
+    found = change(louder, make())
+    assert (found.words, found.is_other) == (["train has another mean and standard deviation"], is_other)
+
+
 @pytest.mark.parametrize(
     ("now", "words"),
     [

@@ -65,7 +65,7 @@ def poisoned(copy: Run) -> Run:
     return copy
 
 
-MESSAGE = "the test bound is not finite: 5 of 5 sequences have none (sequence 0: nan, "
+MESSAGE = "the test bound is not finite: 5 of 5 sequences have none (sequence 0 (writer 0): nan, "
 
 
 def test_an_evaluation_is_marked_and_counts_nowhere(apps, poisoned):

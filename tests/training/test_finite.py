@@ -26,7 +26,7 @@ def test_finite_bounds_need_no_explanation():
     assert explain_not_finite(evaluation(-1.0, 0.0, 3e300, -3e300, 1.0), "test", sequences()) is None
 
 
-@pytest.mark.parametrize("groups", [None, ["a", "b", "c", "d", "e"]])
+@pytest.mark.parametrize("groups", [None, ["a", "b", "c", "d", "e"], [f"writer {name}" for name in "abcde"]])
 def test_the_model_is_at_fault_where_the_data_are_finite(groups):
     found = explain_not_finite(
         evaluation(0.0, math.nan, 0.0, 0.0, -math.inf), "test", sequences(groups=groups), "writer"

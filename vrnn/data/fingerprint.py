@@ -63,17 +63,20 @@ class Fingerprint(NamedTuple):
 
     Attributes:
       files: size of each file that was read, in bytes, by its name below the data's folder; empty: synthetic data.
-      parts: of train, valid and test.
+      parts: of train, valid and test, whose values are standardised.
+      mean, std: the standardisation that was fitted [D]; without it, raw values twice as large would be the same.
     """
 
     files: dict[str, int]
     parts: dict[str, PartPrint]
+    mean: list[float]
+    std: list[float]
 
     @property
     def digest(self) -> str:
         """Identifies the values and their order, whatever the files are called: 16 hexadecimal digits."""
-        text = json.dumps([[name, part.lengths, part.values] for name, part in self.parts.items()])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        parts = [[name, part.lengths, part.values] for name, part in self.parts.items()]
+        return hashlib.sha256(json.dumps([*parts, self.mean, self.std]).encode()).hexdigest()[:16]
 
     def change_from(self, former: Fingerprint) -> Change:
         """What is other in these data than in the former ones."""
@@ -94,11 +97,22 @@ class Fingerprint(NamedTuple):
             else:
                 continue
             near = False
+        if (self.mean, self.std) != (former.mean, former.std):
+            words.append("train has another mean and standard deviation")
+            near = near and self.is_scaled_as(former)
         return Change(words, near)
+
+    def is_scaled_as(self, other: Fingerprint) -> bool:
+        """Whether both standardisations are the same but for rounding."""
+        if len(self.std) != len(other.std):
+            return False
+        pairs = [*zip(self.mean, other.mean, other.std, strict=True), *zip(self.std, other.std, other.std, strict=True)]
+        return all(abs(a - b) <= ROUNDING * std for a, b, std in pairs)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        return {"files": self.files, **{name: part._asdict() for name, part in self.parts.items()}}
+        parts = {name: part._asdict() for name, part in self.parts.items()}
+        return {"standardisation": {"mean": self.mean, "std": self.std}, **parts, "files": self.files}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Fingerprint:
@@ -109,7 +123,9 @@ class Fingerprint(NamedTuple):
         """
         try:
             files = {str(name): int(size) for name, size in content["files"].items()}
-            return cls(files, {name: _part(content[name]) for name in ("train", "valid", "test")})
+            parts = {name: _part(content[name]) for name in ("train", "valid", "test")}
+            scale = ([float(value) for value in content["standardisation"][name]] for name in ("mean", "std"))
+            return cls(files, parts, *scale)
         except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError(f"fingerprint is not whole ({error!r})") from error
 

@@ -44,15 +44,17 @@ def inspect(splits: Splits, check: Check | None = None, checked_by: str = "") ->
       NotFinite: a value is NaN or infinite.
     """
     files = dict(splits.files)
+    scale = splits.standardisation.mean.tolist(), splits.standardisation.std.tolist()
     kept, stamp = None, None
     if splits.cache is not None:
         found = (splits.cache / "values.npy").stat()
         stamp = [found.st_size, found.st_mtime_ns]
         kept = _read_kept(splits.cache / KEPT, stamp)
         if kept is not None and (check is None or checked_by in kept[1]):
-            return Fingerprint(files, kept[0].parts)
+            return Fingerprint(files, kept[0].parts, *scale)
     _require_scale(splits)
-    fingerprint = Fingerprint(files, {name: _measure(name, part, splits, check) for name, part in splits.parts.items()})
+    parts = {name: _measure(name, part, splits, check) for name, part in splits.parts.items()}
+    fingerprint = Fingerprint(files, parts, *scale)
     if splits.cache is not None:
         known = sorted({*(kept[1] if kept else []), *([checked_by] if check else [])})
         _write_kept(splits.cache / KEPT, {"stamp": stamp, "checked_by": known, **fingerprint.as_dict(), "files": {}})

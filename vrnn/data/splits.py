@@ -104,7 +104,10 @@ class Sequences:
 
     def name(self, number: int, grouping: str | None = None) -> str:
         """What a message calls a sequence: its number, and its group where it has one."""
-        return f"sequence {number}" + (f" ({grouping or 'group'} {self.groups[number]})" if self.groups else "")
+        if self.groups is None:
+            return f"sequence {number}"
+        group, kind = self.groups[number], grouping or "group"
+        return f"sequence {number} ({group if group.startswith(kind) else f'{kind} {group}'})"
 
     def find(self, row: int) -> tuple[int, int]:
         """The number of the sequence that the values' row `row` belongs to, and its step there."""
