@@ -6,9 +6,11 @@ import os
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from vrnn.data.files import is_hidden, listed, require_archive, require_file, require_folder, shown
+from vrnn.data import files
+from vrnn.data.files import is_hidden, listed, memory, require_archive, require_file, require_folder, shown
 
 
 def refusal(path: Path) -> str:
@@ -71,17 +73,22 @@ def test_a_file_is_listed_below_its_folder(tmp_path):
     assert listed(tmp_path / "a" / "b.txt", Path("/elsewhere")) == ("b.txt", 7)
 
 
-def test_archives_that_fill_the_memory_are_refused_by_their_own_table(tmp_path):
-    def write(name: str, *sizes: int) -> Path:
-        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            for number, size in enumerate(sizes):
-                archive.writestr(str(number), bytes(size))
+def test_archives_that_fill_the_memory_are_refused_by_their_own_table(tmp_path, monkeypatch):
+    def write(name: str, content: bytes) -> Path:
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a", content[:50_000])
+            archive.writestr("b", content[50_000:])
         return tmp_path / name
 
-    require_archive(write("small", 1000, 2000))
-    bomb = write("bomb", 2**25, 2**25 + 1)
-    with pytest.raises(ValueError, match=rf"its {bomb.stat().st_size} bytes claim to unpack to {2**26 + 1}"):
+    noise = np.random.default_rng(0).bytes(400_000)
+    require_archive(write("zeros", bytes(400_000)))
+    assert memory() > 2**28
+    monkeypatch.setattr(files, "memory", lambda: 1_000_000)
+    require_archive(write("few zeros", bytes(250_000)))
+    require_archive(write("noise", noise))
+    bomb = write("bomb", bytes(250_001))
+    with pytest.raises(ValueError, match=rf"its {bomb.stat().st_size} bytes claim to unpack to 250001, more than"):
         require_archive(bomb)
     (tmp_path / "text").write_text("text")
-    with pytest.raises(ValueError, match="it is no zip archive, or cut short"):
+    with pytest.raises(ValueError, match=r"it is no zip archive, or cut short; it begins with b'text'"):
         require_archive(tmp_path / "text")
