@@ -9,6 +9,8 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict
 
+from experiments.run_directory import ADDED
+
 # Not in conf/, where every folder is a group that builds an object: these are facts, and no run depends on them.
 LITERATURE = Path(__file__).parent / "literature"
 
@@ -52,7 +54,7 @@ class Published(BaseModel):
 
     def differences(self, config: DictConfig) -> list[str]:
         """What keeps a run's numbers from standing beside these; empty: nothing."""
-        found = {key: OmegaConf.select(config, key) for key in self.requires}
+        found = {key: OmegaConf.select(config, key, default=ADDED.get(key)) for key in self.requires}
         return [f"{key}={found[key]}, not {value}" for key, value in self.requires.items() if found[key] != value]
 
 

@@ -88,10 +88,27 @@ def test_a_download_adds_what_is_missing_and_replaces_nothing(root, monkeypatch,
     own = {f"{FILES[0].replace('-idx', '.idx')}.gz": gzip.compress(idx(40)), FILES[1]: b"labels of my own"}
     for name, content in own.items():
         (raw / name).write_bytes(content)
+    digests = {FILES[0]: hashlib.sha256(idx(40)).hexdigest(), FILES[2]: SHA256[FILES[2]]}
+    monkeypatch.setattr(module, "SHA256", digests)
     splits = mnist(root=str(tmp_path), valid_size=10, verify=False)
     assert (len(splits.train), len(splits.valid), len(splits.test)) == (30, 10, TEST)
     assert sorted(path.name for path in raw.iterdir()) == sorted([*own, *FILES[2:]])
     assert all((raw / name).read_bytes() == content for name, content in own.items())
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_nothing_is_downloaded_beside_the_images_of_another_dataset(monkeypatch, tmp_path, verify):
+    monkeypatch.setattr(module, "_download", lambda raw: pytest.fail("downloads"))
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    (raw / FILES[2]).write_bytes(idx(40))
+    kind, message = (
+        (ValueError, "is not MNIST's t10k") if verify else (FileNotFoundError, "^train-images-idx3-ubyte is not in")
+    )
+    with pytest.raises(kind, match=message) as caught:
+        mnist(root=str(tmp_path), verify=verify)
+    assert "its 40 images" in str(caught.value)
+    assert [path.name for path in raw.iterdir()] == [FILES[2]]
 
 
 def test_a_torchvision_that_does_not_fit_torch_is_named_with_the_mend(make, monkeypatch, tmp_path):

@@ -63,7 +63,14 @@ def read_images(root: Path, verify: bool) -> tuple[ImageFile, ImageFile]:
       ValueError: a file is damaged, or is not MNIST's.
     """
     raw, (train, test) = root / "MNIST" / "raw", SHA256
-    if any(_find(raw, name) is None for name in SHA256):
+    read = {name: _read(root, name, verify) for name in SHA256 if _find(raw, name) is not None}
+    missing = [name for name in SHA256 if name not in read]
+    if missing and (doubts := [image.doubt for image in read.values() if image.doubt]):
+        raise FileNotFoundError(
+            f"{missing[0]} is not in {shown(raw)}, and MNIST's own, which can be downloaded, does not go with what is "
+            f"there, {doubts[0]}"
+        )
+    if missing:
         try:
             os.listdir(raw)
         except FileNotFoundError:
@@ -81,7 +88,9 @@ def read_images(root: Path, verify: bool) -> tuple[ImageFile, ImageFile]:
                 f"failed: {reason}. Give data.root=<the folder that holds MNIST/raw>, set VRNN_DATA_DIR to it, "
                 "or connect to the network"
             ) from error
-    return _read(root, train, verify), _read(root, test, verify)
+    for name in missing:
+        read[name] = _read(root, name, verify)
+    return read[train], read[test]
 
 
 def _find(raw: Path, name: str) -> Path | None:

@@ -44,6 +44,14 @@ def test_no_numbers_for_other_data():
     assert find_published(grey).differences(grey) == ["data.binarize=none, not static"]
 
 
+def test_a_run_made_before_a_requirement_had_a_key_meets_it():
+    config = compose("train", ["experiment=mnist_static"])
+    del config.data.verify
+    assert find_published(config).differences(config) == []
+    other = compose("train", ["experiment=mnist_static", "data.verify=false"])
+    assert find_published(other).differences(other) == ["data.verify=False, not True"]
+
+
 def test_the_papers_numbers():
     timit = literature()["timit"].rows
     assert [value.value for value in timit["VRNN-GMM"]] == [28982, 29604]
