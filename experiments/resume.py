@@ -53,8 +53,9 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     if "--multirun" in arguments or "-m" in arguments:
         raise UserError(f"resume={directory}: one run goes on at a time; leave out --multirun")
     path = str(RunDirectory.existing(directory).path)
-    # The default dataset has no root; the run's own one, which is not composed, may have.
-    forced = [f"++{argument}" if argument.startswith("data.root=") else argument for argument in arguments]
+    # The default dataset has none of these; the run's own one, which is not composed, may have.
+    places = tuple(f"{key}=" for key in ALLOWED if key.startswith("data."))
+    forced = [f"++{argument}" if argument.startswith(places) else argument for argument in arguments]
     return [*forced, f"hydra.run.dir={quoted(path)}"]
 
 

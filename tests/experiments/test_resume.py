@@ -106,6 +106,7 @@ def test_what_cannot_may_change_and_all_else_is_the_runs_own(resumed, whole, ove
         (["resume=12"], ["resume=12", "hydra.run.dir='12'"]),
         ([f"resume={QUOTED}"], [f"resume={QUOTED}", f"hydra.run.dir={QUOTED}"]),
         (["resume=run", "data.root=/new"], ["resume=run", "++data.root=/new", "hydra.run.dir='run'"]),
+        (["resume=run", "data.max_memory_gb=1"], ["resume=run", "++data.max_memory_gb=1", "hydra.run.dir='run'"]),
         (["resume='run"], ["resume='run"]),  # Hydra says that this is no value
     ],
 )

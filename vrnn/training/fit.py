@@ -161,8 +161,9 @@ class Fit:
         figures = evaluation.figures("valid", Space())
         names = ("valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl")
         bound = figures["valid/log_likelihood"].value
-        if not math.isfinite(bound):
-            raise Diverged(self.advice(f"the validation bound is {bound}"))
+        for what, name in (("bound", "valid/log_likelihood"), ("KL", "valid/kl")):
+            if not math.isfinite(figures[name].value):
+                raise Diverged(self.advice(f"the validation {what} is {figures[name].value}"))
         progress.stale += 1
         if bound > progress.best:
             progress.best, progress.best_step, progress.stale = bound, progress.step, 0
