@@ -49,9 +49,13 @@ ADDED = {
     "trainer.precision": "fp32",
     "data.verify": True,
     "data.valid_fraction": None,
+    "data.on_bad": "error",
+    "data.assignment": "order",
 }
-# Keys that were added later, each with another key and its value beside which it changes nothing.
-IDLE = {"data.assignment": ("data.variant", "simplified")}
+# Keys that were added later, each with another key and its values beside which it changes nothing.
+IDLE = {
+    "data.assignment": {"data.variant": ("simplified",), "data.split": ("folders", "lists")},
+}
 
 
 class RunDirectory:
@@ -205,7 +209,11 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
     if OmegaConf.select(plain, "multirun.stop_below") is None:
         plain.pop("multirun", None)
     added = [key for key, value in ADDED.items() if OmegaConf.select(plain, key) == value]
-    added += [key for key, (other, value) in IDLE.items() if OmegaConf.select(plain, other) == value]
+    added += [
+        key
+        for key, others in IDLE.items()
+        if any(OmegaConf.select(plain, other) in values for other, values in others.items())
+    ]
     for key in (*added, *NOT_IDENTITY):
         if key == "data.root" and root_is_identity(cfg):
             continue

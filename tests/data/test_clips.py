@@ -9,7 +9,9 @@ import pytest
 import soundfile
 
 from tests.data.recordings import clip, write_archive, write_audio
-from vrnn.data.clips import archived_clips, audio_files, by_seed, file_clip
+from vrnn.data.clips import archived_clips, file_clip
+from vrnn.data.corpora import SUFFIXES, by_seed
+from vrnn.data.folders import files_below
 
 RATE = 16_000
 
@@ -19,7 +21,7 @@ def test_a_file_of_16_bits_is_read_as_it_was_written(tmp_path, kind):
     written = clip(0, 1234, RATE)
     written[:2] = -32_768, 32_767
     write_audio(tmp_path / "a" / "b.wav", written, RATE, kind)
-    (found,) = (file_clip(tmp_path, name) for name in audio_files(tmp_path))
+    (found,) = (file_clip(tmp_path, name) for name in files_below(tmp_path, SUFFIXES).names)
     assert (found.name, found.rate, found.num_samples) == ("a/b", RATE, 1234)
     assert found.samples_at(RATE).dtype == np.float32
     assert np.array_equal(found.samples_at(RATE), written)
@@ -66,7 +68,7 @@ def test_files_are_found_at_any_depth_whatever_the_case_of_their_suffix(tmp_path
         write_audio(tmp_path / name, clip(0, 10, RATE), RATE, name.upper().split(".")[1])
     (tmp_path / "notes.txt").write_text("no audio")
     (tmp_path / "folder.wav").mkdir()
-    assert audio_files(tmp_path) == ["a/c.WAV", "a/d/e.FLAC", "b.wav"]
+    assert files_below(tmp_path, SUFFIXES).names == ["a/c.WAV", "a/d/e.FLAC", "b.wav"]
 
 
 # Damage

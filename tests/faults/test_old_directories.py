@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.recordings import clip, write_audio
 from tests.experiments.command_line import Run, is_drawn
 
 OLD = Path(__file__).parent / "old"
@@ -72,6 +73,24 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint(apps, old):
     assert ended.code == 0, ended.err
     assert (run.result["status"], run.result["step"]) == ("done", step + 3)
     assert [line["step"] for line in run.metrics if "train/loss" in line] == list(range(1, step + 4))
+
+
+def test_a_run_on_recordings_keeps_the_split_that_it_was_trained_on(apps, old):
+    for number in range(12):
+        write_audio(old / "recordings" / f"{number:02}.wav", clip(number, 900 + 70 * number, 8000), 8000)
+    run = Run(old / "audio")
+    ended = apps("evaluate", "run=audio", cwd=old)
+    assert ended.code == 0, ended.err
+    (file,) = (run.path / "evaluations").glob("elbo-1*.json")
+    found = json.loads(file.read_text())["figures"]["test/log_likelihood"]
+    expected = run.result["figures"]["test/log_likelihood"]
+    assert found["value"] == pytest.approx(expected["value"], rel=1e-4)
+    assert found["count"] == expected["count"]  # of another split it would be another number of sequences
+
+    ended = apps("train", "resume=audio", "trainer.max_steps=6", cwd=old)
+    assert ended.code == 0, ended.err
+    assert (run.result["status"], run.result["step"]) == ("done", 6)
+    assert run.result["figures"]["test/log_likelihood"]["count"] == expected["count"]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from pathlib import Path
 from typing import Literal
 
-from vrnn.data.clips import Clip, audio_files, by_seed, file_clip, grouped_by_folder
-from vrnn.data.files import data_folder
+from vrnn.data.clips import Clip, file_clips
+from vrnn.data.corpora import SUFFIXES, Assignment, Recordings, by_seed, grouped_by_folder
+from vrnn.data.files import data_folder, printable, shown
+from vrnn.data.folders import files_below
 from vrnn.data.framing import PARTS, Framing, frame
+from vrnn.data.lists import find_below, read_list
+from vrnn.data.soundness import OnBad
 from vrnn.data.splits import Corpus, Splits
 from vrnn.data.storage import Storage
 
@@ -27,6 +31,8 @@ def audio(
     lists: dict[str, str] = LISTS,
     quantize: int | None = None,
     mu_law: bool = False,
+    on_bad: OnBad = "error",
+    assignment: Assignment = "order",
     max_memory_gb: float = 4.0,
     cache: str = "outputs/.cache/audio",
 ) -> Splits:
@@ -52,36 +58,48 @@ def audio(
         root a line.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
+        skipped and counted in the tally.
+      assignment: how `seed` splits: `name`: each one by its own name, so that a new one moves no other, see
+        `split_by_name`; `order`: by drawing an order of all of them, links to folders not followed, as before there
+        was a choice.
       max_memory_gb: larger data are written once to `cache`, and mapped from there.
       cache: see `Storage`; never the root.
 
     Raises:
       FileNotFoundError: no such folder, or a file that a list names is not there.
-      ValueError: a file is damaged, or an argument is out of range or does not fit the folder.
+      ValueError: a recording is no good, or an argument is out of range or does not fit the folder.
     """
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
     folder = data_folder(root)
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"{folder.absolute()} is no folder: give data.root=<a folder of wav or flac files>, or set VRNN_DATA_DIR"
+            f"{shown(folder)} is no folder: give data.root=<a folder of wav or flac files>, or set VRNN_DATA_DIR"
         )
-    split_clips: dict[str, Callable[[], dict[str, list[Clip]]]] = {
-        "seed": lambda: by_seed(_clips(folder, audio_files(folder)), valid_fraction, test_fraction, seed),
-        "folders": lambda: {part: _clips(folder / part, audio_files(folder / part)) for part in PARTS},
-        "lists": lambda: by_lists(folder, lists),
-    }
-    parts, grouping = grouped_by_folder(split_clips[split]())
-    return frame(parts, framing, Storage(max_memory_gb, cache), grouping)
+    follow = split != "seed" or assignment == "name"
+    if split == "seed":
+        found = _recordings(folder, follow)
+        parts = by_seed(found.clips, valid_fraction, test_fraction, seed, assignment)
+        hidden = found.hidden
+    elif split == "folders":
+        each = {part: _recordings(folder / part, follow) for part in PARTS}
+        parts = {part: found.clips for part, found in each.items()}
+        hidden = sum(found.hidden for found in each.values())
+    else:
+        parts, hidden = by_lists(folder, lists), 0
+    parts, grouping = grouped_by_folder(parts)
+    return frame(parts, framing, Storage(max_memory_gb, cache), grouping, on_bad, hidden)
 
 
-def _clips(folder: Path, names: list[str]) -> list[Clip]:
-    """The clips of the files `names` below a folder; FileNotFoundError if there are none."""
-    if not names:
+def _recordings(folder: Path, follow_links: bool) -> Recordings:
+    """All recordings below a folder; FileNotFoundError if there are none."""
+    found = files_below(folder, SUFFIXES, follow_links=follow_links)
+    if not found.names:
         raise FileNotFoundError(
-            f"no wav or flac file in {folder.absolute()} or below; data.root is a folder of such files, with "
+            f"no wav or flac file in {shown(folder)} or below; data.root is a folder of such files, with "
             "sub-folders train, valid and test for data.split=folders"
         )
-    return [file_clip(folder, name) for name in names]
+    return Recordings(file_clips(folder, found.names), found.hidden)
 
 
 def by_lists(folder: Path, lists: dict[str, str]) -> dict[str, list[Clip]]:
@@ -89,27 +107,40 @@ def by_lists(folder: Path, lists: dict[str, str]) -> dict[str, list[Clip]]:
 
     Raises:
       FileNotFoundError: a list, or a file that it names, is not there.
-      ValueError: a list is empty, one is missing, or a file is named twice.
+      ValueError: a list is empty, one is missing, a file is named twice, or a name leads out of the folder.
     """
     if sorted(lists) != sorted(PARTS):
         raise ValueError(f"lists must name one file each for train, valid and test, got {', '.join(lists)}")
-    parts, seen = {}, {}
+    parts: dict[str, list[Clip]] = {}
+    seen: dict[Path, str] = {}
     for part, name in lists.items():
-        path = folder / name
+        path = _below(folder, name, f"lists.{part}")
         if not path.is_file():
             raise FileNotFoundError(
-                f"{path.absolute()}, which data.lists.{part} names, is not there: data.split=lists needs files of one "
+                f"{shown(path)}, which data.lists.{part} names, is not there: data.split=lists needs files of one "
                 "path below data.root a line"
             )
-        entries = [line.strip() for line in path.read_text().splitlines() if line.strip()]
+        entries = read_list(path)
         if not entries:
-            raise ValueError(f"lists leaves {part} empty: {path.absolute()} names no file")
+            raise ValueError(f"lists leaves {part} empty: {shown(path)} names no file")
+        names = []
         for entry in entries:
-            if not (folder / entry).is_file():
-                raise FileNotFoundError(f"{(folder / entry).absolute()}, which {name} names, is not there")
-            place = (folder / entry).resolve()
+            found = _below(folder, entry, printable(name))
+            if not found.is_file():
+                raise FileNotFoundError(f"{shown(found)}, which {printable(name)} names, is not there")
+            place = found.resolve()
             if place in seen:
-                raise ValueError(f"lists must not name a file twice: {entry} is in {seen[place]} and in {name}")
-            seen[place] = name
-        parts[part] = [file_clip(folder, entry) for entry in entries]
+                raise ValueError(
+                    f"lists must not name a file twice: {printable(entry)} is in {seen[place]} and in {printable(name)}"
+                )
+            seen[place] = printable(name)
+            names.append(os.path.relpath(found, folder.absolute()))
+        parts[part] = file_clips(folder, names)
     return parts
+
+
+def _below(folder: Path, entry: str, source: str) -> Path:
+    try:
+        return find_below(folder, entry)
+    except ValueError as error:
+        raise ValueError(f"lists must name files below the folder, but {source} has {error}") from error

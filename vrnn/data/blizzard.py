@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vrnn.data.clips import by_seed, grouped_by_folder, recordings
+from vrnn.data.corpora import Assignment, by_seed, grouped_by_folder, recordings
 from vrnn.data.framing import Framing, frame
+from vrnn.data.soundness import OnBad
 from vrnn.data.splits import Splits
 from vrnn.data.storage import Storage
 
@@ -20,6 +21,8 @@ def blizzard(
     test_fraction: float = 0.05,
     quantize: int | None = None,
     mu_law: bool = False,
+    on_bad: OnBad = "error",
+    assignment: Assignment = "order",
     max_memory_gb: float = 4.0,
     cache: str = "outputs/.cache/audio",
 ) -> Splits:
@@ -44,14 +47,26 @@ def blizzard(
       test_fraction: share of the files in test.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
+        skipped and counted in the tally.
+      assignment: how `seed` splits: `name`: each one by its own name, so that a new one moves no other, see
+        `split_by_name`; `order`: by drawing an order of all of them, links to folders not followed, as before there
+        was a choice.
       max_memory_gb: larger data are written once to `cache`, and mapped from there.
       cache: see `Storage`.
 
     Raises:
       FileNotFoundError: the recordings are not there.
-      ValueError: a file is damaged, or an argument is out of range.
+      ValueError: a recording is no good, or an argument is out of range.
     """
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
-    clips = recordings(root, "the Blizzard 2013 corpus", (FOLDER,), None, f"the folder that holds {FOLDER}")
-    parts, grouping = grouped_by_folder(by_seed(clips, valid_fraction, test_fraction, seed))
-    return frame(parts, framing, Storage(max_memory_gb, cache), grouping)
+    found = recordings(
+        root,
+        "the Blizzard 2013 corpus",
+        (FOLDER,),
+        None,
+        f"the folder that holds {FOLDER}",
+        follow_links=assignment == "name",
+    )
+    parts, grouping = grouped_by_folder(by_seed(found.clips, valid_fraction, test_fraction, seed, assignment))
+    return frame(parts, framing, Storage(max_memory_gb, cache), grouping, on_bad, found.hidden)

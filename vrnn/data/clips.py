@@ -1,22 +1,23 @@
-"""Recordings: where they lie, and how one is decoded and brought to a sample rate."""
+"""Recordings: how one is decoded and brought to a sample rate."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.data.files import data_folder
+from vrnn.data.files import printable
+from vrnn.data.soundness import MAX_SAMPLES_PER_BYTE, BadRecording, averaged, check_header, check_rate, refusing
 
 Array = NDArray[np.float32]
 
-LEAST_FOLDERS = 3  # fewer would be too few groups for any test of differences
 FULL_SCALE = 32_768  # a sample of 1.0 in steps of 16 bits
-SUFFIXES = {".wav", ".flac"}
 UNKNOWN = 2**62  # libsndfile's length of a FLAC stream that was written without one is 2**63 - 1
 
 
@@ -28,8 +29,11 @@ class Clip(NamedTuple):
       path: the file that it lies in.
       rate: samples per second.
       num_samples: its length.
-      decode: () -> the samples in steps of 16 bits [num_samples], one channel.
+      decode: () -> the samples in steps of 16 bits [num_samples], one channel; raises BadRecording if they are no good.
+      file: what the file is called below the dataset's folder.
+      channels: that `decode` averages.
       group: what the clip shares with others, such as its speaker; empty: the clip is a group of its own.
+      fault: why it cannot be decoded at all; its length is 0 then.
     """
 
     name: str
@@ -37,7 +41,10 @@ class Clip(NamedTuple):
     rate: int
     num_samples: int
     decode: Callable[[], Array]
+    file: str = ""
+    channels: int = 1
     group: str = ""
+    fault: BadRecording | None = None
 
     def length_at(self, sample_rate: int) -> int:
         """Its number of samples at another rate."""
@@ -80,16 +87,18 @@ def archived_clips(path: Path) -> list[Clip]:
             f"{path.absolute()} must hold int16 samples and offsets that rise from 0 to their number, got "
             f"{len(samples)} samples of {samples.dtype} and offsets from {offsets[0]} to {offsets[-1]}"
         )
+
+    def decode(name: str, start: int, end: int) -> Array:
+        refuse = refusing(path, printable(name))
+        if start == end:
+            raise refuse("empty", "holds no sample")
+        return averaged(samples[start:end, None].astype(np.float32) / FULL_SCALE, rate, refuse) * np.float32(FULL_SCALE)
+
+    check_rate(rate, refusing(path))
     return [
-        Clip(name, path, rate, end - start, lambda start=start, end=end: samples[start:end].astype(np.float32))
+        Clip(name, path, rate, end - start, partial(decode, name, start, end), path.name)
         for name, start, end in zip(names, offsets[:-1], offsets[1:], strict=True)
     ]
-
-
-def audio_files(folder: Path) -> list[str]:
-    """The wav and flac files anywhere below a folder, as sorted paths below it."""
-    paths = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def file_clip(folder: Path, name: str) -> Clip:
@@ -98,88 +107,65 @@ def file_clip(folder: Path, name: str) -> Clip:
     A decoded file is held in memory whole, the largest one sets how much.
 
     Raises:
-      ValueError: the file is damaged, or of a kind that libsndfile does not read.
+      BadRecording: the file is damaged, shorter than its header says, empty, or of a kind or rate that is not read; its
+        `decode` raises it for what samples alone tell, see `averaged`.
     """
     import soundfile
 
     path = folder / name
+    refuse = refusing(path)
 
-    def refuse(reason: object) -> ValueError:
-        return ValueError(f"{path.absolute()} is damaged or no audio file ({reason}); replace it or take it away")
+    def damaged(reason: object) -> BadRecording:
+        return refuse("damaged", f"is damaged or no audio file ({reason}); replace it or take it away")
 
     try:
-        header = soundfile.info(path)
+        check_header(path, refuse)
+        header = soundfile.info(os.fsencode(path))
+    except OSError as error:
+        raise damaged(error.strerror) from error
     except soundfile.SoundFileError as error:
-        raise refuse(error) from error
+        raise damaged(_reason(error)) from error
     if header.frames >= UNKNOWN:
-        raise refuse("its header does not say how long it is; flac can write it anew")
+        raise damaged("its header does not say how long it is; flac can write it anew")
+    if header.frames == 0:
+        raise refuse("empty", "holds no sample; take it away")
+    if header.frames > MAX_SAMPLES_PER_BYTE * path.stat().st_size:
+        raise damaged(f"its header promises {header.frames} samples, more than {path.stat().st_size} bytes can hold")
+    check_rate(header.samplerate, refuse)
 
     def decode() -> Array:
         try:
-            samples, _ = soundfile.read(path, dtype="float32", always_2d=True)  # [num_samples, channels]
+            samples, _ = soundfile.read(os.fsencode(path), dtype="float32", always_2d=True)  # [num_samples, channels]
         except soundfile.SoundFileError as error:
-            raise refuse(error) from error
+            raise damaged(_reason(error)) from error
+        except MemoryError as error:
+            raise refuse("too large", f"is too large for memory: {header.frames} samples; cut it in parts") from error
         if len(samples) != header.frames:
-            raise refuse(f"its header promises {header.frames} samples, it holds {len(samples)}")
-        return samples.mean(1) * np.float32(FULL_SCALE)
+            raise damaged(f"its header promises {header.frames} samples, it holds {len(samples)}")
+        return averaged(samples, header.samplerate, refuse) * np.float32(FULL_SCALE)
 
-    return Clip(str(Path(name).with_suffix("")), path, header.samplerate, header.frames, decode)
-
-
-def recordings(root: str | None, what: str, folders: tuple[str, ...], archive: str | None, advice: str) -> list[Clip]:
-    """A dataset's clips by name, from the first of these places below root that holds any.
-
-    Args:
-      root: None: `data` in the working directory.
-      what: the dataset, as a message calls it.
-      folders: of wav or flac files.
-      archive: comes last, see `archived_clips`.
-      advice: what data.root may be.
-
-    Raises:
-      FileNotFoundError: there are none.
-    """
-    base = data_folder(root)
-    for folder in (base / name for name in folders):
-        if names := audio_files(folder):
-            return sorted((file_clip(folder, name) for name in names), key=lambda clip: clip.name)
-    if archive is not None and (base / archive).is_file():
-        return sorted(archived_clips(base / archive), key=lambda clip: clip.name)
-    places = [f"wav or flac files in {name}/" for name in folders] + ([archive] if archive else [])
-    raise FileNotFoundError(
-        f"{what} is not in {base.absolute()}: expected there {' or '.join(places)}. Give data.root=<{advice}>, "
-        "or set VRNN_DATA_DIR to the folder that holds one of these"
-    )
+    stem = printable(str(Path(name).with_suffix("")))
+    return Clip(stem, path, header.samplerate, header.frames, decode, printable(name), header.channels)
 
 
-def by_seed(clips: list[Clip], valid_fraction: float, test_fraction: float, seed: int) -> dict[str, list[Clip]]:
-    """Whole clips, drawn by seed; valid and test get their fractions of them, one at least, and train the others.
+def _reason(error: Exception) -> str:
+    """What libsndfile says, without the path, which may be bytes."""
+    return str(error).rpartition(": ")[2].strip().rstrip(".")
 
-    Raises:
-      ValueError: fractions out of range, or fewer than three clips.
-    """
-    for name, fraction in {"valid_fraction": valid_fraction, "test_fraction": test_fraction}.items():
-        if not 0 < fraction < 1:
-            raise ValueError(f"{name} must be between 0 and 1, got {fraction}")
-    order = [clips[i] for i in np.random.default_rng(seed).permutation(len(clips))]
-    valid, test = (max(1, round(fraction * len(clips))) for fraction in (valid_fraction, test_fraction))
-    if valid + test >= len(clips):
-        raise ValueError(
-            f"valid_fraction and test_fraction leave nothing to train on: {valid} and {test} of {len(clips)} clips"
+
+def file_clips(folder: Path, names: Sequence[str]) -> list[Clip]:
+    """The clips of audio files below a folder; one that is no good has its `fault` instead of samples."""
+    return [_clip_or_fault(folder, name) for name in names]
+
+
+def _clip_or_fault(folder: Path, name: str) -> Clip:
+    try:
+        return file_clip(folder, name)
+    except BadRecording as fault:
+
+        def decode(fault: BadRecording = fault) -> Array:
+            raise fault
+
+        return Clip(
+            printable(str(Path(name).with_suffix(""))), folder / name, 1, 0, decode, printable(name), fault=fault
         )
-    parts = {"valid": order[:valid], "test": order[valid : valid + test], "train": order[valid + test :]}
-    return {part: sorted(chosen, key=lambda clip: clip.name) for part, chosen in parts.items()}
-
-
-def grouped_by_folder(parts: dict[str, list[Clip]]) -> tuple[dict[str, list[Clip]], str]:
-    """The clips with their groups, and what these are: "folder" or "file".
-
-    A folder is often a speaker, a book or a session, whose clips are not independent. So clips of one folder are one
-    group where those of "test" lie in several; else every clip is a group of its own.
-    """
-    if len({Path(clip.name).parent for clip in parts["test"]}) < LEAST_FOLDERS:
-        return parts, "file"
-    return {
-        part: [clip._replace(group=Path(clip.name).parent.as_posix()) for clip in clips]
-        for part, clips in parts.items()
-    }, "folder"

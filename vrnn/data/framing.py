@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,14 @@ from torch import Tensor
 
 from vrnn.data.clips import FULL_SCALE, Array, Clip
 from vrnn.data.quantisation import STEPS, dequantise, quantise, waveform
-from vrnn.data.splits import Sequences, Splits, Standardisation
-from vrnn.data.storage import Storage
+from vrnn.data.soundness import BadRecording, OnBad
+from vrnn.data.splits import Sequences, Splits
+from vrnn.data.standardisation import Standardisation
+from vrnn.data.storage import Filled, Storage
+from vrnn.data.tally import count, told
 
 PARTS = ("train", "valid", "test")
-FORMAT = 1  # to be raised when the same files come to give other values, so that stored ones are not found again
+FORMAT = 2  # to be raised when the same files come to give other values, so that stored ones are not found again
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,8 @@ class Framing:
             return [frames] if frames else []
         return [self.num_frames] * (frames // self.num_frames)
 
-    def raw(self, clip: Clip, rng: np.random.Generator) -> Array:
-        """All frames of these sequences, in the units of raw x [sum of lengths, D]."""
-        samples = clip.samples_at(self.sample_rate)[: sum(self.lengths(clip)) * self.x_dim]
+    def raw(self, samples: Array, rng: np.random.Generator) -> Array:
+        """Samples of whole sequences in steps of 16 bits -> their frames, in the units of raw x [sum of lengths, D]."""
         raw = dequantise(samples, rng) if self.quantize is None else quantise(samples, self.quantize, self.mu_law)
         return raw.reshape(-1, self.x_dim)
 
@@ -75,7 +78,12 @@ class Framing:
 
 
 def frame(
-    parts: dict[str, list[Clip]], framing: Framing, storage: Storage | None = None, grouping: str = "file"
+    parts: dict[str, list[Clip]],
+    framing: Framing,
+    storage: Storage | None = None,
+    grouping: str = "file",
+    on_bad: OnBad = "error",
+    hidden: int = 0,
 ) -> Splits:
     """The sequences of train, valid and test, standardised by one scalar mean and standard deviation of train.
 
@@ -86,79 +94,132 @@ def frame(
       framing: how they are cut.
       storage: where x lies if it is large; None: in memory.
       grouping: what the clips' groups are, see `Splits`; the sequences of a clip always share one.
+      on_bad: whether a clip that is no good (see `vrnn.data.soundness`) is an error, or skipped and counted.
+      hidden: files that were passed over for their names, for the tally.
 
     Raises:
-      ValueError: a part that no sequence can be cut from, or a cache that cannot be written.
+      ValueError: a clip that is no good, a part that no sequence can be cut from, or a cache that cannot be written or
+        is damaged.
     """
-    lengths = {part: [length for clip in parts[part] for length in framing.lengths(clip)] for part in PARTS}
+    for clip in (clip for part in PARTS for clip in parts[part] if clip.fault and on_bad == "error"):
+        raise explained(clip.fault)
+    lengths = {part: [framing.lengths(clip) for clip in parts[part]] for part in PARTS}
     for part in PARTS:
-        if not lengths[part]:
-            samples = framing.x_dim * (framing.num_frames or 1)
-            raise ValueError(
-                f"x_dim leaves {part} without a sequence: none of its {len(parts[part])} clips has {samples} samples "
-                f"at {framing.sample_rate} Hz, which one needs"
-            )
-    sizes = [sum(lengths[part]) for part in PARTS]
-    shape = (sum(sizes), framing.x_dim)
-    mapped = storage is not None and storage.maps(shape)
+        require_sequences(part, parts[part], sum(map(len, lengths[part])), framing)
+    shape = (sum(sum(each) for part in PARTS for each in lengths[part]), framing.x_dim)
     cache = None
-    if mapped:
-        values, standardisation = storage.stored(shape, describe(parts, framing), lambda x: fill(x, parts, framing))
-        cache = Path(values.filename).parent
+    if storage is not None and storage.maps(shape):
+        description = describe(parts, framing, on_bad)
+        stored = storage.stored(shape, description, lambda values: fill(values, parts, framing, on_bad))
+        values, filled, cache = stored.values, stored.filled, stored.folder
     else:
         values = np.empty(shape, np.float32)
-        standardisation = fill(values, parts, framing)
-    groups = {part: [clip.group or clip.name for clip in parts[part] for _ in framing.lengths(clip)] for part in PARTS}
+        filled = fill(values, parts, framing, on_bad)
+    used: dict[str, list[tuple[Clip, list[int]]]] = {}  # clips with the lengths of their sequences
+    for part in PARTS:
+        clips = zip(parts[part], lengths[part], filled.used[part], strict=True)
+        used[part] = [(clip, each) for clip, each, is_used in clips if is_used]
+    steps = {part: [length for _, each in used[part] for length in each] for part in PARTS}
+    sizes = [sum(steps[part]) for part in PARTS]
+    groups = {part: [clip.group or clip.name for clip, each in used[part] for _ in each] for part in PARTS}
     sequences = [
-        Sequences(x, torch.tensor(lengths[part]), batch_device="cpu" if mapped else None, groups=groups[part])
-        for part, x in zip(PARTS, torch.from_numpy(values).split(sizes), strict=True)
+        Sequences(x, torch.tensor(steps[part]), batch_device=None if cache is None else "cpu", groups=groups[part])
+        for part, x in zip(PARTS, torch.from_numpy(values[: sum(sizes)]).split(sizes), strict=True)
     ]
+    files = {clip.file: clip.path for part in PARTS for clip, _ in used[part]}
     return Splits(
         *sequences,
-        standardisation,
+        filled.standardisation,
         sample_rate=framing.sample_rate,
         levels=framing.quantize or STEPS,
         signal=framing.signal,
         grouping=grouping,
+        files=[(name, path.stat().st_size) for name, path in files.items()],
+        tally=told(filled.tally, hidden),
         cache=cache,
     )
 
 
-def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing) -> Standardisation:
-    """Writes x into values [frames of all parts, D], clip by clip, and returns how it was standardised."""
+def require_sequences(part: str, clips: list[Clip], sequences: int, framing: Framing) -> None:
+    """Raises ValueError if a part has no sequence, with the reason."""
+    if sequences:
+        return
+    samples = framing.x_dim * (framing.num_frames or 1)
+    bad = sum(clip.fault is not None for clip in clips)
+    raise ValueError(
+        f"x_dim leaves {part} without a sequence: none of its {len(clips)} clips has {samples} samples "
+        f"at {framing.sample_rate} Hz, which one needs" + (f" ({bad} are no good, and were skipped)" if bad else "")
+    )
+
+
+def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing, on_bad: OnBad = "error") -> Filled:
+    """Writes x into values [frames of all parts, D], clip by clip, and returns how it was standardised.
+
+    Each clip is decoded once. One that is no good leaves no row: the rows of those behind it move up, and rows at the
+    end of `values` are left over.
+    """
     row, total, squares = 0, 0.0, 0.0
+    used: dict[str, list[bool]] = {part: [] for part in PARTS}
+    tally: Counter[str] = Counter()
     for number, part in enumerate(PARTS):
         rng = np.random.default_rng([framing.seed, number])  # its own, so that no part depends on another
         for clip in parts[part]:
-            frames = framing.raw(clip, rng)
+            lengths = framing.lengths(clip)
+            samples = None
+            tally["files found"] += 1
+            try:
+                samples = clip.samples_at(framing.sample_rate)
+            except BadRecording as fault:
+                if on_bad == "error":
+                    raise explained(fault) from fault
+                tally[f"files bad ({fault.kind})"] += 1
+            used[part].append(samples is not None and bool(lengths))
+            if samples is None:
+                continue
+            count(tally, clip, samples, sum(lengths) * framing.x_dim, framing.sample_rate)
+            frames = framing.raw(samples[: sum(lengths) * framing.x_dim], rng)
             values[row : row + len(frames)] = frames
             row += len(frames)
             if part == "train":
                 total += float(frames.sum(dtype=np.float64))
                 squares += float(np.square(frames, dtype=np.float64).sum())
+        if not any(used[part]):
+            raise ValueError(f"on_bad=skip leaves {part} without a sequence: {told(tally, 0)}")
         if part == "train":
-            count = row * framing.x_dim
-            mean, std = total / count, math.sqrt(squares / count - (total / count) ** 2)
+            size = row * framing.x_dim
+            mean, std = total / size, math.sqrt(squares / size - (total / size) ** 2)
     if framing.quantize is not None:
         mean = std = (framing.quantize - 1) / 2
     ones = torch.ones(framing.x_dim)
     standardisation = Standardisation(mean * ones, std * ones)
-    for rows in blocks(len(values)):
+    for rows in blocks(row):
         values[rows] = standardisation.forward(torch.from_numpy(values[rows]))
-    return standardisation
+    return Filled(standardisation, used, dict(tally))
 
 
-def describe(parts: dict[str, list[Clip]], framing: Framing) -> str:
-    """Everything that the values follow from; files by name, size and time of change."""
+def explained(fault: BadRecording) -> ValueError:
+    """What is said of a recording that is no good, with what else can be done."""
+    return ValueError(f"{fault} (on_bad=skip leaves out what is no good, and counts it)")
+
+
+def describe(parts: dict[str, list[Clip]], framing: Framing, on_bad: OnBad) -> str:
+    """Everything that the values follow from; files by place, size and time of change."""
     files = {
-        part: [(clip.name, clip.rate, clip.num_samples, *stamp(clip.path)) for clip in parts[part]] for part in PARTS
+        part: [
+            (clip.name, str(clip.path.absolute()), clip.rate, clip.num_samples, clip.channels, *stamp(clip.path))
+            for clip in parts[part]
+        ]
+        for part in PARTS
     }
-    return repr((FORMAT, framing, files))
+    return repr((FORMAT, framing, on_bad, files))
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of the last change of a file."""
-    found = path.stat()
+    """Size and time of the last change of a file; of a link that leads nowhere, 0."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
     return found.st_size, found.st_mtime_ns
 
 

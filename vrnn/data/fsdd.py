@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
-from vrnn.data.clips import Clip, recordings
+from vrnn.data.clips import Clip
+from vrnn.data.corpora import recordings
+from vrnn.data.files import shown
 from vrnn.data.framing import Framing, frame
+from vrnn.data.soundness import OnBad
 from vrnn.data.splits import Splits
 
 ARCHIVE = "speech/fsdd_8k_int16.npz"
@@ -21,6 +24,7 @@ def fsdd(
     root: str | None = None,
     quantize: int | None = None,
     mu_law: bool = False,
+    on_bad: OnBad = "error",
 ) -> Splits:
     """Spoken digits in frames of x_dim samples, one sequence per recording (0.14 to 2.28 s at 8 kHz).
 
@@ -38,18 +42,21 @@ def fsdd(
         `recordings/{digit}_{speaker}_{take}.wav`, or a clone of the repository; None: `data` in the working directory.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
+        skipped and counted in the tally.
 
     Raises:
       FileNotFoundError: the recordings are not there.
-      ValueError: a file is damaged or named otherwise, or an argument is out of range.
+      ValueError: a recording is no good or named otherwise, or an argument is out of range.
     """
     framing = Framing(x_dim, sample_rate, seed, quantize=quantize, mu_law=mu_law)
     parts: dict[str, list[Clip]] = {"train": [], "valid": [], "test": []}
     advice = "a clone of github.com/Jakobovski/free-spoken-digit-dataset"
-    for clip in recordings(root, "the Free Spoken Digit Dataset", FOLDERS, ARCHIVE, advice):
+    found = recordings(root, "the Free Spoken Digit Dataset", FOLDERS, ARCHIVE, advice)
+    for clip in found.clips:
         match = re.fullmatch(r"\d_(\w+)_(\d+)", clip.name)
         if match is None:
-            raise ValueError(f"{clip.name} in {clip.path.absolute()} is not called {{digit}}_{{speaker}}_{{take}}")
+            raise ValueError(f"{clip.name} in {shown(clip.path)} is not called {{digit}}_{{speaker}}_{{take}}")
         take, clip = int(match[2]), clip._replace(group=match[1])
         parts["test" if take <= LAST_TEST_TAKE else "valid" if take <= LAST_VALID_TAKE else "train"].append(clip)
-    return frame(parts, framing, grouping="speaker")
+    return frame(parts, framing, grouping="speaker", on_bad=on_bad, hidden=found.hidden)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from vrnn.data.clips import by_seed, recordings
+from vrnn.data.corpora import Assignment, by_seed, recordings
 from vrnn.data.framing import Framing, frame
+from vrnn.data.soundness import OnBad
 from vrnn.data.splits import Splits
 from vrnn.data.storage import Storage
 
@@ -21,14 +22,15 @@ def ljspeech(
     test_fraction: float = 0.1,
     quantize: int | None = None,
     mu_law: bool = False,
+    on_bad: OnBad = "error",
+    assignment: Assignment = "order",
     max_memory_gb: float = 4.0,
     cache: str = "outputs/.cache/audio",
 ) -> Splits:
     """Read English in frames of x_dim samples.
 
     keithito.com/LJ-Speech-Dataset, 16 bits, 22,050 Hz, public domain; it has no official split: whole clips are drawn
-    for valid and test by `seed`. Clips of one section of a book (LJ001 and so on) are a group. Raw x is in steps of 16
-    bits with uniform noise, as in `vrnn.data.audio`.
+    for valid and test by `seed`. Raw x is in steps of 16 bits with uniform noise, as in `vrnn.data.audio`.
 
     Args:
       x_dim: samples per frame.
@@ -42,18 +44,28 @@ def ljspeech(
       test_fraction: share of the clips in test.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
+        skipped and counted in the tally.
+      assignment: how `seed` splits: `name`: each one by its own name, so that a new one moves no other, see
+        `split_by_name`; `order`: by drawing an order of all of them, links to folders not followed, as before there
+        was a choice.
       max_memory_gb: larger data are written once to `cache`, and mapped from there.
       cache: see `Storage`.
 
     Raises:
       FileNotFoundError: the recordings are not there.
-      ValueError: a file is damaged, or an argument is out of range.
+      ValueError: a recording is no good, or an argument is out of range.
     """
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
-    clips = recordings(
-        root, "LJ Speech", FOLDERS, ARCHIVE, "the unpacked LJSpeech-1.1.tar.bz2 of keithito.com/LJ-Speech-Dataset"
+    found = recordings(
+        root,
+        "LJ Speech",
+        FOLDERS,
+        ARCHIVE,
+        "the unpacked LJSpeech-1.1.tar.bz2 of keithito.com/LJ-Speech-Dataset",
+        follow_links=assignment == "name",
     )
     # LJ001-0001 is the first clip of section LJ001, about half an hour that was recorded in one go.
-    clips = [clip._replace(group=clip.name.rpartition("-")[0]) for clip in clips]
-    parts = by_seed(clips, valid_fraction, test_fraction, seed)
-    return frame(parts, framing, Storage(max_memory_gb, cache), grouping="section")
+    clips = [clip._replace(group=clip.name.rpartition("-")[0]) for clip in found.clips]
+    parts = by_seed(clips, valid_fraction, test_fraction, seed, assignment)
+    return frame(parts, framing, Storage(max_memory_gb, cache), "section", on_bad, found.hidden)
