@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,33 @@ def write_corpora(root: Path) -> None:
     write_timit(root / "TIMIT", num_samples=8100)
     for number in range(4):
         write_audio(root / "blizzard2013" / "book" / f"{number}.wav", clip(number, 9000, 16_000), 16_000)
+
+
+def wav_bytes(samples: bytes, promised: int | None = None, rate: int = 16_000, channels: int = 1, **changes) -> bytes:
+    """A WAV file of 16 bits, by default, whose header may promise something else than it holds.
+
+    Args:
+      samples: the content.
+      promised: bytes that the header promises; None: those that are there.
+      rate: samples per second.
+      channels: their number.
+      changes: `bits` of a sample, `coding` (1: integers, 3: floats), `extensible`.
+    """
+    bits, coding = changes.get("bits", 16), changes.get("coding", 1)
+    promised = len(samples) if promised is None else promised
+    frame = channels * bits // 8
+    form = struct.pack("<HHIIHH", coding, channels, rate, min(rate * frame, 2**32 - 1), frame, bits)
+    if changes.get("extensible"):
+        guid = bytes.fromhex("000000001000800000aa00389b71")
+        form = struct.pack("<H", 0xFFFE) + form[2:] + struct.pack("<HHIH", 22, bits, 4, coding) + guid
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"LIST\5\0\0\0notes\0"
+    body += b"data" + struct.pack("<I", promised)
+    return b"RIFF" + struct.pack("<I", min(len(body) + promised, 2**32 - 1)) + body + samples
+
+
+def sphere_bytes(samples: bytes, promised: int, coding: str | None = "pcm", order: str = "01", width: int = 2) -> bytes:
+    """A Sphere file of one channel whose header promises a number of samples; `order` as in sample_byte_format."""
+    lines = ["NIST_1A", "   1024", f"sample_count -i {promised}", "sample_rate -i 16000", "channel_count -i 1"]
+    lines += [f"sample_n_bytes -i {width}", f"sample_byte_format -s{len(order)} {order}"]
+    lines += [] if coding is None else [f"sample_coding -s{len(coding)} {coding}"]
+    return "\n".join([*lines, "end_head", ""]).encode().ljust(1024) + samples
