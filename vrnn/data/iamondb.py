@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from xml.parsers import expat
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -128,42 +128,18 @@ def read_line(path: Path) -> Ink:
       ValueError: the file is damaged, declares a document type, or has no point.
     """
     require_file("a line is read from", path, "unpack it again, or take it away")
-    strokes: list[list[tuple[float, float]]] = []
-    above: list[str] = []  # the names of the elements that are open
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        above.append(name)
-        if above[1:3] != ["StrokeSet", "Stroke"]:
-            return
-        if len(above) == 3:
-            strokes.append([])
-        elif name == "Point":
-            x, y = (attributes.get(axis, "") for axis in "xy")
-            try:
-                point = float(x), -float(y)
-            except ValueError:
-                point = math.nan, math.nan
-            if not all(map(math.isfinite, point)):
-                place = f"point {len(strokes[-1]) + 1} of stroke {len(strokes)}"
-                raise ValueError(f"{place} has x={x[:40]!r} and y={y[:40]!r}, where two finite numbers are expected")
-            strokes[-1].append(point)
-
-    def refuse(*declared: object) -> None:
-        raise ValueError("it declares a document type, which files of IAM-OnDB do not, and which can bring entities")
-
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda name: above.pop()
-    parser.StartDoctypeDeclHandler = refuse
     try:
         if (size := path.stat().st_size) > MAX_LINE_BYTES:
             raise ValueError(f"its {size} bytes are more than {MAX_LINE_BYTES}")
         content = path.read_bytes()
         mark = next((mark for mark in MARKS if content.startswith(mark)), None)
-        if mark is not None:  # counts, whatever the declaration says
-            content = content.removeprefix(mark).decode(MARKS[mark])
-        parser.Parse(content, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
+        parser = ElementTree.XMLParser(target=_NoDoctype())
+        parser.feed(content if mark is None else content.removeprefix(mark).decode(MARKS[mark]))  # the mark counts
+        strokes = [
+            [_point(point.attrib, stroke, place) for place, point in enumerate(element.iter("Point"), 1)]
+            for stroke, element in enumerate(parser.close().iterfind("StrokeSet/Stroke"), 1)
+        ]
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise ValueError(f"{shown(path)} is damaged ({error}); unpack it again, or take it away") from error
     inked = [np.array(stroke) for stroke in strokes if stroke]
     if not inked:
@@ -172,3 +148,24 @@ def read_line(path: Path) -> Ink:
             "away"
         )
     return Ink.of(inked, path.stem)
+
+
+class _NoDoctype(ElementTree.TreeBuilder):
+    """Refuses a document type where it begins, before any entity in it is declared or fetched."""
+
+    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+        raise ValueError("it declares a document type, which files of IAM-OnDB do not, and which can bring entities")
+
+
+def _point(attributes: dict[str, str], stroke: int, place: int) -> tuple[float, float]:
+    """x and y, upwards, of a point; raises ValueError, which says which one, where they are no finite numbers."""
+    x, y = attributes.get("x", ""), attributes.get("y", "")
+    try:
+        point = float(x), -float(y)
+    except ValueError:
+        point = math.nan, math.nan
+    if not (math.isfinite(point[0]) and math.isfinite(point[1])):
+        raise ValueError(
+            f"point {place} of stroke {stroke} has x={x[:40]!r} and y={y[:40]!r}, where two finite numbers are expected"
+        )
+    return point
