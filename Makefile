@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
+MADE := .made-by-make
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 ARGS ?=
@@ -44,14 +45,18 @@ format: $(VENV)/installed-test  ## mend what lint finds where that is safe
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove the environment and the caches, never outputs/
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache
+clean:  ## remove the environment and the caches that make has made, never outputs/
+	@if [ -f "$(VENV)/$(MADE)" ]; then rm -rf "$(VENV)"; elif [ -e "$(VENV)" ]; then echo "kept $(VENV): make has not made it; remove it yourself"; fi
+	@for cache in .pytest_cache .ruff_cache; do if [ -f $$cache/CACHEDIR.TAG ]; then rm -rf $$cache; fi; done
+	@if grep -qs '^Name: vrnn$$' vrnn.egg-info/PKG-INFO; then rm -rf vrnn.egg-info; fi
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed; install Python 3.11 or newer (Debian: apt install python3 python3-venv), or give PYTHON=<path>" >&2; exit 1; }
 	@command -v git >/dev/null || { echo "error: git is not installed (Debian: apt install git)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V); give PYTHON=<path of a newer one>" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "error: $(PYTHON) has no venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@if [ ! -f "$(VENV)/$(MADE)" ] && [ -n "$$(ls -A "$(VENV)" 2>/dev/null)" ]; then echo "error: $(VENV) holds other things, and no bin/python; move it, or give VENV=<another folder>" >&2; exit 1; fi
+	@mkdir -p "$(VENV)" && touch "$(VENV)/$(MADE)"
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python

@@ -14,6 +14,7 @@ from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
 from experiments.build import check_value, require_integer, shown
 from experiments.errors import UserError
+from experiments.ownership import claim, mark, read_dict
 from experiments.run_directory import provenance, write_json, write_whole
 from experiments.terminal import console, say
 from vrnn.training.device import find_device, keep_memory
@@ -34,11 +35,14 @@ def benchmark(cfg: DictConfig) -> int:
     check_value("benchmark.save", settings.save, str | None)
     folder = Path(cfg.output)
     path = Path(settings.save) if settings.save else folder / "benchmark.json"
+    claim(folder, "benchmark", "give another output, an empty folder or a new one")
+    if path.is_symlink() or (path.exists() and not {"format", "shapes", "growth"} <= set(read_dict(path))):
+        raise UserError(f"benchmark.save={path}: holds something else, which is not replaced; give another file")
     keep_memory()
     found: dict[str, Any] = {"format": 1, **machine(device), **provenance(), "shapes": [], "growth": []}
     try:  # before the minutes, not after
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(path, found)
+        mark(folder, "benchmark")
     except (OSError, ValueError) as error:
         raise UserError(f"benchmark.save={path}, output={folder}: nothing can be written there ({error})") from error
     say(f"{found['machine']}, {found['threads']} threads, torch {found['torch']}, {found['peak_gflops']:.0f} GFLOP/s")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+from typing import Any
+
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -9,7 +13,9 @@ from omegaconf import DictConfig
 from experiments.app import launch
 from experiments.build import build, require_integer
 from experiments.errors import UserError
+from experiments.ownership import claim, read_dict
 from experiments.parts import cautions
+from experiments.removal import rename_measurement
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
 from experiments.terminal import say, show_figures
@@ -21,12 +27,14 @@ from vrnn.training.finite import explain_not_finite
 def measure(cfg: DictConfig) -> int:
     """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory.
 
-    On other data than the run's own the file is called after them as well, and marked.
+    With another seed than the run's own, or on other data, the file is called after these as well, and marked. What was
+    measured of another checkpoint makes room, and is kept.
 
     Raises:
       UserError: a value is wrong, something does not fit, or a bound is not finite (what is written is marked).
     """
     run = RunDirectory.existing(cfg.run)
+    claim(run.path, "run", "give the directory of a run that experiments.train made")
     if cfg.seed is not None:
         require_integer("seed", cfg.seed, 0)
     if not isinstance(cfg.memory_gb, int | float) or not cfg.memory_gb > 0:
@@ -39,6 +47,7 @@ def measure(cfg: DictConfig) -> int:
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     figures = found.figures(cfg.split, Space.of(restored.model.likelihood, restored.splits))
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
+    suffix += "" if seed == restored.cfg.seed else f"-seed{seed}"
     suffix += "" if restored.other is None else f"-{restored.other.name}"
     path = run.evaluations / f"{objective.name}-{objective.num_samples}{suffix}.json"
     warnings = cautions(restored.splits, restored.model.likelihood)
@@ -47,6 +56,7 @@ def measure(cfg: DictConfig) -> int:
     fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
     about["on"] = None if restored.other is None else restored.other.as_dict()
     about |= {"not_finite": fault, "cautions": warnings, "figures": figures_as_json(figures)}
+    make_room(path, about)
     write_json(path, {"format": 1, **about, **provenance()})
     if fault is not None:
         raise UserError(f"{fault}; {path} is marked, and counts nowhere")
@@ -60,6 +70,34 @@ def measure(cfg: DictConfig) -> int:
     show_figures(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures)
     say(f"written to {path}")
     return 0
+
+
+def make_room(path: Path, about: dict[str, Any]) -> None:
+    """Gives another measurement that lies where this one is to be written a name of its own.
+
+    Raises:
+      UserError: what lies there is none.
+    """
+    former = read_dict(path)
+    if not former and not path.exists():
+        return
+    if not {"step", "seed", "figures"} <= set(former):
+        raise UserError(f"{path}: this is not a measurement of this suite, so it is not replaced; take it away")
+    for name in ("step", "seed"):
+        if former[name] != about[name]:
+            rename_measurement(path, f"{path.stem}-{name}{former[name]}")
+            return
+    if not are_equal(former["figures"], about["figures"]):
+        rename_measurement(path, f"{path.stem}-former")
+
+
+def are_equal(former: dict[str, Any], figures: dict[str, Any]) -> bool:
+    """Whether two measurements are the same but for rounding."""
+    pairs = [((former.get(name) or {}).get("value"), figure["value"]) for name, figure in figures.items()]
+    return set(former) == set(figures) and all(
+        type(value) is not float or type(other) is not float or math.isclose(value, other, rel_tol=1e-3, abs_tol=1e-3)
+        for value, other in pairs
+    )
 
 
 if __name__ == "__main__":

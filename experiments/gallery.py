@@ -52,6 +52,8 @@ def draw_gallery(
     batch = sequences.to(device).batch(index, torch.Generator(device).manual_seed(seed))
     generator = torch.Generator(device).manual_seed(seed)
     lengths = batch.lengths.tolist()
+    if prefix is not None and prefix >= min(lengths):
+        raise UserError(f"prefix={prefix}: expected fewer steps than the {min(lengths)} of the shortest sequence here")
 
     def raw(x: Tensor, ends: list[int]) -> list[np.ndarray]:
         x = splits.pictured(x).cpu()
@@ -70,8 +72,6 @@ def draw_gallery(
     rows = {"input": inputs, name: raw(mean, lengths)}
     files += figure.draw(rows, directory / "reconstructions.png", title=title)
 
-    if prefix is not None and prefix >= min(lengths):
-        raise UserError(f"prefix={prefix}: expected fewer steps than the {min(lengths)} of the shortest sequence here")
     given = prefix or max(1, min(lengths) // 2)
     start = Batch.of(batch.x[:, :given], batch.lengths.clamp(max=given), batch.index)
     rest = max(batch.steps - given, 1)

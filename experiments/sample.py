@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from experiments.app import launch
 from experiments.build import build, require_integer
+from experiments.errors import UserError
 from experiments.gallery import draw_gallery
-from experiments.restore import restore
+from experiments.ownership import claim, mark, read_mark
+from experiments.restore import Restored, restore
 from experiments.run_directory import RunDirectory
 from experiments.terminal import say
 
+ELSEWHERE = "give another output, an empty folder or a new one"
+
 
 def sample(cfg: DictConfig) -> int:
-    """Writes samples, reconstructions and continuations as pictures (and sounds); those on other data lie apart."""
+    """Writes samples, reconstructions and continuations as pictures (and sounds), in a folder of this request's own."""
     run = RunDirectory.existing(cfg.run)
+    claim(run.path, "run", "give the directory of a run that experiments.train made")
     require_integer("num", cfg.num, 1)
     for name, at_least in (("steps", 1), ("prefix", 1), ("seed", 0)):
         if cfg[name] is not None:
             require_integer(name, cfg[name], at_least)
     restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
     other = restored.other
+    seed = restored.cfg.seed if cfg.seed is None else cfg.seed
+    folder = claimed(cfg, run, restored, seed)
     files = draw_gallery(
         restored.model,
         restored.splits,
         build(restored.cfg, "figures"),
-        Path(cfg.output) if cfg.output else run.figures if other is None else run.path / "samples" / other.name,
+        folder,
         split=cfg.split,
         num=cfg.num,
-        seed=restored.cfg.seed if cfg.seed is None else cfg.seed,
+        seed=seed,
         prefix=cfg.prefix,
         steps=cfg.steps,
     )
@@ -41,6 +49,28 @@ def sample(cfg: DictConfig) -> int:
     for path in files:
         say(str(path))
     return 0
+
+
+def claimed(cfg: DictConfig, run: RunDirectory, restored: Restored, seed: int) -> Path:
+    """The folder for what is asked for, marked as its own: that of cfg.output, or one in the run's samples/.
+
+    Raises:
+      UserError: it holds something else, as it would the samples of another request.
+    """
+    asked: dict[str, Any] = {"split": cfg.split, "checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed}
+    asked |= {"num": cfg.num, "steps": cfg.steps, "prefix": cfg.prefix}
+    asked["on"] = None if restored.other is None else restored.other.name
+    words = [cfg.split, cfg.checkpoint, f"{restored.step}", f"seed{seed}", f"num{cfg.num}"]
+    words += [f"{name}{cfg[name]}" for name in ("steps", "prefix") if cfg[name] is not None]
+    words += [] if asked["on"] is None else [asked["on"]]
+    folder = Path(str(cfg.output)) if cfg.output else run.path / "samples" / "-".join(words)
+    claim(folder, "samples", ELSEWHERE)
+    about = {"run": str(run.path.resolve()), **asked} if cfg.output else asked  # a run may be moved with all it holds
+    former = read_mark(folder)
+    if former and {key: former.get(key) for key in about} != about:
+        raise UserError(f"output={cfg.output}: holds what was drawn for another request; {ELSEWHERE}")
+    mark(folder, "samples", **about)
+    return folder
 
 
 if __name__ == "__main__":

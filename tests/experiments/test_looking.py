@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -54,7 +53,7 @@ def test_evaluate_looks_at_another_split_checkpoint_and_seed(apps, copy, tmp_pat
     (copy.path / "checkpoints" / "best.pt").unlink()  # which is not asked for
     ended = apps("evaluate", f"run={copy.path}", "split=valid", "checkpoint=last", "seed=8", cwd=tmp_path)
     assert ended.code == 0, ended.err
-    found = json.loads((copy.path / "evaluations" / "elbo-1-valid-last.json").read_text())
+    found = json.loads((copy.path / "evaluations" / "elbo-1-valid-last-seed8.json").read_text())
     assert (found["step"], found["seed"]) == (44, 8)
     value = found["figures"]["valid/log_likelihood"]["value"]
     last = copy.metrics[-1]["valid/log_likelihood"]
@@ -71,12 +70,15 @@ def test_sample_draws_others_with_another_seed(apps, whole, tmp_path):
         assert not np.array_equal(pixels(tmp_path / "other" / name), pixels(whole.path / "figures" / name))
 
 
-def test_sample_writes_to_the_runs_figures_and_is_told_how_long(apps, copy, tmp_path):
-    shutil.rmtree(copy.path / "figures")
+def test_sample_writes_to_a_folder_of_its_own_and_is_told_how_long(apps, copy, tmp_path):
+    own = {path.name: path.read_bytes() for path in copy.path.glob("figures/*")}
     ended = apps("sample", "run=copy", "num=2", "steps=11", "prefix=4", "split=test", "checkpoint=last", cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
-    assert sorted(path.stem for path in copy.path.glob("figures/*")) == ["continuations", "reconstructions", "samples"]
-    assert all(map(is_drawn, copy.path.glob("figures/*")))
+    (folder,) = copy.path.glob("samples/*")
+    assert folder.name == "test-last-44-seed3-num2-steps11-prefix4"
+    assert sorted(path.stem for path in folder.glob("*.png")) == ["continuations", "reconstructions", "samples"]
+    assert all(map(is_drawn, folder.glob("*.png")))
+    assert {path.name: path.read_bytes() for path in copy.path.glob("figures/*")} == own
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
 
 

@@ -143,7 +143,7 @@ def test_samples_on_other_data_lie_apart(apps, place):
     assert ended.code == 0, ended.err
     assert "caution: on the data of quiet, " in ended.out
     assert {path: path.read_bytes() for path in own} == own
-    (made,) = (place / "run").glob("samples/on-quiet-*/samples.png")
+    (made,) = (place / "run").rglob("samples/*-on-quiet-*/samples.png")
     assert str(made.relative_to(place)) in ended.out
 
 
