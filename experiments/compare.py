@@ -21,6 +21,7 @@ from experiments.jobs import Job
 from experiments.names import CONF, first_line
 from experiments.ownership import claim, mark
 from experiments.processes import jobs_at_once, locked, run
+from experiments.removal import drop_unfinished
 from experiments.report.comparison import write_comparison
 from experiments.report.published import find_published
 from experiments.terminal import console, say
@@ -52,6 +53,7 @@ class Compare:
         total = len(planned.jobs)
         claim(planned.directory, "comparison", ELSEWHERE)
         with locked(planned.directory) as lock:
+            drop_unfinished(planned.directory, "comparison")
             mark(planned.directory, "comparison")
             jobs = [job for row in planned.rows().values() for job in row]
             missing = [job for job in jobs if not job.is_over or (planned.replace and job.state == "resumed")]

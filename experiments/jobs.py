@@ -15,7 +15,7 @@ from experiments.errors import UserError
 from experiments.job import run_job
 from experiments.ownership import STOP, claim, mark, read_mark
 from experiments.processes import is_locked, locked
-from experiments.removal import begin_anew, put_aside
+from experiments.removal import begin_anew, drop_unfinished, put_aside
 from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, provenance
 from experiments.starts import START, just_written
@@ -131,7 +131,7 @@ def _run_or_continue(cfg: DictConfig, run: RunDirectory, stop: Path) -> int:
     if job.state in ("stale", "resumed"):
         put_former_aside(run, job)
     if resume:
-        keep_first_mark(run)
+        go_on(run)
     else:
         begin(run, config_hash(cfg))
     return run_job(cfg, run, resume=resume, stop=stop)
@@ -160,6 +160,7 @@ def has_computed(run: RunDirectory) -> bool:
 
 def begin(run: RunDirectory, identity: str | None) -> None:
     """Takes away what a former start has left, and marks the directory as that of a run of this config."""
+    drop_unfinished(run.path, "run")
     former = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
     if former:
         say(f"what was measured of a failed start is put aside in  {former}")
@@ -167,8 +168,9 @@ def begin(run: RunDirectory, identity: str | None) -> None:
     mark(run.path, "run", overrides=overrides, config_hash=identity, start=os.environ.get(START))
 
 
-def keep_first_mark(run: RunDirectory) -> None:
-    """Marks a run of an earlier version by what it was begun with, before that changes."""
+def go_on(run: RunDirectory) -> None:
+    """Takes away what a kill has left half written, and marks a run of an earlier version by what it was begun with."""
+    drop_unfinished(run.path, "run")
     if not read_mark(run.path):
         overrides = run.read_overrides() if run.overrides_file.exists() else []
         mark(run.path, "run", overrides=overrides, config_hash=config_hash(run.read_config()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,15 +35,7 @@ COMPUTED = (
     "metrics.tmp",
     "data.json",
 )
-TOLD = (
-    "test_sequences.npz",
-    "overrides.yaml",
-    "result.json",
-    "config.yaml",
-    "result.json*.tmp",
-    "overrides.yaml*.tmp",
-    "config.yaml*.tmp",
-)
+TOLD = ("test_sequences.npz", "overrides.yaml", "result.json", "config.yaml")
 MEASURED_LATER = ("evaluations/*.json", *(f"samples/*/{name}" for name in (*DRAWN, MARK)))
 RUN = (*COMPUTED, *(f"figures/{name}" for name in DRAWN), *MEASURED_LATER, *TOLD)
 BY_HYDRA = ("multirun.yaml", "optimization_results.yaml")
@@ -79,6 +72,7 @@ def claim(directory: Path, kind: Kind | None, remedy: str, just_written: Iterabl
     if not directory.is_dir():
         raise UserError(f"{directory}: this is a file, and a folder is expected; {remedy}")
     found = sorted(path.name for path in directory.iterdir() if path.name not in (*NOTHING, *just_written))
+    found = [name for name in found if not fnmatch(name, f"{MARK}*.tmp")]  # a start that was killed at once
     if found and not is_own(directory, kind):
         other = read_mark(directory).get("kind")
         held = f"a {other} of this suite" if other else f"{listed(found)}, which this suite has not written there"

@@ -7,7 +7,22 @@ import itertools
 from collections.abc import Collection
 from pathlib import Path
 
-from experiments.ownership import BY_HYDRA, LOCK, MARK, MEASURED_LATER, PLAN, RUN, STOP, STUDY, own_files, read_mark
+from experiments.ownership import (
+    BY_HYDRA,
+    LOCK,
+    MARK,
+    MEASURED_LATER,
+    PLAN,
+    RUN,
+    STOP,
+    STUDY,
+    WRITTEN,
+    Kind,
+    own_files,
+    read_mark,
+)
+
+WHOLE = (".json", ".yaml", ".html", ".md", ".tex", ".csv")  # files that are written by way of temporary ones
 
 
 def clear(directory: Path) -> None:
@@ -16,6 +31,13 @@ def clear(directory: Path) -> None:
     for path in found:
         (directory / path).unlink()
     drop_empty({directory / folder for path in found for folder in path.parents[:-1]})
+
+
+def drop_unfinished(directory: Path, kind: Kind) -> None:
+    """Takes away the temporary files that a kill has left in the midst of writing; whoever asks holds the lock."""
+    names = [name for name in (*WRITTEN[kind], MARK) if Path(name).suffix in WHOLE]
+    for path in own_files(directory, [f"{name}{end}" for name in names for end in (".tmp", ".[0-9]*.tmp")]):
+        path.unlink()
 
 
 def put_aside(directory: Path, name: str) -> Path:

@@ -12,6 +12,7 @@ from experiments.build import build, require_integer
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.ownership import claim, mark, read_mark
+from experiments.removal import discard
 from experiments.restore import Restored, restore
 from experiments.run_directory import RunDirectory
 from experiments.terminal import say
@@ -30,18 +31,24 @@ def sample(cfg: DictConfig) -> int:
     restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
     other = restored.other
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
-    folder = claimed(cfg, run, restored, seed)
-    files = draw_gallery(
-        restored.model,
-        restored.splits,
-        build(restored.cfg, "figures"),
-        folder,
-        split=cfg.split,
-        num=cfg.num,
-        seed=seed,
-        prefix=cfg.prefix,
-        steps=cfg.steps,
-    )
+    folder, asked = claimed(cfg, run, restored, seed)
+    before = {path.name for path in folder.iterdir()} if folder.exists() else None
+    mark(folder, "samples", **asked)
+    try:
+        files = draw_gallery(
+            restored.model,
+            restored.splits,
+            build(restored.cfg, "figures"),
+            folder,
+            split=cfg.split,
+            num=cfg.num,
+            seed=seed,
+            prefix=cfg.prefix,
+            steps=cfg.steps,
+        )
+    except UserError:
+        discard(folder, before)
+        raise
     for note in restored.notes:
         say(f"note: {note}")
     if other is not None:
@@ -51,8 +58,8 @@ def sample(cfg: DictConfig) -> int:
     return 0
 
 
-def claimed(cfg: DictConfig, run: RunDirectory, restored: Restored, seed: int) -> Path:
-    """The folder for what is asked for, marked as its own: that of cfg.output, or one in the run's samples/.
+def claimed(cfg: DictConfig, run: RunDirectory, restored: Restored, seed: int) -> tuple[Path, dict[str, Any]]:
+    """The folder for what is asked for, that of cfg.output or one in the run's samples/, and what is asked for.
 
     Raises:
       UserError: it holds something else, as it would the samples of another request.
@@ -69,8 +76,7 @@ def claimed(cfg: DictConfig, run: RunDirectory, restored: Restored, seed: int) -
     former = read_mark(folder)
     if former and {key: former.get(key) for key in about} != about:
         raise UserError(f"output={cfg.output}: holds what was drawn for another request; {ELSEWHERE}")
-    mark(folder, "samples", **about)
-    return folder
+    return folder, about
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from experiments.names import CONF
 from experiments.ownership import claim, is_own, mark
 from experiments.processes import jobs_at_once, locked
 from experiments.pruning import pruning
-from experiments.removal import discard, lift_stop
+from experiments.removal import discard, drop_unfinished, lift_stop
 from experiments.resume import quoted
 from experiments.search import counted, is_search, prepare_search, require_search
 from experiments.search_space import SearchSpace, read_space
@@ -103,6 +103,7 @@ class Sweep:
         self.before = {path.name for path in directory.iterdir()} if directory.exists() else None
         if self.reports:
             self.lock.enter_context(locked(directory))
+            drop_unfinished(directory, "sweep")
         if not (directory.exists() and is_own(directory, None)):
             mark(directory, "sweep")
         lift_stop(directory)

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from experiments.app import complete, fail, launch
 from experiments.job import run_job
-from experiments.jobs import begin_single, keep_first_mark, run_or_continue
+from experiments.jobs import begin_single, go_on, run_or_continue
 from experiments.ownership import claim
 from experiments.processes import locked
 from experiments.repeat import repeated_arguments
@@ -37,7 +37,7 @@ def train(cfg: DictConfig) -> int:
     claim(run.path, "run", "give the directory of a run that experiments.train made")
     cfg = resumed_config(run, cfg)
     with locked(run.path, "this run is"):
-        keep_first_mark(run)
+        go_on(run)
         return run_job(cfg, run, resume=True)
 
 

@@ -168,7 +168,8 @@ def why_not(job: Job, name: str = BOUND) -> str | None:
     if job.state == "stale":
         return "stale: its result was made with another config, so it is not counted"
     if job.state == "resumed":
-        unfinished = "" if job.is_over else f", where it {job.result.get('status', 'interrupted')}"
+        how = "failed" if job.result.get("status") == "failed" else "was interrupted"
+        unfinished = "" if job.is_over else f", where it {how}"
         return (
             f"resumed further than was asked for, to {last_line(job).get('step', 0):,} updates{unfinished}: "
             "it is kept, and not counted beside those with less training (multirun.replace_resumed=true makes it anew)"

@@ -15,7 +15,7 @@ from experiments.errors import UserError
 from experiments.jobs import START, Job, begin_single, put_former_aside, read_job
 from experiments.names import register_resolvers
 from experiments.ownership import LOCK, MARK, claim, is_own, mark, read_mark
-from experiments.removal import clear, discard, put_aside
+from experiments.removal import clear, discard, drop_unfinished, put_aside
 from experiments.run_directory import RunDirectory, config_hash, write_whole
 from experiments.sweep_plan import SweepPlan
 from experiments.sweeps import Sweep
@@ -392,3 +392,19 @@ def test_a_job_that_was_resumed_further_stays_until_it_is_told_otherwise(apps, t
     kept = {name: content for name, content in before.items() if not name.startswith(".") and content != "folder"}
     assert kept.items() <= tree(former).items()
     assert json.loads((former / "result.json").read_text())["step"] == 6
+
+
+def test_what_a_kill_has_left_half_written_goes_and_nothing_like_it(copy):
+    before = tree(copy.path)
+    for name in ("result.json.tmp", "config.yaml.1.tmp", f"{MARK}.tmp", "evaluations/iwae-40.json.tmp"):
+        (copy.path / name).parent.mkdir(exist_ok=True)
+        (copy.path / name).touch()
+    (copy.path / "mine.json.tmp").touch()
+    drop_unfinished(copy.path, "run")
+    found = tree(copy.path)
+    assert found.keys() - before.keys() == {"mine.json.tmp", "evaluations"}
+
+
+def test_a_folder_in_which_a_start_was_killed_at_once_is_free(tmp_path):
+    (tmp_path / f"{MARK}.tmp").touch()
+    claim(tmp_path, "run", "give another")
