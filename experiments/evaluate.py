@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from experiments.app import launch
 from experiments.build import build, require_integer
 from experiments.errors import UserError
+from experiments.introduction import tally_lines
 from experiments.ownership import claim, read_dict
 from experiments.parts import cautions
 from experiments.removal import rename_measurement
@@ -55,6 +56,7 @@ def measure(cfg: DictConfig) -> int:
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
     fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
     about["on"] = None if restored.other is None else restored.other.as_dict()
+    about["tally"] = dict(restored.splits.tally)
     about |= {"not_finite": fault, "cautions": warnings, "figures": figures_as_json(figures)}
     make_room(path, about)
     write_json(path, {"format": 1, **about, **provenance()})
@@ -67,6 +69,8 @@ def measure(cfg: DictConfig) -> int:
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         say(f"{objective.name}  {run}  {figures[f'{cfg.split}/log_likelihood']}")
         return 0
+    for line in tally_lines(restored.splits.tally):
+        say(line)
     show_figures(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures)
     say(f"written to {path}")
     return 0

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
+from experiments.introduction import introduce
 from experiments.measuring import measure
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
@@ -80,6 +81,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         splits, notes, _ = open_run_data(run, cfg, parts.data, resumed=resumed)
         parts = parts._replace(data=parts.data._replace(splits=splits))
         result["data"] = parts.data.fingerprint.digest
+        result["tally"] = dict(parts.splits.tally)
         result["parameters"] = parts.model.num_parameters
         result["cautions"] = cautions(parts.splits, parts.model.likelihood)
         run.write_overrides(overrides)
@@ -168,17 +170,6 @@ def recorded(
                 if raised is None:
                     raise
                 warn(f"the result could not be written ({reason(error)}); what ended the run is told here")
-
-
-def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) -> None:
-    """The first words: what is trained on what, and where it is written."""
-    splits = parts.splits
-    counts = " / ".join(f"{len(part):,}" for part in (splits.train, splits.valid, splits.test))
-    terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
-    terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.device}, seed {seed}")
-    terminal.say(f"run         {run}")
-    for caution in cautions(splits, parts.model.likelihood):
-        terminal.say(f"caution     {caution}")
 
 
 def train(

@@ -95,7 +95,7 @@ def test_copies_and_hidden_files_are_no_lines_and_links_are_followed(make, root)
 def test_lines_of_a_single_point_are_dropped_and_counted(make, root):
     path = root / "lineStrokes" / "b02" / "b02-013" / "b02-013-02.xml"
     path.write_text(line_xml([np.array([[1, 2]])]))
-    assert make().tally == {"lines found": 12, "dropped, a single point": 1, "lines used": 11}
+    assert make().tally == {"lines found": 12, "lines of a single point": 1, "lines used": 11}
 
 
 def test_a_form_whose_folder_cannot_be_read_or_has_no_line_is_named(make, root, monkeypatch):

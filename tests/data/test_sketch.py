@@ -150,7 +150,7 @@ def test_drawings_without_a_step_are_dropped_and_counted(tmp_path):
     write(tmp_path / "sketch.npz", valid_strokes=STEPS, valid_offsets=np.array([0, 0, 2, 2, 2, 3]))
     splits = sketch(root=str(tmp_path), dequantise=False)
     assert splits.valid.lengths.tolist() == [1]
-    counts = {"dropped, empty": 3, "dropped, a single point": 1}
+    counts = {"drawings empty": 3, "drawings of a single point": 1}
     assert splits.tally == {"drawings found": 20, **counts, "drawings used": 16}
     assert splits.files == [("sketch.npz", (tmp_path / "sketch.npz").stat().st_size)]
 

@@ -83,8 +83,8 @@ def test_what_was_found_and_dropped_is_told():
     parts = ([scribble(9), point], [scribble(4)], [point, scribble(5), point])
     assert ink_splits(parts, False, 0, "lines", empty=4).tally == {
         "lines found": 10,
-        "dropped, empty": 4,
-        "dropped, a single point": 3,
+        "lines empty": 4,
+        "lines of a single point": 3,
         "lines used": 3,
     }
     assert ink_splits([part[:1] for part in (parts[0], parts[1], parts[0])], False, 0).tally == {

@@ -180,8 +180,9 @@ class Splits:
       grouping: what the groups of `Sequences` are, in one word ("speaker"); None: there are none.
       files: the files that were read, name below the data's folder and size in bytes, in order; empty: the data are
         synthetic.
-      tally: what became of what was found, in the order in which it is told, such as {"files found": 12, "files
-        dropped": 1}; empty: nothing was dropped, cut or changed that a user would want to know of.
+      tally: what became of what was found, in the order in which it is told; the first word of a key says what is
+        counted, such as {"files found": 12, "files used": 11, "samples cut at ends": 345}; empty: nothing was dropped,
+        cut or changed that a user would want to know of.
       cache: the folder of the file that the values are mapped from, where what is found out about them can be kept;
         None: they are in memory.
     """

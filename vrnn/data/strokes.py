@@ -112,7 +112,7 @@ def ink_splits(
         Sequences(standardisation.forward(part.values), part.lengths, groups=part.groups) for part in raw
     )
     found, used = sum(map(len, parts)), sum(map(len, raw))
-    dropped = {"dropped, empty": empty, "dropped, a single point": found - used}
+    dropped = {f"{what} empty": empty, f"{what} of a single point": found - used}
     tally = {f"{what} found": found + empty, **{key: number for key, number in dropped.items() if number}}
     return Splits(train, valid, test, standardisation, grouping=grouping, tally={**tally, f"{what} used": used})
 
