@@ -209,11 +209,7 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
     if OmegaConf.select(plain, "multirun.stop_below") is None:
         plain.pop("multirun", None)
     added = [key for key, value in ADDED.items() if OmegaConf.select(plain, key) == value]
-    added += [
-        key
-        for key, others in IDLE.items()
-        if any(OmegaConf.select(plain, other) in values for other, values in others.items())
-    ]
+    added += idle_keys(plain)
     for key in (*added, *NOT_IDENTITY):
         if key == "data.root" and root_is_identity(cfg):
             continue
@@ -223,6 +219,15 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
             node.pop(name, None)
     text = json.dumps(OmegaConf.to_container(plain), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def idle_keys(cfg: DictConfig) -> list[str]:
+    """The keys of `IDLE` that change nothing beside the values of other keys of this config."""
+    return [
+        key
+        for key, others in IDLE.items()
+        if any(OmegaConf.select(cfg, other) in values for other, values in others.items())
+    ]
 
 
 def root_is_identity(cfg: DictConfig) -> bool:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.jobs import Job
-from experiments.run_directory import NOT_IDENTITY, root_is_identity
+from experiments.run_directory import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 
 BOUND = "test/log_likelihood"
 
@@ -232,7 +232,11 @@ def settings(config: DictConfig) -> dict[str, str]:
 
     walk(OmegaConf.to_container(config, resolve=True), "")
     groups = (*(f"model.{name}." for name in config), "model.initialise.")  # the group is called initialisation
-    skipped = ("seed", *(name for name in NOT_IDENTITY if name != "data.root"))  # other recordings may lie elsewhere
+    skipped = (
+        "seed",
+        *idle_keys(config),
+        *(name for name in NOT_IDENTITY if name != "data.root"),
+    )  # other recordings may lie elsewhere
     return {
         key: value
         for key, value in flat.items()
@@ -241,9 +245,10 @@ def settings(config: DictConfig) -> dict[str, str]:
 
 
 def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
-    """Keys of several settings, each with its values, where these differ."""
+    """Keys of several settings, each with its values, where these differ; "–" where there is no such key."""
     keys = dict.fromkeys(key for values in found for key in values)
-    columns = {key: [values.get(key, "–") for values in found] for key in keys}
+    older = {key: "null" if value is None else str(value) for key, value in ADDED.items()}
+    columns = {key: [values.get(key, older.get(key, "–")) for values in found] for key in keys}
     return {key: values for key, values in columns.items() if len(set(values)) > 1}
 
 

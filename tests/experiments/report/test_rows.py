@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from experiments.jobs import read_job
 from experiments.report.comparison_tables import differing_settings
 from experiments.report.export import as_csv
 from experiments.report.notes import left_out
-from experiments.report.rows import BOUND, Row, data_settings
+from experiments.report.rows import BOUND, Row, data_settings, differing
 
 
 def test_mean_and_standard_error_over_seeds(runs, bounds):
@@ -111,3 +112,15 @@ def test_the_place_of_a_corpus_is_not_its_identity_but_that_of_a_folder_is(runs,
     )
     assert "data.root" not in data_settings(corpus.config)
     assert data_settings(folder.config)["data.root"] == "there"
+
+
+def test_a_key_that_was_added_tells_runs_made_before_it_apart_only_where_it_changes_something():
+    def data(**values) -> dict[str, str]:
+        return data_settings(OmegaConf.create({"data": {"_target_": "vrnn.data.omniglot.omniglot", **values}}))
+
+    for key, same, other in (("verify", True, False), ("valid_fraction", None, 0.1), ("assignment", "order", "name")):
+        assert differing([data(), data(**{key: same})]) == {}
+        shown = "null" if same is None else str(same)
+        assert differing([data(), data(**{key: other})]) == {f"data.{key}": [shown, str(other)]}
+    simplified = [data(variant="simplified"), data(variant="simplified", assignment="name")]
+    assert differing(simplified) == {}
