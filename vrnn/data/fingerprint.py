@@ -138,7 +138,7 @@ def _changed_files(before: Mapping[str, int], now: Mapping[str, int]) -> list[st
         ("has another size", "have another size"): [name for name in now if before.get(name, now[name]) != now[name]],
     }
     return [
-        f"{len(names)} file{'s' * (len(names) > 1)} {verbs[len(names) > 1]}: {', '.join(names[:NAMED])}"
+        f"{len(names)} file{'s' * (len(names) > 1)} {verbs[len(names) > 1]}: {', '.join(sorted(names)[:NAMED])}"
         + (" and others" if len(names) > NAMED else "")
         for verbs, names in found.items()
         if names
