@@ -191,8 +191,8 @@ def _fitting(run: RunDirectory, cfg: DictConfig) -> RunData | None:
         for key in kept.settings.keys() & now.keys():
             if kept.settings[key] != now[key]:
                 raise UserError(
-                    f"{run.data_file}: was made with data.{key}={kept.settings[key]}, but {run.config_file} says "
-                    f"{now[key]}; one of the two files is of another run"
+                    f"{run.data_file}: was made with data.{key}={kept.settings[key]!r}, but "
+                    f"{run.config_file} says {now[key]!r}; one of the two files is of another run"
                 )
     return kept
 

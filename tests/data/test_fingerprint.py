@@ -79,6 +79,10 @@ def test_the_same_values_of_another_scale_are_other_data(make, scale, is_other):
             ["1 file is new: c.wav", "the values of test are others"],
         ),
         (
+            {"change": lambda x: -x, "files": (*FILES, ("\x1b[31m.wav", 7))},
+            ["1 file is new: \\x1b[31m.wav", "the values of test are others"],
+        ),
+        (
             {"change": lambda x: -x, "files": (("b.wav", 201), *((f"{n}.wav", 1) for n in range(5)))},
             [
                 "5 files are new: 0.wav, 1.wav, 2.wav and others",

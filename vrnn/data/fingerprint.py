@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from vrnn.data.files import printable
+
 ROUNDING = 1e-4  # relative difference up to which values are the same but for the rounding of another machine
 NAMED = 3  # files that a sentence names; more are counted
 
@@ -137,12 +139,15 @@ def _changed_files(before: Mapping[str, int], now: Mapping[str, int]) -> list[st
         ("is gone", "are gone"): [name for name in before if name not in now],
         ("has another size", "have another size"): [name for name in now if before.get(name, now[name]) != now[name]],
     }
-    return [
-        f"{len(names)} file{'s' * (len(names) > 1)} {verbs[len(names) > 1]}: {', '.join(sorted(names)[:NAMED])}"
-        + (" and others" if len(names) > NAMED else "")
-        for verbs, names in found.items()
-        if names
-    ]
+    return [_told(names, *verbs) for verbs, names in found.items() if names]
+
+
+def _told(names: list[str], singular: str, plural: str) -> str:
+    """How many files, and the first few by name."""
+    many = len(names) > 1
+    named = ", ".join(printable(name) for name in sorted(names)[:NAMED])
+    rest = " and others" if len(names) > NAMED else ""
+    return f"{len(names)} file{'s' * many} {plural if many else singular}: {named}{rest}"
 
 
 def _part(content: Mapping[str, Any]) -> PartPrint:

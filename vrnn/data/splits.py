@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
+from vrnn.data.files import printable
 from vrnn.data.standardisation import Affine, Standardisation
 
 # The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.
@@ -106,7 +107,7 @@ class Sequences:
         """What a message calls a sequence: its number, and its group where it has one."""
         if self.groups is None:
             return f"sequence {number}"
-        group, kind = self.groups[number], grouping or "group"
+        group, kind = printable(self.groups[number]), grouping or "group"
         return f"sequence {number} ({group if group.startswith(kind) else f'{kind} {group}'})"
 
     def find(self, row: int) -> tuple[int, int]:
