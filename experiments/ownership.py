@@ -67,8 +67,11 @@ def claim(directory: Path, kind: Kind | None, remedy: str, just_written: Iterabl
     Raises:
       UserError: it holds something else, work of another kind, or a link in the place of a file that is to be written.
     """
-    if not directory.exists():
-        return
+    try:
+        if not directory.exists():
+            return
+    except ValueError as error:  # a name that no file can have
+        raise UserError(f"{ascii(str(directory))[1:-1]}: this cannot be a folder ({error}); {remedy}") from error
     if not directory.is_dir():
         raise UserError(f"{directory}: this is a file, and a folder is expected; {remedy}")
     found = sorted(path.name for path in directory.iterdir() if path.name not in (*NOTHING, *just_written))
@@ -88,7 +91,8 @@ def mark(directory: Path, kind: Kind, **about: Any) -> None:
 
 def read_mark(directory: Path) -> dict[str, Any]:
     """The content of the mark; empty where there is none."""
-    return read_dict(directory / MARK)
+    found = read_dict(directory / MARK)
+    return found if found.get("kind") in [*WRITTEN] else {}  # a list: what lies there need not be hashable
 
 
 def is_own(directory: Path, kind: Kind | None) -> bool:

@@ -10,11 +10,12 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.errors import UserError
 from experiments.names import CONF
-from experiments.ownership import claim, is_own, mark
+from experiments.ownership import BY_HYDRA, claim, mark, read_mark
 from experiments.search_space import SearchSpace
 
 START = "VRNN_START"  # in the environment of all jobs of one multirun: its name
@@ -38,13 +39,20 @@ def is_hydras_key(key: str) -> bool:
 
 
 def just_written() -> set[str]:
-    """What Hydra may have written in a run's directory for this very start."""
+    """What Hydra may have written in a run's directory for this very start, which was claimed before."""
     hydra = HydraConfig.get()
-    return {str(hydra.output_subdir), f"{hydra.job.name}.log"}
+    found = {str(hydra.output_subdir), f"{hydra.job.name}.log"}
+    several = hydra.mode == RunMode.MULTIRUN and is_same(hydra.runtime.output_dir, hydra.sweep.dir)
+    return found | set(BY_HYDRA if several else ())
+
+
+def is_same(place: str | Path, other: str | Path) -> bool:
+    """Whether two paths are the same, though they may not be there yet."""
+    return os.path.abspath(place) == os.path.abspath(other)
 
 
 def claim_run(cfg: DictConfig) -> None:
-    """Claims the directory of a single run, and marks it, before Hydra writes there.
+    """Claims the directory of a single run before Hydra writes there.
 
     Args:
       cfg: with its hydra node.
@@ -52,12 +60,8 @@ def claim_run(cfg: DictConfig) -> None:
     Raises:
       UserError: it is neither empty nor the suite's own.
     """
-    if "${now:" in str(OmegaConf.to_container(cfg.hydra.run, resolve=False)["dir"]):
-        return  # another one at every look
-    directory = Path(str(cfg.hydra.run.dir))
-    claim(directory, "run", RUN_ELSEWHERE)
-    if not (directory.exists() and is_own(directory, "run")):
-        mark(directory, "run")
+    if "${now:" not in str(OmegaConf.to_container(cfg.hydra.run, resolve=False)["dir"]):  # else another at every look
+        claim(Path(str(cfg.hydra.run.dir)), "run", RUN_ELSEWHERE)
 
 
 def claim_jobs(space: SearchSpace) -> None:
@@ -78,12 +82,9 @@ def claim_jobs(space: SearchSpace) -> None:
                 "make it another one for each job, such as '${hydra.job.num}'"
             )
     for place in places:
-        if place != Path(os.path.normpath(directory)):
+        if not is_same(place, directory):
             claim(place, "run", "give another hydra.sweep.subdir")
-    for place in places:
-        if place.exists() and not is_own(place, "run"):
-            mark(place, "run")
-    if not (directory.exists() and is_own(directory, None)):
+    if not read_mark(directory) and not any(is_same(place, directory) for place in places):
         mark(directory, "sweep")
 
 

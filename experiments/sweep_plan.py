@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -163,4 +164,5 @@ def begun_with(job: Path) -> dict[str, str]:
 def overrides_in(file: Path, changed: int) -> dict[str, str]:
     """The overrides in a job's mark or in its overrides.yaml, by key; `changed` is when it was written."""
     found = read_mark(file.parent).get("overrides") if file.name == MARK else OmegaConf.load(file)
-    return dict(str(text).split("=", 1) for text in found or [] if "=" in str(text))
+    texts = found if isinstance(found, Sequence) else []
+    return dict(str(text).split("=", 1) for text in texts if "=" in str(text))

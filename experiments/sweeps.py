@@ -14,7 +14,7 @@ from typing import Literal
 from hydra import initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.app import answer
@@ -24,7 +24,7 @@ from experiments.guard import Guard, build_tracker
 from experiments.jobs import tell_changed
 from experiments.monitor import Monitor
 from experiments.names import CONF
-from experiments.ownership import claim, is_own, mark
+from experiments.ownership import claim, is_own, mark, read_mark
 from experiments.processes import jobs_at_once, locked
 from experiments.pruning import pruning
 from experiments.removal import discard, drop_unfinished, lift_stop
@@ -71,13 +71,15 @@ class Sweep:
             return arguments
         try:
             space = read_space(given, multirun=asked.multirun, config_dir=asked.config_dir)
-            if isinstance(space, SearchSpace) and not named_by_us(keys):
-                claim_jobs(space)
-        except (HydraException, OmegaConfBaseException):
-            return arguments  # Hydra meets the same, and tells it
-        if not isinstance(space, SearchSpace):
-            if space.resume is None:
+            if isinstance(space, DictConfig) and space.resume is None:
                 claim_run(space)
+            elif isinstance(space, SearchSpace) and not named_by_us(keys):
+                claim_jobs(space)
+            elif isinstance(space, SearchSpace):
+                OmegaConf.to_container(space.cfg.hydra.sweep, resolve=True)
+        except (HydraException, OmegaConfBaseException, ValueError):
+            return arguments  # Hydra meets the same, and tells it
+        if isinstance(space, DictConfig):
             return arguments
         begin_multirun()
         if not named_by_us(keys):
@@ -104,7 +106,7 @@ class Sweep:
         if self.reports:
             self.lock.enter_context(locked(directory))
             drop_unfinished(directory, "sweep")
-        if not (directory.exists() and is_own(directory, None)):
+        if not read_mark(directory) and not (directory.exists() and is_own(directory, "run")):
             mark(directory, "sweep")
         lift_stop(directory)
         view = cfg.multirun.view or ("table" if console.is_terminal else "lines")
