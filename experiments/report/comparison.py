@@ -16,6 +16,7 @@ from experiments.report.export import as_csv, plain
 from experiments.report.findings import Findings, compare
 from experiments.report.latex import latex
 from experiments.report.published import Published
+from experiments.report.tables import markdown_code, markdown_text
 from experiments.run_directory import write_whole
 
 
@@ -79,12 +80,16 @@ def write_comparison(
 
 def markdown(found: Findings, pictures: Mapping[str, tuple[Path, str]], *, title: str, command: str) -> str:
     """The report for GitHub: the tables and the curves."""
-    parts = [f"# {title}", found.summary, found.main.markdown().rstrip()]
+    parts = [f"# {markdown_text(title)}", markdown_text(found.summary), found.main.markdown().rstrip()]
     for heading, items in _remarks(found).items():
-        parts += [f"**{heading}**", "\n".join(f"- {item}" for item in items)]
-    parts += [f"## {found.against.caption}", found.against.markdown().rstrip()] if found.against.groups[0][1] else []
-    parts += [f"![{heading}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
-    return "\n\n".join([*parts, f"```bash\n{command}\n```"]) + "\n"
+        parts += [f"**{heading}**", "\n".join(f"- {markdown_text(item)}" for item in items)]
+    parts += (
+        [f"## {markdown_text(found.against.caption)}", found.against.markdown().rstrip()]
+        if found.against.groups[0][1]
+        else []
+    )
+    parts += [f"![{markdown_text(heading)}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
+    return "\n\n".join([*parts, markdown_code(command)]) + "\n"
 
 
 def _remarks(found: Findings) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from experiments.report.gallery import gallery
 from experiments.report.media import embed_svg
 from experiments.report.notes import made_by
 from experiments.report.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section
-from experiments.report.plots import Curve, draw_curves, history, save
+from experiments.report.plots import Curve, draw_curves, history, literal_text, save
 from experiments.report.ranking import Sign
 from experiments.report.rows import BOUND, Row
 from experiments.report.tables import Table
@@ -52,6 +52,7 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
     return Page(title, [found.summary], [section for section in sections if section.blocks])
 
 
+@literal_text()
 def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Path, str]]:
     """The curves of all rows, by heading: each a PNG file and the text of an SVG."""
     order = [row.label for row in rows]

@@ -9,6 +9,9 @@ from typing import Any
 
 from experiments.report.ranking import Ranking
 from experiments.report.rows import BOUND, Row, seed_of, training_seconds
+from experiments.report.scales import as_number
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # with which a spreadsheet's formulas begin
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -46,12 +49,19 @@ def flat(figures: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def written(lines: Sequence[dict[str, Any]]) -> str:
-    """Lines as CSV, under the columns of all of them."""
+    """Lines as CSV, under the columns of all of them; a spreadsheet takes none of their texts for a formula."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(dict.fromkeys(key for line in lines for key in line)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
+    columns = list(dict.fromkeys(key for line in lines for key in line))
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([map(inert, row) for row in (columns, *([line.get(key) for key in columns] for line in lines))])
     return file.getvalue()
+
+
+def inert(value: Any) -> Any:
+    """A cell of a spreadsheet; a text that would be read as a formula has an apostrophe before it."""
+    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) and as_number(value) is None:
+        return f"'{value}"
+    return value
 
 
 def plain(rows: Sequence[Row], ranking: Ranking) -> tuple[list[str], list[list[Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from experiments.report.media import embed_pngs, embed_wav, size
+from experiments.report.media import embed_pngs, embed_wav, own, size
 from experiments.report.page import Details, Picture, Pictures, Prose, Sound
 
 # Parts of the page, and whether they wait for a click.
@@ -24,11 +24,11 @@ def gallery(folders: Mapping[str, Path], intro: str) -> list[Pictures | Details 
     """
     blocks: list[Pictures | Details | Prose] = []
     for name, heading in HEADINGS.items():
-        runs = {label: folder for label, folder in folders.items() if (folder / f"{name}.png").is_file()}
+        runs = {label: folder for label, folder in folders.items() if own([folder / f"{name}.png"], folder.parent)}
         if not runs:
             continue
         files = [folder / f"{name}.png" for folder in runs.values()]
-        sounds = [sorted(folder.glob(f"{name}_*.wav")) for folder in runs.values()]
+        sounds = [own(sorted(folder.glob(f"{name}_*.wav")), folder.parent) for folder in runs.values()]
         quiet = sum(sound.stat().st_size for each in sounds for sound in each) > SOUNDS_BUDGET
         pictures = [
             Picture(uri, label, [] if quiet else [Sound(sound_title(sound), embed_wav(sound)) for sound in each])

@@ -20,6 +20,7 @@ ESCAPES = str.maketrans(
         "|": "$|$",
         '"': "''",
         **{character: f"\\{character}" for character in "&%$#_{}"},
+        **{character: f"{{{character}}}" for character in "[]*"},  # of \\, which may stand before
     }
 )
 MARKS = {"": "", "≥": r"\geq ", "≤": r"\leq ", "~": r"\sim ", "<": "<"}

@@ -4,10 +4,42 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 WIDTHS = (1600, 1200, 900, 600, 400)  # pixels
+MOST_PIXELS = 25_000_000  # of one picture
+MOST_BYTES = 50_000_000  # of one file
+
+
+def own(files: Iterable[Path], run: Path) -> list[Path]:
+    """Those that lie in a run's directory, no link leading out of it, and are the pictures and sounds that they say.
+
+    What a page embeds leaves the machine with it, so nothing from elsewhere may be among it.
+    """
+    inside = run.resolve()
+    return [file for file in files if file.resolve().is_relative_to(inside) and _is_what_it_says(file)]
+
+
+def _is_what_it_says(file: Path) -> bool:
+    if not file.is_file() or file.stat().st_size > MOST_BYTES:
+        return False
+    if file.suffix == ".wav":
+        with file.open("rb") as source:
+            head = source.read(12)
+        return head[:4] == b"RIFF" and head[8:] == b"WAVE"
+    from PIL import Image
+
+    try:
+        ignored = warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning)
+        with ignored, Image.open(file, formats=["PNG"]) as source:
+            if source.width * source.height > MOST_PIXELS:
+                return False
+            source.load()
+    except Exception:  # Pillow raises many kinds on damaged files
+        return False
+    return True
 
 
 def embed_svg(text: str) -> str:

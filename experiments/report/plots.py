@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,15 @@ class Curve(NamedTuple):
 
     steps: np.ndarray
     values: np.ndarray
+
+
+@contextmanager
+def literal_text() -> Iterator[None]:
+    """Within the context, no text of a picture is read as a formula: labels are as people have chosen them."""
+    import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
+        yield
 
 
 def history(jobs: Sequence[Job], key: str, change: Callable[[float], float] = float) -> list[Curve]:
@@ -70,7 +80,7 @@ def draw_curves(
         colour, style = COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS) % len(STYLES)]
         mean = np.nanmean(values, 0)
         marker = "o" if len(steps) <= 30 else None
-        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=name)
+        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=_legend(name))
         if len(values) > 1:
             axes.fill_between(steps, np.nanmin(values, 0), np.nanmax(values, 0), color=colour, alpha=0.18, lw=0)
         shown.append(mean)
@@ -88,6 +98,11 @@ def draw_curves(
             axes.plot(*curve, color="0.72", lw=0.7, zorder=0.5)
         axes.set_ylim(min(low, max(min(ends), floor([*ends, *(mean[-1] for mean in shown)]))), high)
     return figure
+
+
+def _legend(name: str) -> str:
+    """A curve's name; matplotlib leaves out one that begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
 
 
 def floor(values: Sequence[float], times: float = 3.0) -> float:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.jobs import Job
+from experiments.report.sequences import read_sequences
 from experiments.run_directory import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 
 BOUND = "test/log_likelihood"
@@ -146,15 +147,10 @@ class Row:
 
     def _sequences(self, name: str) -> np.ndarray | None:
         """An array of test_sequences.npz of all counted runs [S, ...]."""
-        found = []
-        for job in self.counted:
-            if not job.run.test_sequences.is_file():
-                return None
-            with np.load(job.run.test_sequences) as arrays:
-                if name not in arrays:
-                    return None
-                found.append(arrays[name])
-        return np.stack(found) if found and len({array.shape for array in found}) == 1 else None
+        found = [read_sequences(job.run.test_sequences).get(name) for job in self.counted]
+        if not found or any(array is None for array in found):
+            return None
+        return np.stack(found) if len({array.shape for array in found}) == 1 else None
 
 
 def why_not(job: Job, name: str = BOUND) -> str | None:

@@ -17,6 +17,7 @@ from experiments.report.sweep_notes import left_out, notes, summary, warnings
 from experiments.report.sweep_page import CAPTION, OPEN, sweep_page
 from experiments.report.sweep_plots import draw
 from experiments.report.sweep_tables import plain, ranking_table, records, short_table
+from experiments.report.tables import markdown_code, markdown_text
 from experiments.run_directory import write_whole
 from experiments.sweep_plan import SweepJob, SweepPlan
 
@@ -76,15 +77,15 @@ def write_sweep(plan: SweepPlan, jobs: Sequence[SweepJob], *, title: str) -> Swe
 
 def markdown(found: SweepFindings, pictures: Mapping[str, tuple[Path, str]], title: str) -> str:
     """The report for GitHub: the best configurations and the pictures."""
-    parts = [f"# {title}", *summary(found)]
+    parts = [f"# {markdown_text(title)}", *map(markdown_text, summary(found))]
     if found.ranked:
         parts.append(ranking_table(found, slice(OPEN), CAPTION, notes(found)).markdown().rstrip())
     rest = len(found.ranked) - OPEN
     parts += [f"{rest} more configurations: see sweep.csv."] if rest > 0 else []
     for heading, items in _remarks(found).items():
-        parts += [f"**{heading}**", "\n".join(f"- {item}" for item in items)]
-    parts += [f"![{heading}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
-    return "\n\n".join([*parts, f"```bash\n{found.plan.command}\n```"]) + "\n"
+        parts += [f"**{heading}**", "\n".join(f"- {markdown_text(item)}" for item in items)]
+    parts += [f"![{markdown_text(heading)}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
+    return "\n\n".join([*parts, markdown_code(found.plan.command)]) + "\n"
 
 
 def _remarks(found: SweepFindings) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.report.importance import Importance
-from experiments.report.plots import COLOURS, draw_curves, floor, history, save
+from experiments.report.plots import COLOURS, draw_curves, floor, history, literal_text, save
 from experiments.report.rows import Row
 from experiments.report.scales import Scale, tidy
 from experiments.report.sweep_findings import VALID, SweepFindings, short_names
@@ -25,6 +25,7 @@ BINS = 6  # groups of neighbouring values, where a search has drawn many
 EFFECT, IMPORTANCE, PARALLEL, TRAINING = "Effect of ", "Importance", "Parallel coordinates", "Validation"
 
 
+@literal_text()
 def draw(found: SweepFindings, importance: Importance | str, directory: Path) -> dict[str, tuple[Path, str]]:
     """All pictures, by heading: each a PNG file and the text of an SVG."""
     if not found.ranked:

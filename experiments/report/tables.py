@@ -14,7 +14,7 @@ from rich import table as rich_table
 from rich.markup import escape
 
 NUMERAL = re.compile(r"-?[\d,]+(\.\d+)?")
-MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~"})
+MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>|~$#"})  # $ begins a formula
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,15 @@ class Table:
 
     def markdown(self) -> str:
         """A GitHub table with its notes."""
-        lines = [_line(_markdown(str(column)) for column in self.columns)]
+        lines = [_line(markdown_text(str(column)) for column in self.columns)]
         lines.append(_line("---:" if column.numeric else "---" for column in self.columns))
         for heading, rows in self.groups:
             if heading:
-                lines.append(_line([f"*{_markdown(heading)}*", *[""] * (len(self.columns) - 1)]))
+                lines.append(_line([f"*{markdown_text(heading)}*", *[""] * (len(self.columns) - 1)]))
             for row in rows:
-                texts = [(_markdown(str(cell)), cell.strong) for cell in row]
+                texts = [(markdown_text(str(cell)), cell.strong) for cell in row]
                 lines.append(_line(f"**{text}**" if strong else text for text, strong in texts))
-        return "\n".join([*lines, "", *(f"- {_markdown(note)}" for note in self.notes)]).rstrip() + "\n"
+        return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in self.notes)]).rstrip() + "\n"
 
     def rich(self) -> rich_table.Table:
         """The table for a terminal."""
@@ -162,6 +162,12 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _markdown(text: str) -> str:
-    """Text as it stands, in a cell of a Markdown table."""
+def markdown_text(text: str) -> str:
+    """Text as it stands, in a line of Markdown: no heading, table, link, image or HTML is made of it."""
     return " ".join(text.split()).translate(MARKDOWN)
+
+
+def markdown_code(text: str) -> str:
+    """A block of code in Markdown, which nothing in the text can end."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}bash\n{text}\n{fence}"

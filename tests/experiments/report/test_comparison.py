@@ -16,6 +16,7 @@ from experiments.report.comparison import Comparison, write_comparison
 from experiments.report.comparison_page import draw
 from experiments.report.findings import compare
 from experiments.report.published import literature
+from experiments.report.tables import markdown_text
 from tests.experiments.report.conftest import Runs, bold, column
 
 REASON = "latent.z_dim=0: expected <an integer> & more"
@@ -97,7 +98,7 @@ def test_everything_is_written(written):
     assert sorted(written.files[0].parent.rglob("*.*")) == sorted(written.files)
     for path in written.files[1:3]:
         assert "VRNN-GMM" in path.read_text()
-    assert f"- VRNN-GMM, seed 0: failed: {REASON}" in written.files[1].read_text()
+    assert f"- VRNN-GMM, seed 0: failed: {markdown_text(REASON)}" in written.files[1].read_text()
 
 
 def test_a_terminal_shows_it(written):

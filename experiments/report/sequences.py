@@ -1,0 +1,47 @@
+"""The bound of every test sequence of a run, read back from its test_sequences.npz."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from experiments.errors import UserError
+from vrnn.data.files import printable, require_archive
+
+KINDS = {"bounds": "f", "lengths": "iu", "kl_by_step": "f"}  # of numbers, by the name of the array
+
+
+def read_sequences(file: Path) -> dict[str, np.ndarray]:
+    """The arrays, by name: bounds [N], lengths [N] and kl_by_step [T], each where it is there; none without a file.
+
+    Raises:
+      UserError: the file is damaged, stores pickled objects, or its arrays do not fit each other.
+    """
+    if not file.exists():
+        return {}
+    try:
+        require_archive(file)
+        with np.load(file, allow_pickle=False) as archive:
+            found = {name: archive[name] for name in archive.files if name in KINDS}
+        for name, array in found.items():
+            if array.ndim != 1 or array.dtype.kind not in KINDS[name] or not np.isfinite(array).all():
+                raise ValueError(f"{name}: expected a row of finite numbers, got {array.dtype} {array.shape}")
+        _require_fitting(found)
+    except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
+        raise UserError(
+            f"{file}: these are not the bounds of a run's test sequences ({printable(str(error))}); put the run's own "
+            "file back, or take it away to do without them"
+        ) from error
+    return found
+
+
+def _require_fitting(found: dict[str, np.ndarray]) -> None:
+    """Raises ValueError unless there is a length for each bound, and no KL of steps that no sequence has."""
+    lengths = found.get("lengths")
+    if lengths is None:
+        return
+    if len(lengths) != len(found.get("bounds", lengths)) or not (lengths > 0).all():
+        raise ValueError("lengths: expected a positive number for each bound")
+    if len(found.get("kl_by_step", ())) > lengths.max(initial=0):
+        raise ValueError("kl_by_step: holds steps that no sequence has")
