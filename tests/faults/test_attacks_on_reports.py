@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from experiments.errors import UserError
+from experiments.report import sequences
 from experiments.report.comparison import Comparison, write_comparison
 from experiments.report.comparison_page import draw
 from experiments.report.gallery import gallery
@@ -304,11 +305,12 @@ def test_files_of_another_kind_are_refused(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "canary").exists()
 
 
-def test_an_archive_that_unpacks_to_much_is_refused(tmp_path: Path):
+def test_an_archive_that_unpacks_to_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sequences, "MOST_BYTES", 2**20)
     head = npy(np.zeros(1))[:128].replace(b"(1,)", b"(9999999999,)")
-    npz(tmp_path / "bomb.npz", {"bounds.npy": head + bytes(2**26)})
-    assert (tmp_path / "bomb.npz").stat().st_size < 500_000
-    with pytest.raises(UserError, match="claim to unpack"):
+    npz(tmp_path / "bomb.npz", {"bounds.npy": head + bytes(2**21)})
+    assert (tmp_path / "bomb.npz").stat().st_size < 20_000
+    with pytest.raises(UserError, match=r"2,097,280 bytes, expected at most 1,048,576"):
         read_sequences(tmp_path / "bomb.npz")
 
 
