@@ -197,6 +197,16 @@ def test_a_folder_that_cannot_be_listed_is_named_and_not_passed_over(folder, mak
         make()
 
 
+@pytest.mark.parametrize("name", [ALPHABETS[1], f"{ALPHABETS[1]}/character01", FIRST])
+def test_a_link_to_what_is_not_there_is_named_and_not_passed_over(folder, make, name):
+    os.rename(folder / name, folder.parent / "moved")
+    (folder / name).symlink_to("unmounted")
+    with pytest.raises(
+        FileNotFoundError, match=rf"{folder / name} cannot be read \(a link to what is not there\): it is"
+    ):
+        make()
+
+
 def test_names_that_are_no_utf8_are_read_and_shown(folder):
     odd = folder / os.fsdecode(b"caf\xe9") / "character01" / "0001_01.txt"
     odd.parent.mkdir(parents=True)

@@ -135,10 +135,10 @@ def test_offsets_at_the_ends_of_int16_are_cut_as_sketch_rnn_cuts_them_and_counte
     cut = sketch(root=str(tmp_path), dequantise=False, max_offset=1000)
     raw = cut.standardisation.inverse(cut.valid.values)
     torch.testing.assert_close(raw, torch.tensor([[1000.0, 1000, 0], [1000, 1000, 1], [999, -5, 1]]), atol=1e-3, rtol=0)
-    assert cut.tally == {"drawings found": 16, "drawings used": 16, "offsets cut": 3}
+    assert cut.tally == {"drawings found": 16, "drawings used": 16, "offsets cut to 1000": 3}
     whole = sketch(root=str(tmp_path), dequantise=False)
     assert float(whole.standardisation.inverse(whole.valid.values)[0, 1]) == pytest.approx(32768)
-    assert "offsets cut" not in whole.tally
+    assert whole.tally == {"drawings found": 16, "drawings used": 16}
 
 
 def test_the_config_cuts_as_sketch_rnn_does():
@@ -184,7 +184,9 @@ def test_fractional_coordinates_are_not_dequantised(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("argument", "value"), [("x_dim", 5), ("seed", -1), ("max_offset", 0), ("valid_fraction", 1)])
+@pytest.mark.parametrize(
+    ("argument", "value"), [("x_dim", 5), ("seed", -1), ("max_offset", 0), ("max_offset", 12.5), ("valid_fraction", 1)]
+)
 def test_values_out_of_range_are_named(argument, value):
     with pytest.raises(ValueError, match=f"{argument} must be"):
         sketch(**{argument: value})

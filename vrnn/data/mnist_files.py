@@ -100,7 +100,7 @@ def _find(raw: Path, name: str) -> Path | None:
     places += [raw / spelling / spelling for spelling in spellings]  # an archive of Kaggle's unpacks to this
     places += [raw / f"{spelling}.gz" for spelling in spellings]
     taken = [path for path in places if os.path.lexists(path)]
-    return next((path for path in taken if path.is_file()), taken[0] if taken else None)
+    return next((path for path in taken if os.path.isfile(path)), taken[0] if taken else None)
 
 
 def _read(root: Path, name: str, verify: bool) -> ImageFile:

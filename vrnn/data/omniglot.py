@@ -7,6 +7,7 @@ under the MIT licence. Drawn with a mouse or on a tablet by people online, each 
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -82,7 +83,8 @@ def omniglot(
     folder = data_folder(root) / "handwriting"
     path = folder / SIMPLIFIED if variant == "simplified" else folder / RAW
     archive = path if variant == "simplified" else path.with_suffix(".zip")
-    if variant == "simplified" or not path.is_dir():
+    unpacked = variant == "raw" and os.path.isdir(path)
+    if not unpacked:
         advice = "data.root=<the folder that holds handwriting>, or set VRNN_DATA_DIR to it"
         require_file(f"variant={variant} needs", archive, f"expected {SOURCES[variant]}. Give {advice}")
     if variant == "simplified":
@@ -92,7 +94,7 @@ def omniglot(
         if dequantise:
             require_whole_units(parts, shown(path))
     else:
-        source = path if path.is_dir() else archive
+        source = path if unpacked else archive
         raw, files = read_raw(source, sample_rate)
         parts, dropped = _split(raw, source, split_by, assignment, seed), 0
     grouping = "drawer" if variant == "raw" else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import zipfile
@@ -53,6 +54,8 @@ def _folder(source: Path, files: list[tuple[str, int]]) -> Iterator[tuple[str, b
                 name = f"{above}{entry.name}"
                 if is_hidden(entry.name):
                     continue
+                if entry.is_symlink() and not entry.exists():  # an alphabet on a disk that is not mounted, say
+                    raise FileNotFoundError(errno.ENOENT, "a link to what is not there", str(entry))
                 if name.count("/") < 2 and entry.is_dir():
                     waiting.append((entry, f"{name}/"))
                 elif name.count("/") == 2 and entry.suffix == ".txt":

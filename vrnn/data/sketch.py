@@ -53,6 +53,8 @@ def sketch(
     require_pen(x_dim, seed)
     if max_offset is not None and not max_offset > 0:
         raise ValueError(f"max_offset must be null or above 0, got {max_offset}")
+    if max_offset is not None and dequantise and max_offset % 1.0:
+        raise ValueError(f"max_offset must be a whole number where dequantise adds noise of one, got {max_offset}")
     if valid_fraction is not None and not 0 < valid_fraction < 1:
         raise ValueError(f"valid_fraction must be null or between 0 and 1, got {valid_fraction}")
     folder = data_folder(root)
@@ -82,5 +84,5 @@ def sketch(
     if dequantise:
         require_whole_units(chosen, shown(file))
     splits = ink_splits(chosen, dequantise, seed, empty=drawings.empty)
-    cut = {"offsets cut": drawings.cut} if drawings.cut else {}
+    cut = {f"offsets cut to {max_offset:g}": drawings.cut} if drawings.cut else {}
     return replace(splits, files=[listed(file, folder)], tally={**splits.tally, **cut})
