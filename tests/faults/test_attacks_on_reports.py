@@ -310,7 +310,7 @@ def test_an_archive_that_unpacks_to_much_is_refused(tmp_path: Path, monkeypatch:
     head = npy(np.zeros(1))[:128].replace(b"(1,)", b"(9999999999,)")
     npz(tmp_path / "bomb.npz", {"bounds.npy": head + bytes(2**21)})
     assert (tmp_path / "bomb.npz").stat().st_size < 20_000
-    with pytest.raises(UserError, match=r"2,097,280 bytes, expected at most 1,048,576"):
+    with pytest.raises(UserError, match=r"2,097,\d+ bytes, expected at most 1,048,576"):
         read_sequences(tmp_path / "bomb.npz")
 
 
