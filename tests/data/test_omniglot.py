@@ -199,6 +199,29 @@ def test_values_out_of_range_are_named(make, argument, value, message):
         make(**{argument: value})
 
 
+def test_simplified_needs_all_three_parts(tmp_path):
+    (tmp_path / "handwriting").mkdir()
+    steps = np.concatenate(drawings("train"))
+    packed = {f"{p}_strokes": steps for p in ("train", "test")} | {
+        f"{p}_offsets": [0, len(steps)] for p in ("train", "test")
+    }
+    np.savez(tmp_path / "handwriting" / SIMPLIFIED, **packed)
+    with pytest.raises(
+        ValueError, match=rf"{SIMPLIFIED} is damaged or no file of sketch-rnn \(it has no valid, only train"
+    ):
+        omniglot(root=str(tmp_path))
+
+
+def test_simplified_drawings_of_fractions_are_not_dequantised(tmp_path):
+    (tmp_path / "handwriting").mkdir()
+    steps = np.concatenate(drawings("train")) / (10, 10, 1)
+    packed = {f"{p}_strokes": steps for p in PARTS} | {f"{p}_offsets": [0, len(steps)] for p in PARTS}
+    np.savez(tmp_path / "handwriting" / SIMPLIFIED, **packed)
+    with pytest.raises(ValueError, match=r"^dequantise must be false for .*: train, drawing 0, has "):
+        omniglot(root=str(tmp_path))
+    assert omniglot(root=str(tmp_path), dequantise=False).train.lengths.tolist() == [len(steps) - 1]
+
+
 # The real files
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.data.stroke_files import ALPHABETS, DRAWERS, PARTS, drawings, raw_texts, write_raw
+from tests.data.stroke_files import ALPHABETS, DRAWERS, PARTS, raw_texts, write_raw
 from vrnn.data.omniglot import RAW, SIMPLIFIED, _split, omniglot
 from vrnn.data.omniglot_raw import read_raw
 from vrnn.data.partition import split_by_name
@@ -231,26 +231,3 @@ def test_a_folder_or_a_dangling_link_in_place_of_the_file_is_told(tmp_path, vari
     path.symlink_to("unmounted/file")
     with pytest.raises(FileNotFoundError, match=r"which is a link to .*/unmounted/file, which is not there: expected"):
         omniglot(root=str(tmp_path), variant=variant)
-
-
-def test_simplified_needs_all_three_parts(tmp_path):
-    (tmp_path / "handwriting").mkdir()
-    steps = np.concatenate(drawings("train"))
-    packed = {f"{p}_strokes": steps for p in ("train", "test")} | {
-        f"{p}_offsets": [0, len(steps)] for p in ("train", "test")
-    }
-    np.savez(tmp_path / "handwriting" / SIMPLIFIED, **packed)
-    with pytest.raises(
-        ValueError, match=rf"{SIMPLIFIED} is damaged or no file of sketch-rnn \(it has no valid, only train"
-    ):
-        omniglot(root=str(tmp_path))
-
-
-def test_simplified_drawings_of_fractions_are_not_dequantised(tmp_path):
-    (tmp_path / "handwriting").mkdir()
-    steps = np.concatenate(drawings("train")) / (10, 10, 1)
-    packed = {f"{p}_strokes": steps for p in PARTS} | {f"{p}_offsets": [0, len(steps)] for p in PARTS}
-    np.savez(tmp_path / "handwriting" / SIMPLIFIED, **packed)
-    with pytest.raises(ValueError, match=r"^dequantise must be false for .*: train, drawing 0, has "):
-        omniglot(root=str(tmp_path))
-    assert omniglot(root=str(tmp_path), dequantise=False).train.lengths.tolist() == [len(steps) - 1]
