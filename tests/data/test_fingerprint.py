@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vrnn.data.fingerprint import Fingerprint
-from vrnn.data.inspection import inspect
+from vrnn.data.inspection import _signs, inspect
 from vrnn.data.splits import Sequences, Splits, Standardisation
 
 FILES = (("a.wav", 100), ("b.wav", 200))
@@ -56,6 +56,31 @@ def test_it_survives_json(make):
 def test_rounding_is_told_and_is_no_other_data(make):
     found = change(make(lambda x: x * (1 + 1e-6 * torch.randn_like(x))), make())
     assert (found.words, found.is_rounding, found.is_other) == (["the values of test are others"], True, False)
+
+
+def test_one_value_of_a_million_that_is_another_is_no_rounding():
+    values, lengths = torch.randn(400_000, 3), torch.full((20_000,), 20)
+    other = values.clone()
+    other[86_421, 1] = 0.5 - other[86_421, 1].sign()
+    few = Sequences(values[:20], lengths[:1])
+    found = [Splits(Sequences(each, lengths), few, few, Standardisation.identity(3)) for each in (values, other)]
+    assert change(*found).is_other
+    rounded = Splits(Sequences(values * (1 + 1e-6), lengths), few, few, Standardisation.identity(3))
+    assert change(rounded, found[0]).is_rounding
+
+
+def test_the_signs_are_those_of_the_hash_and_balanced():
+    """MurmurHash3's finaliser, by numbers of Python."""
+
+    def hashed(h: int) -> int:
+        h = ((h ^ h >> 16) * 0x85EBCA6B) % 2**32
+        h = ((h ^ h >> 13) * 0xC2B2AE35) % 2**32
+        return h ^ h >> 16
+
+    found = _signs(5000)
+    assert found.tolist() == [hashed(n) % 2 * 2 - 1 for n in range(5000)]
+    assert abs(float(found.sum())) < 4 * 5000**0.5
+    assert torch.equal(_signs(77), found[:77])
 
 
 @pytest.mark.parametrize(("scale", "is_other"), [(2.0, True), (1.001, True), (1 + 1e-6, False)])
@@ -112,7 +137,7 @@ def test_another_number_of_sequences_is_named(make):
     [
         lambda content: content.pop("valid"),
         lambda content: content["train"].update(values=3),
-        lambda content: content["train"].update(means=["x"]),
+        lambda content: content["train"].update(projections=["x"]),
         lambda content: content.update(files=[1]),
         lambda content: content.update(test=[]),
     ],

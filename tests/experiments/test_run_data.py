@@ -185,7 +185,7 @@ def test_rounding_of_another_machine_is_a_note(place):
     content = json.loads(file.read_text())
     for part in ("train", "valid", "test"):
         content[part]["values"] = "0"
-        content[part]["means"] = [mean + 1e-6 for mean in content[part]["means"]]
+        content[part]["projections"] = [found + 1e-6 for found in content[part]["projections"]]
     content["standardisation"]["std"] = [std * (1 + 1e-6) for std in content["standardisation"]["std"]]
     file.write_text(json.dumps(content))
     for name in ("best", "last"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import json
@@ -18,7 +19,7 @@ from torch import Tensor
 from vrnn.data.fingerprint import Fingerprint, PartPrint
 from vrnn.data.splits import Sequences, Splits
 
-STRETCHES = 64  # of each part; mean and root mean square are taken of each, and some single values
+STRETCHES = 64  # of each part; figures are taken of each, and some single values
 SINGLE = 4  # values taken of each stretch
 BLOCK = 2**22  # values read at a time: they may lie in a file that is larger than memory
 KEPT = "fingerprint.json"  # beside the cache that the values are mapped from
@@ -94,7 +95,7 @@ def _measure(name: str, sequences: Sequences, splits: Splits, check: Check | Non
     """The fingerprint of a part, in one pass."""
     values, hashed = sequences.values, hashlib.sha256()
     edges = torch.linspace(0, len(values), min(STRETCHES, len(values)) + 1, dtype=torch.float64).long().tolist()
-    means, sizes, single = [], [], []
+    projections, sizes, single = [], [], []
     for start, end in itertools.pairwise(edges):
         total = squares = 0.0
         for _, block in _blocks(sequences, start, end):
@@ -107,15 +108,29 @@ def _measure(name: str, sequences: Sequences, splits: Splits, check: Check | Non
             if check is not None:
                 check(name, block)
             hashed.update(flat.numpy())
-            total += float(flat.sum())
+            total += float(flat.dot(_signs(len(flat)).to(flat.dtype)))
             squares += square
         count = (end - start) * sequences.x_dim
-        means.append(total / count)
+        projections.append(total / math.sqrt(count))
         sizes.append(math.sqrt(squares / count))
         places = torch.linspace(0, count - 1, min(SINGLE, count), dtype=torch.float64).long()
         single += values[start + places // sequences.x_dim, places % sequences.x_dim].double().tolist()
     lengths = hashlib.sha256(sequences.lengths.numpy()).hexdigest()
-    return PartPrint(len(sequences), len(values), lengths, hashed.hexdigest(), means, sizes, single)
+    return PartPrint(len(sequences), len(values), lengths, hashed.hexdigest(), projections, sizes, single)
+
+
+@functools.cache
+def _all_signs(size: int) -> Tensor:
+    """Signs without a pattern, the same on every machine [size]: a bit of the finaliser of MurmurHash3."""
+    hashed = torch.arange(size)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        hashed = ((hashed ^ (hashed >> shift)) * factor) & 0xFFFFFFFF
+    return ((hashed ^ (hashed >> 16)) % 2 * 2 - 1).float()
+
+
+def _signs(size: int) -> Tensor:
+    """The first signs [size]; they are made for powers of two."""
+    return _all_signs(1 << (size - 1).bit_length())[:size]
 
 
 def _blocks(sequences: Sequences, start: int, end: int) -> Iterator[tuple[int, Tensor]]:
