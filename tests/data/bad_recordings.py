@@ -17,7 +17,7 @@ BYTES = SAMPLES.astype("<i2").tobytes()
 
 def floats(**changes: float) -> np.ndarray:
     """A recording in float, with samples of other values where the changes say, `at_7=nan`."""
-    samples = SAMPLES.astype(np.float32) / 32_768
+    samples = SAMPLES.astype(np.float64) / 32_768  # float32 has no 1e300
     for name, value in changes.items():
         samples[int(name.removeprefix("at_"))] = value
     return samples
