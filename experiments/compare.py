@@ -17,7 +17,7 @@ from experiments.comparison import compose_train, estimates_command, plan
 from experiments.errors import UserError
 from experiments.finished import finished_rows
 from experiments.guard import build_tracker
-from experiments.jobs import Job
+from experiments.jobs import Job, tell_changed
 from experiments.names import CONF, first_line
 from experiments.ownership import claim, mark
 from experiments.processes import jobs_at_once, locked, run
@@ -57,6 +57,8 @@ class Compare:
             mark(planned.directory, "comparison")
             jobs = [job for row in planned.rows().values() for job in row]
             missing = [job for job in jobs if not job.is_over or (planned.replace and job.state == "resumed")]
+            if not missing:  # else experiments.train tells it
+                tell_changed(jobs, replace=planned.replace)
             say(f"comparison  {len(planned.labels)} rows, {total} jobs, {total - len(missing)} done already")
             say(f"folder      {planned.directory}")
             launcher = planned.launcher(cfg.jobs or jobs_at_once(planned.device))

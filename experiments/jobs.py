@@ -16,9 +16,8 @@ from experiments.job import run_job
 from experiments.ownership import STOP, claim, mark, read_mark
 from experiments.processes import is_locked, locked
 from experiments.removal import begin_anew, drop_unfinished, put_aside
-from experiments.resume import resume_command
 from experiments.run_directory import RunDirectory, config_hash, provenance
-from experiments.starts import START, just_written
+from experiments.starts import START, has_computed, just_written
 from experiments.terminal import say
 
 ORPHANS = 20.0  # seconds that jobs of a killed multirun are given to notice it
@@ -135,27 +134,6 @@ def _run_or_continue(cfg: DictConfig, run: RunDirectory, stop: Path) -> int:
     else:
         begin(run, config_hash(cfg))
     return run_job(cfg, run, resume=resume, stop=stop)
-
-
-def begin_single(cfg: DictConfig, run: RunDirectory) -> None:
-    """Makes room for a run of its own where nothing has been computed yet, as after a refused start.
-
-    Raises:
-      UserError: something has; it is not replaced.
-    """
-    job = read_job(run, alive=False)
-    if has_computed(run):
-        held = {"done": "a finished", "failed": "a failed"}.get(job.state, "an interrupted")
-        raise UserError(
-            f"{run}: holds {held} run, which is not replaced; give another hydra.run.dir, or go on with it: "
-            f"{resume_command(run)}"
-        )
-    begin(run, config_hash(cfg))
-
-
-def has_computed(run: RunDirectory) -> bool:
-    """Whether there is anything of a former start that took time to make."""
-    return run.is_done() or any(run.checkpoints.glob("*.pt")) or run.metrics.path.exists()
 
 
 def begin(run: RunDirectory, identity: str | None) -> None:

@@ -74,6 +74,8 @@ def claim(directory: Path, kind: Kind | None, remedy: str, just_written: Iterabl
         raise UserError(f"{ascii(str(directory))[1:-1]}: this cannot be a folder ({error}); {remedy}") from error
     if not directory.is_dir():
         raise UserError(f"{directory}: this is a file, and a folder is expected; {remedy}")
+    if read_mark(directory).get("format", 1) != 1:
+        raise UserError(f"{directory / MARK}: was written by another version of this suite; use that one, or {remedy}")
     found = sorted(path.name for path in directory.iterdir() if path.name not in (*NOTHING, *just_written))
     found = [name for name in found if not fnmatch(name, f"{MARK}*.tmp")]  # a start that was killed at once
     if found and not is_own(directory, kind):

@@ -16,6 +16,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from experiments.errors import UserError
 from experiments.names import CONF
 from experiments.ownership import BY_HYDRA, claim, mark, read_mark
+from experiments.processes import is_locked
+from experiments.resume import resume_command
+from experiments.run_directory import RunDirectory
 from experiments.search_space import SearchSpace
 
 START = "VRNN_START"  # in the environment of all jobs of one multirun: its name
@@ -61,7 +64,26 @@ def claim_run(cfg: DictConfig) -> None:
       UserError: it is neither empty nor the suite's own.
     """
     if "${now:" not in str(OmegaConf.to_container(cfg.hydra.run, resolve=False)["dir"]):  # else another at every look
-        claim(Path(str(cfg.hydra.run.dir)), "run", RUN_ELSEWHERE)
+        run = RunDirectory(Path(str(cfg.hydra.run.dir)))
+        claim(run.path, "run", RUN_ELSEWHERE)
+        if not is_locked(run.path):  # else that is told
+            require_room(run)
+
+
+def require_room(run: RunDirectory) -> None:
+    """Raises UserError where a run lies that has computed something: another one does not replace it."""
+    if has_computed(run):
+        status = run.read_result().get("status")
+        held = {"done": "a finished", "failed": "a failed"}.get(status, "an interrupted")
+        raise UserError(
+            f"{run}: holds {held} run, which is not replaced; give another hydra.run.dir, or go on with it: "
+            f"{resume_command(run)}"
+        )
+
+
+def has_computed(run: RunDirectory) -> bool:
+    """Whether there is anything of a former start that took time to make."""
+    return run.is_done() or any(run.checkpoints.glob("*.pt")) or run.metrics.path.exists()
 
 
 def claim_jobs(space: SearchSpace) -> None:

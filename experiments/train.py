@@ -12,13 +12,13 @@ from omegaconf import DictConfig
 
 from experiments.app import complete, fail, launch
 from experiments.job import run_job
-from experiments.jobs import begin_single, go_on, run_or_continue
+from experiments.jobs import begin, go_on, run_or_continue
 from experiments.ownership import claim
 from experiments.processes import locked
 from experiments.repeat import repeated_arguments
 from experiments.resume import resumed_arguments, resumed_config
-from experiments.run_directory import RunDirectory
-from experiments.starts import RUN_ELSEWHERE, just_written
+from experiments.run_directory import RunDirectory, config_hash
+from experiments.starts import RUN_ELSEWHERE, just_written, require_room
 from experiments.sweeps import Sweep
 
 
@@ -31,7 +31,8 @@ def train(cfg: DictConfig) -> int:
     if cfg.resume is None:
         claim(run.path, "run", RUN_ELSEWHERE, just_written())
         with locked(run.path, "this run is"):
-            begin_single(cfg, run)
+            require_room(run)
+            begin(run, config_hash(cfg))
             return run_job(cfg, run, resume=False)
     run = RunDirectory.existing(cfg.resume)
     claim(run.path, "run", "give the directory of a run that experiments.train made")

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import UserError
-from experiments.jobs import START, Job, begin_single, put_former_aside, read_job
+from experiments.jobs import Job, put_former_aside, read_job
 from experiments.names import register_resolvers
 from experiments.ownership import LOCK, MARK, claim, is_own, mark, read_mark
 from experiments.removal import clear, discard, drop_unfinished, put_aside
 from experiments.run_directory import RunDirectory, config_hash, write_whole
+from experiments.starts import START, require_room
 from experiments.sweep_plan import SweepPlan
 from experiments.sweeps import Sweep
 from tests.experiments.command_line import SMALL, WORDS, Run
@@ -163,7 +164,7 @@ def test_a_run_is_not_replaced_by_another_in_its_directory(copy, state):
     STATES[state](run)
     before = tree(run.path)
     with pytest.raises(UserError) as caught:
-        begin_single(run.read_config(), run)
+        require_room(run)
     held = f"{run.path}: holds {'a' if state in ('finished', 'failed') else 'an'} {state.partition(',')[0]} run"
     assert str(caught.value).startswith(
         f"{held}, which is not replaced; give another hydra.run.dir, or go on with it: "
@@ -172,9 +173,10 @@ def test_a_run_is_not_replaced_by_another_in_its_directory(copy, state):
     assert tree(run.path) == before
 
 
-def test_a_start_in_a_finished_runs_directory_changes_nothing(apps, copy, tmp_path):
+@pytest.mark.parametrize("more", [[], ["hydra.output_subdir=.hydra", "hydra/job_logging=default"]])
+def test_a_start_in_a_finished_runs_directory_changes_nothing(apps, copy, tmp_path, more):
     before = tree(tmp_path)
-    ended = apps("train", *WORDS, *SMALL, "hydra.run.dir=copy", cwd=tmp_path)
+    ended = apps("train", *WORDS, *SMALL, "hydra.run.dir=copy", *more, cwd=tmp_path)
     assert ended.code == 1
     assert ended.err.startswith("error: copy: holds a finished run, which is not replaced")
     assert tree(tmp_path) == before
@@ -338,6 +340,27 @@ def test_an_empty_folder_is_free_and_one_of_another_kind_is_not(tmp_path):
     mark(tmp_path, "sweep")
     with pytest.raises(UserError, match="holds a sweep of this suite; nothing was changed; give another"):
         claim(tmp_path, "run", "give another")
+
+
+@pytest.mark.parametrize("version", [2, "1", None])
+def test_what_a_newer_version_has_made_is_left_to_it(tmp_path, version):
+    (tmp_path / MARK).write_text(json.dumps({"format": version, "kind": "run"}))
+    with pytest.raises(UserError, match=r"\.vrnn\.json: was written by another version of this suite"):
+        claim(tmp_path, "run", "give another")
+
+
+@pytest.mark.parametrize("content", ['{"kind": "run"', "[]", '{"kind": []}', '{"kind": "thesis"}', "\\x00"])
+def test_a_mark_that_is_none_is_no_mark(tmp_path, content):
+    (tmp_path / MARK).write_text(content)
+    with pytest.raises(UserError, match="which this suite has not written there"):
+        claim(tmp_path, "run", "give another")
+
+
+@pytest.mark.parametrize("overrides", [None, 5, "seed=1", {"seed": 1}, [["seed=1"]], [None]])
+def test_a_mark_with_odd_content_gives_no_jobs(tmp_path, overrides):
+    plan = SweepPlan(tmp_path, "", [], ["seed"], [], 2)
+    mark(tmp_path / plan.name({"seed": "1"}), "run", overrides=overrides)
+    assert plan.jobs() == []
 
 
 # The plan of a sweep
