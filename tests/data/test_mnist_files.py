@@ -203,3 +203,11 @@ def test_what_is_no_readable_file_is_named_and_left_alone(raw, monkeypatch, what
     assert str(path) in str(caught.value)
     assert "put t10k-images-idx3-ubyte in its place" in str(caught.value)
     assert path.is_dir() or path.is_symlink() or path.is_file()
+
+
+def test_a_file_in_place_of_the_folder_is_named_and_nothing_is_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_download", lambda raw: pytest.fail("downloads"))
+    (tmp_path / "MNIST").mkdir()
+    (tmp_path / "MNIST" / "raw").write_text("no folder")
+    with pytest.raises(OSError, match=r"MNIST/raw cannot be read \(Not a directory\): it holds MNIST's files"):
+        mnist(root=str(tmp_path))

@@ -178,6 +178,18 @@ def test_a_damaged_member_is_named(folder, make):
         make()
 
 
+def test_drawings_by_fewer_than_three_are_no_corpus(folder, make):
+    write_zip(folder, {})
+    for path in (folder.with_name("moved")).glob("*/*/*_0[12].txt"):
+        moved = folder / path.relative_to(folder.with_name("moved"))
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(path, moved)
+    with pytest.raises(
+        ValueError, match=rf"{folder} must hold drawings <alphabet>/.* by three drawers or more, got 2$"
+    ):
+        make()
+
+
 def test_two_drawings_of_one_name_are_refused(folder, make):
     write_zip(folder, {f"copy/{FIRST}": raw_texts()[FIRST]})
     with pytest.raises(ValueError, match=f"holds two drawings called {FIRST}; take one away"):

@@ -76,9 +76,8 @@ def read_images(root: Path, verify: bool) -> tuple[ImageFile, ImageFile]:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise type(error)(
-                f"{shown(raw)} cannot be read ({error.strerror}): expected MNIST's files in it"
-            ) from error
+            advice = "it holds MNIST's files; make it readable, or give another data.root"
+            raise type(error)(f"{shown(raw)} cannot be read ({error.strerror}): {advice}") from error
         try:
             _download(raw)
         except (OSError, RuntimeError, HTTPException) as error:

@@ -110,7 +110,10 @@ def _split(drawings: list[tuple[str, Ink]], source: Path, split_by: str, assignm
         grouped = ink._replace(group=f"{alphabet}, drawer {drawer}")
         shared.setdefault(alphabet if split_by == "alphabet" else drawer, []).append(grouped)
     if len(shared) < 3:
-        raise ValueError(f"{shown(source)} must hold drawings by three {split_by}s or more, got {len(shared)}")
+        raise ValueError(
+            f"{shown(source)} must hold drawings <alphabet>/<character>/<number>_<drawer>.txt by three {split_by}s or "
+            f"more, got {len(shared)}"
+        )
     if assignment == "name":
         parts = split_by_name(shared, 0.1, 0.1, seed)
         chosen = [parts[part] for part in PARTS]
