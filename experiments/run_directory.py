@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import itertools
@@ -18,6 +19,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError
 from vrnn.data.splits import Corpus
@@ -149,15 +151,21 @@ class RunDirectory:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file, whole or not at all; a number that is not finite, which JSON has no word for, as null."""
-    write_whole(path, json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n")
+    """Writes a JSON file, whole or not at all, whatever the content.
+
+    A number that is not finite, which JSON has no word for, becomes null; a part of a config its plain value, as it
+    stands; what else JSON does not know its text.
+    """
+    write_whole(path, json.dumps(_plain(content), indent=2, allow_nan=False, default=str) + "\n")
 
 
-def _without_nan(content: Any) -> Any:
+def _plain(content: Any) -> Any:
+    if OmegaConf.is_config(content):
+        content = OmegaConf.to_container(content)
     if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
+        return {key: _plain(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
+        return [_plain(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
@@ -204,19 +212,26 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
     Args:
       cfg: the config.
       resolve: follow interpolations; False: take them as they stand.
+
+    Raises:
+      UserError: an interpolation leads nowhere, such as a variable of the environment that is not set.
     """
-    plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
-    if OmegaConf.select(plain, "multirun.stop_below") is None:
+    try:
+        plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    found = functools.partial(OmegaConf.select, plain, throw_on_resolution_failure=False)  # some may not be resolved
+    if found("multirun.stop_below") is None:
         plain.pop("multirun", None)
-    added = [key for key, value in ADDED.items() if OmegaConf.select(plain, key) == value]
+    added = [key for key, value in ADDED.items() if found(key) == value]
     added += idle_keys(plain)
     for key in (*added, *NOT_IDENTITY):
         if key == "data.root" and root_is_identity(cfg):
             continue
         parent, _, name = key.rpartition(".")
-        node = OmegaConf.select(plain, parent) if parent else plain
-        if node is not None:
-            node.pop(name, None)
+        node = found(parent) if parent else plain
+        if node is not None and name in list(node):
+            del node[name]  # pop would resolve it
     text = json.dumps(OmegaConf.to_container(plain), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from experiments.errors import UserError
 
@@ -47,12 +48,20 @@ def require_working_directory() -> None:
 def answer_to(error: OSError) -> str | None:
     """One line about a failure of the machine; None: it is none, but a defect."""
     place = f"{error.filename}: " if error.filename else ""
+    if link := next(dangling_links(error.filename), None):
+        return f"{place}{link} is a link to {os.readlink(link)}, which is not there; mend it, or choose another place"
     if error.errno in FULL:
         return f"{place}{error.strerror}; make room, or write elsewhere"
     if error.errno in OF_FILES and place:
         other = f" (to {error.filename2})" if error.filename2 else ""
         return f"{place}{error.strerror}{other}; mend it, or choose another place"
     return f"{place}{error.strerror}" if error.errno in OF_PROCESS else None
+
+
+def dangling_links(path: str | bytes | None) -> Iterator[Path]:
+    """A path and the folders above it that are links to nothing."""
+    where = Path(os.fsdecode(path)) if path else Path()
+    return (each for each in (where, *where.parents) if each.is_symlink() and not each.exists())
 
 
 @contextmanager
