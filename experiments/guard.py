@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from experiments.background import Background
 from experiments.build import build
 from experiments.errors import UserError
 from experiments.tracking import NoTracker
@@ -83,15 +83,17 @@ class GuardedObserver(Observer):
 
 
 class GuardedTracker(GuardedObserver, NoTracker):
-    """Passes everything on to a tracker, until its first failure; what could wait for ever is waited for in vain once.
+    """Passes everything on to a tracker, in a thread that the run never waits for longer than the tracker's `patience`.
 
-    Only at `open` may a tracker refuse (UserError): what is asked of it is a mistake, and nothing is lost yet.
+    After its first failure, or answer that does not come, the tracker is told nothing more. Only at `open` may it
+    refuse (UserError): what is asked of it is a mistake, and nothing is lost yet.
     """
 
     observer: NoTracker
 
     def __init__(self, tracker: NoTracker):
         super().__init__(tracker, tracker.title, "the run goes on without it; metrics.jsonl has everything")
+        self.background = Background()
 
     def notice(self) -> str:
         return self._answer(self.observer.notice)
@@ -102,22 +104,26 @@ class GuardedTracker(GuardedObserver, NoTracker):
         except UserError:
             raise
         except Exception as error:
-            self._give_up(reason(error))
+            self._give_up(error)
 
     def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
-        self._wait(self.observer.show, figures, files)
+        self._pass(self.observer.show, figures, files, wait=True)
 
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
-        self._wait(self.observer.publish, columns, data, files)
+        self._pass(self.observer.publish, columns, data, files, wait=True)
 
     def whereabouts(self) -> str:
         return self._answer(self.observer.whereabouts)
 
     def close(self, exit_code: int) -> None:
-        self._wait(self.observer.close, exit_code)
+        self._pass(self.observer.close, exit_code, wait=True)
+        self.background.end()
 
     def abandon(self) -> None:
-        bounded(self.observer.abandon, min(self.observer.patience, 5.0))
+        fresh = Background()  # the other one may hang
+        fresh.submit(self.observer.abandon)
+        fresh.end()
+        fresh.wait(min(self.observer.patience, 5.0))
 
     def _answer(self, method: Callable[[], str]) -> str:
         if not self.guard.failed:
@@ -125,45 +131,22 @@ class GuardedTracker(GuardedObserver, NoTracker):
                 return method()
         return ""
 
-    def _pass(self, method: Callable[..., None], *arguments: Any) -> None:
+    def _pass(self, method: Callable[..., None], *arguments: Any, wait: bool = False) -> None:
+        if self.guard.failed:
+            return
         try:
-            if not self.guard.failed:
-                method(*arguments)
+            self.background.submit(method, *arguments)
+            self.background.check(self.observer.patience)
+            if wait:
+                self.background.wait(self.observer.patience)
         except Exception as error:
-            self._give_up(reason(error))
+            self._give_up(error)
 
-    def _wait(self, method: Callable[..., None], *arguments: Any) -> None:
-        """Calls a method that writes or sends much, and gives up where it takes too long."""
-        self._pass(lambda: bounded(lambda: method(*arguments), self.observer.patience))
-
-    def _give_up(self, why: str) -> None:
-        self.guard.fail(why)
+    def _give_up(self, error: Exception) -> None:
+        self.guard.fail(reason(error))
+        self.background.end()
         with contextlib.suppress(Exception):
             self.abandon()
-
-
-def bounded(work: Callable[[], None], seconds: float) -> None:
-    """Does some work in a thread, which is left to itself after some time.
-
-    Raises:
-      TimeoutError: it is not done by then.
-      Exception: what the work raises.
-    """
-    errors: list[BaseException] = []
-
-    def attempt() -> None:
-        try:
-            work()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=attempt, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise TimeoutError(f"no answer within {seconds:g} s")
-    if errors:
-        raise errors[0]
 
 
 class GuardedDrawing:

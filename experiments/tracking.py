@@ -116,6 +116,7 @@ class WandbTracker(NoTracker):
         except wandb.errors.CommError as error:
             if self.mode == "offline":
                 raise
+            wandb.teardown()  # or the id counts as taken by the attempt
             self.mode = "offline"
             self.run = start(about, self.mode)
             warn(f"{self.title}: {reason(error)}; this run is logged offline instead; {self.whereabouts()}")
@@ -199,8 +200,12 @@ def start(about: dict[str, Any], mode: str) -> Any:
     except wandb.errors.Error as error:
         if type(error) is wandb.errors.CommError:
             raise
+        why = str(error).strip().splitlines()[0]
+        for word, place in (("project", f"logger.project={about['project']}"), ("Run ID", refused_variable("run_id"))):
+            if word in why:
+                raise UserError(f"{place}: Weights & Biases refuses it ({why})") from error
         raise UserError(
-            f"logger.mode={mode}: Weights & Biases could not start ({str(error).splitlines()[0]}); "
+            f"logger.mode={mode}: Weights & Biases could not start ({why}); "
             "run `wandb login`, or use logger=wandb (offline) or logger=none"
         ) from error
 

@@ -87,8 +87,6 @@ def encodable(value: Any) -> Any:
 
 def refused_variable(setting: str, environment: Mapping[str, str] = os.environ) -> str:
     """The variable of the environment that a setting of W&B comes from, with its value; else the setting itself."""
-    word = setting.removeprefix("run_").removeprefix("x_").removeprefix("root_").upper()
-    names = [
-        name for name in environment if name.startswith("WANDB_") and name.removeprefix("WANDB_").strip("_") == word
-    ]
+    words = {setting.upper(), setting.removeprefix("run_").removeprefix("x_").removeprefix("root_").upper()}
+    names = [name for name in environment if name[:6] == "WANDB_" and name[6:].strip("_") in words]
     return f"{names[0]}={environment[names[0]]}" if names else setting

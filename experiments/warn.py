@@ -38,6 +38,8 @@ def reason(error: BaseException) -> str:
     """What an exception says, in one line: of a file, its name and what is wrong; of a defect, where in the code."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, TimeoutError):
+        return str(error)
     lines = str(error).strip().splitlines()
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
