@@ -241,7 +241,10 @@ def idle_keys(cfg: DictConfig) -> list[str]:
     return [
         key
         for key, others in IDLE.items()
-        if any(OmegaConf.select(cfg, other) in values for other, values in others.items())
+        if any(
+            OmegaConf.select(cfg, other, throw_on_resolution_failure=False) in values
+            for other, values in others.items()
+        )
     ]
 
 
