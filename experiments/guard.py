@@ -18,6 +18,8 @@ from experiments.warn import reason, warn
 from vrnn.training.metrics import Figure
 from vrnn.training.progress import Observer
 
+WITHOUT = "it is written without them"  # a report that has lost its pictures
+
 
 class Guard:
     """As a context, it ends every exception within; the first one is told, and its later ones are not.
@@ -99,6 +101,8 @@ class GuardedTracker(GuardedObserver, NoTracker):
         return self._answer(self.observer.notice)
 
     def open(self, directory: Path, config: dict[str, Any], name: str, group: str, tags: Sequence[str] = ()) -> None:
+        if self.guard.failed:
+            return
         try:
             self.observer.open(directory, config, name, group, tags)
         except UserError:

@@ -79,8 +79,8 @@ def _spelled(sign: str) -> str:
     if "\udc80" <= sign <= "\udcff":  # a byte of a file's name that is not UTF-8
         return f"\\x{ord(sign) - 0xDC00:02x}"
     if "─" <= sign <= "╿":
-        name = unicodedata.name(sign, "")
-        return "|" if name.endswith("VERTICAL") else "-" if name.endswith("HORIZONTAL") else "+"
+        words = unicodedata.name(sign).split()
+        return "+" if "AND" in words else "|" if "VERTICAL" in words else "-" if "HORIZONTAL" in words else "+"
     plain = unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode()
     return plain or sign.encode("ascii", "backslashreplace").decode()
 

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from experiments.guard import WITHOUT, Guard
 from experiments.jobs import Job
 from experiments.report.comparison_page import comparison_page, draw
 from experiments.report.export import as_csv, plain
@@ -64,7 +65,9 @@ def write_comparison(
       negate: print negative log-likelihoods, with <=, as the field does for images.
     """
     found = compare(rows, published, negate=negate)
-    pictures = draw(found.rows, directory / "figures", found.sign)
+    pictures: dict[str, tuple[Path, str]] = {}
+    with Guard("pictures of the report", WITHOUT):
+        pictures = draw(found.rows, directory / "figures", found.sign)
     texts = {
         "comparison.md": markdown(found, pictures, title=title, command=command),
         # A paper has no box for cautions, so they stand among the notes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from experiments.guard import Guard
 from experiments.report.media import embed_pngs, embed_wav, own, size
 from experiments.report.page import Details, Picture, Pictures, Prose, Sound
 
@@ -16,28 +17,35 @@ SOUNDS_BUDGET = 1_000_000  # bytes
 
 
 def gallery(folders: Mapping[str, Path], intro: str) -> list[Pictures | Details | Prose]:
-    """Samples, and what is reconstructed and continued; nothing where there are no pictures.
+    """Samples, and what is reconstructed and continued; nothing where there are no pictures, or one cannot be read.
 
     Args:
       folders: label: the figures of the run that stands for it.
       intro: says which run that is.
     """
     blocks: list[Pictures | Details | Prose] = []
+    guard = Guard("pictures of the runs", "the report is written without them")
     for name, heading in HEADINGS.items():
         runs = {label: folder for label, folder in folders.items() if own([folder / f"{name}.png"], folder.parent)}
         if not runs:
             continue
-        files = [folder / f"{name}.png" for folder in runs.values()]
-        sounds = [own(sorted(folder.glob(f"{name}_*.wav")), folder.parent) for folder in runs.values()]
-        quiet = sum(sound.stat().st_size for each in sounds for sound in each) > SOUNDS_BUDGET
-        pictures = [
-            Picture(uri, label, [] if quiet else [Sound(sound_title(sound), embed_wav(sound)) for sound in each])
-            for label, uri, each in zip(runs, embed_pngs(files, PICTURES_BUDGET), sounds, strict=True)
-        ]
-        block: list[Pictures | Prose] = [Pictures(pictures, room(files))]
-        block += [Prose(["Too large to be heard here: the sounds lie in the runs' figures/."])] if quiet else []
-        blocks += [Details(heading, block)] if heading else block
+        with guard:
+            block = part(runs, name)
+            blocks += [Details(heading, block)] if heading else block
     return [Prose([intro]), *blocks] if blocks else []
+
+
+def part(runs: Mapping[str, Path], name: str) -> list[Pictures | Prose]:
+    """One kind of picture of every run, with its sounds."""
+    files = [folder / f"{name}.png" for folder in runs.values()]
+    sounds = [own(sorted(folder.glob(f"{name}_*.wav")), folder.parent) for folder in runs.values()]
+    quiet = sum(sound.stat().st_size for each in sounds for sound in each) > SOUNDS_BUDGET
+    pictures = [
+        Picture(uri, label, [] if quiet else [Sound(sound_title(sound), embed_wav(sound)) for sound in each])
+        for label, uri, each in zip(runs, embed_pngs(files, PICTURES_BUDGET), sounds, strict=True)
+    ]
+    block: list[Pictures | Prose] = [Pictures(pictures, room(files))]
+    return block + ([Prose(["Too large to be heard here: the sounds lie in the runs' figures/."])] if quiet else [])
 
 
 def room(files: Sequence[Path]) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from experiments.guard import whole_or_nothing
 from experiments.jobs import Job
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def save(figure: Figure, stem: Path) -> tuple[Path, str]:
 
     stem.parent.mkdir(parents=True, exist_ok=True)
     file = stem.with_suffix(".png")
-    figure.savefig(file, dpi=150)
+    with whole_or_nothing(file):
+        figure.savefig(file, dpi=150)
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return file, text.getvalue()

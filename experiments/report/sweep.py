@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from experiments.guard import WITHOUT, Guard
 from experiments.report.export import written
 from experiments.report.importance import Importance, find_importance
 from experiments.report.sweep_findings import SweepFindings, find
@@ -66,7 +67,9 @@ def write_sweep(plan: SweepPlan, jobs: Sequence[SweepJob], *, title: str) -> Swe
     """
     found = find(plan, jobs)
     importance = find_importance(found)
-    pictures = draw(found, importance, plan.directory / "figures")
+    pictures: dict[str, tuple[Path, str]] = {}
+    with Guard("pictures of the report", WITHOUT):
+        pictures = draw(found, importance, plan.directory / "figures")
     texts = {"sweep.md": markdown(found, pictures, title), "sweep.csv": written(records(found))}
     for name, text in texts.items():
         write_whole(plan.directory / name, text)

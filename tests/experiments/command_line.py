@@ -108,7 +108,8 @@ class Call:
         """Waits for the end of it."""
         while not self.is_over:
             time.sleep(0.005)
-        return Ended(int(self.code.read_text()), self.out.read_text(), self.err.read_text())
+        said = (file.read_bytes().decode(errors="surrogateescape") for file in (self.out, self.err))
+        return Ended(int(self.code.read_text()), *said)
 
 
 class Apps:
