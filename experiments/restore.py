@@ -50,7 +50,9 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
         OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
         place = find_device(device)
-        content = checkpoint.load(run.checkpoints / f"{which}.pt", place)
+        file = run.checkpoints / f"{which}.pt"
+        content = checkpoint.load(file, place)
+        trained = checkpoint.standardisation(file, content)
     except (ValueError, checkpoint.CheckpointError) as error:
         raise UserError(str(error)) from error
     model: SequenceModel = build(cfg, "model")
@@ -61,7 +63,7 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error
-    splits, notes, other = look_at(run, cfg, build_data(cfg, model.likelihood), content, root, own_root)
+    splits, notes, other = look_at(run, cfg, build_data(cfg, model.likelihood), trained, root, own_root)
     step = content["step"] if which == "best" else content["progress"]["step"]
     torch.manual_seed(cfg.seed)
     return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step, notes, other)

@@ -139,11 +139,16 @@ def open_run_data(run: RunDirectory, cfg: DictConfig, data: Data, *, resumed: bo
         raise UserError(
             f"{_changed(run, cfg, change)}; put the run's own data back, or begin another run: run_from={run}"
         )
-    return Settled(_standardised(run, data.splits, kept), [ROUNDED] if change.words else [])
+    return Settled(_standardised(run.data_file, data.splits, kept.standardisation), [ROUNDED] if change.words else [])
 
 
 def look_at(
-    run: RunDirectory, cfg: DictConfig, data: Data, weights: dict[str, Any], root: str | None, own_root: str | None
+    run: RunDirectory,
+    cfg: DictConfig,
+    data: Data,
+    trained: Standardisation | None,
+    root: str | None,
+    own_root: str | None,
 ) -> Settled:
     """The data that a finished run is looked at with: its own, or others that were asked for.
 
@@ -151,7 +156,7 @@ def look_at(
       run: its directory.
       cfg: its config, with `root` in it.
       data: made from that.
-      weights: content of the checkpoint, which knows the standardisation that it was trained under.
+      trained: what the checkpoint's weights were trained under; None: it is of an earlier version.
       root: the folder that was asked for; None: the run's own.
       own_root: where the run's own data lay.
 
@@ -159,10 +164,8 @@ def look_at(
       UserError: they are others, and none were asked for.
     """
     kept = _fitting(run, cfg)
-    known = weights.get("standardisation")
-    trained = None if known is None else Standardisation(known["mean"].cpu(), known["std"].cpu())
     if kept is None:
-        splits = data.splits if trained is None else data.splits.standardised_as(trained)
+        splits = data.splits if trained is None else _standardised(run.checkpoints, data.splits, trained)
         other = None if root is None else Other(_name(root, data.fingerprint), str(root), data.fingerprint, [])
         return Settled(splits, [UNCHECKED], other)
     if trained is not None and not trained.equals(kept.standardisation):
@@ -176,7 +179,7 @@ def look_at(
             f"{_changed(run, cfg, change)}; put the run's own data back, or ask for those that lie there by root=: "
             "what is made of them is then marked"
         )
-    splits = _standardised(run, data.splits, kept)
+    splits = _standardised(run.data_file, data.splits, kept.standardisation)
     if not change.is_other:
         return Settled(splits, [ROUNDED] if change.words else [])
     is_own = own_root is not None and Path(root).absolute() == Path(own_root).absolute()
@@ -197,11 +200,12 @@ def _fitting(run: RunDirectory, cfg: DictConfig) -> RunData | None:
     return kept
 
 
-def _standardised(run: RunDirectory, splits: Splits, kept: RunData) -> Splits:
+def _standardised(source: Path, splits: Splits, standardisation: Standardisation) -> Splits:
+    """The data under a standardisation that was read from `source`."""
     try:
-        return splits.standardised_as(kept.standardisation)
+        return splits.standardised_as(standardisation)
     except ValueError as error:
-        raise UserError(f"{run.data_file}: {error}") from error
+        raise UserError(f"{source}: {error}") from error
 
 
 def _changed(run: RunDirectory, cfg: DictConfig, change: Change) -> str:

@@ -227,6 +227,25 @@ def test_what_does_not_fit_is_told(place, damage, message):
         look()
 
 
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        (3, "this is not a whole checkpoint"),
+        ({"mean": "x", "std": "y"}, "this is not a whole checkpoint"),
+        ({"mean": torch.zeros(20), "std": torch.zeros(20)}, "this is not a whole checkpoint"),
+        ({"mean": torch.zeros(2), "std": torch.ones(2)}, "holds another standardisation than|must be of 20 dimensions"),
+    ],
+)
+def test_a_checkpoint_of_something_else_is_told(place, scale, message, kept):
+    file = place / "run" / "checkpoints" / "best.pt"
+    torch.save({**torch.load(file, weights_only=True), "standardisation": scale}, file)
+    if not kept:
+        (place / "run" / "data.json").unlink()
+    with pytest.raises(UserError, match=f"^run/(checkpoints|data.json).*({message})"):
+        look()
+
+
 def test_a_run_of_an_earlier_version_is_looked_at_with_a_note(place):
     (place / "run" / "data.json").unlink()
     for name in ("best", "last"):

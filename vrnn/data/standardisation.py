@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,6 +48,28 @@ class Standardisation:
     @classmethod
     def identity(cls, x_dim: int) -> Standardisation:
         return cls(torch.zeros(x_dim), torch.ones(x_dim))
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Tensor]) -> Standardisation:
+        """From what `as_dict` gave, on the CPU.
+
+        Raises:
+          ValueError: it is something else.
+        """
+        try:
+            mean, std = (content[name].cpu() for name in ("mean", "std"))
+            fits = mean.shape == std.shape == (len(mean),) and bool(
+                (mean.isfinite() & std.isfinite() & (std > 0)).all()
+            )
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            raise ValueError(f"standardisation has no mean and std ({error!r})") from error
+        if not finite or not mean.dim() == std.dim() == 1 or len(mean) != len(std):
+            raise ValueError("standardisation must have a finite mean and a positive std for each dimension")
+        return cls(mean, std)
+
+    def as_dict(self) -> dict[str, Tensor]:
+        """Plain tensors, for a checkpoint."""
+        return {"mean": self.mean, "std": self.std}
 
     @property
     def log_det(self) -> float:

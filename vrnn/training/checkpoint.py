@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from vrnn.data.splits import Standardisation
+
 
 class CheckpointError(Exception):
     """A checkpoint that cannot be read or written; the message says which, why and what to do."""
@@ -56,3 +58,17 @@ def load(path: Path, device: torch.device | str) -> dict[str, Any]:
             f"{path}: this is not a whole checkpoint of this suite (truncated, or another kind of file); "
             "take the run's other checkpoint, or train again"
         ) from error
+
+
+def standardisation(path: Path, content: dict[str, Any]) -> Standardisation | None:
+    """What the weights of a checkpoint were trained under; None: it was written before that was kept.
+
+    Raises:
+      CheckpointError: something else stands there.
+    """
+    if content.get("standardisation") is None:
+        return None
+    try:
+        return Standardisation.from_dict(content["standardisation"])
+    except ValueError as error:
+        raise CheckpointError(f"{path}: this is not a whole checkpoint of this suite ({error})") from error

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vrnn.batch import Batch
 from vrnn.data.inspection import describe_not_finite
-from vrnn.data.splits import Splits, Standardisation
+from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training import checkpoint
@@ -221,8 +221,7 @@ class Fit:
 
     def weights(self) -> dict[str, Any]:
         """The model's, with the standardisation that they belong to."""
-        scale = {"mean": self.standardisation.mean, "std": self.standardisation.std}
-        return {"model": self.model.state_dict(), "standardisation": scale}
+        return {"model": self.model.state_dict(), "standardisation": self.standardisation.as_dict()}
 
     def load(self) -> None:
         """The state of last.pt; new limits and learning-rate schedule follow the trainer, not the file.
@@ -232,8 +231,8 @@ class Fit:
         """
         file = self.directory / "last.pt"
         content = checkpoint.load(file, self.settings.device)
-        scale = content.get("standardisation")  # older ones have none
-        if scale is not None and not self.standardisation.equals(Standardisation(scale["mean"], scale["std"])):
+        trained = checkpoint.standardisation(file, content)
+        if trained is not None and not self.standardisation.equals(trained):
             raise checkpoint.CheckpointError(
                 f"{file}: its weights were trained under another standardisation than these data have"
             )
