@@ -58,9 +58,7 @@ class Standardisation:
         """
         try:
             mean, std = (content[name].cpu() for name in ("mean", "std"))
-            fits = mean.shape == std.shape == (len(mean),) and bool(
-                (mean.isfinite() & std.isfinite() & (std > 0)).all()
-            )
+            finite = bool((mean.isfinite() & std.isfinite() & (std > 0)).all())
         except (KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ValueError(f"standardisation has no mean and std ({error!r})") from error
         if not finite or not mean.dim() == std.dim() == 1 or len(mean) != len(std):
