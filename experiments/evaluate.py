@@ -46,7 +46,8 @@ def measure(cfg: DictConfig) -> int:
     steps = int(restored.sequences.lengths.max())
     batch_size = rows_within(restored.model, steps, cfg.memory_gb * 1e9)
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
-    figures = found.figures(cfg.split, Space.of(restored.model.likelihood, restored.splits))
+    space = Space.of(restored.model.likelihood, restored.splits)
+    figures = found.figures(cfg.split, space, restored.splits.grouping)
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
     suffix += "" if seed == restored.cfg.seed else f"-seed{seed}"
     suffix += "" if restored.other is None else f"-{restored.other.name}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.errors import UserError
 from experiments.parts import Parts
+from experiments.report.groups import saved_groups
 from experiments.run_directory import RunDirectory
 from experiments.warn import warn
 from vrnn.training import checkpoint
@@ -32,13 +33,14 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
         found = evaluate(model, parts.objective, sequences, batch_size=trainer.eval_batch_size, seed=seed)
         if (fault := explain_not_finite(found, split, sequences, splits.grouping)) is not None:
             raise UserError(f"{fault}; the weights are kept in {run.checkpoints}")
-        figures |= found.figures(split, space)
+        figures |= found.figures(split, space, splits.grouping)
     if trainer.test:
         arrays = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
-        np.savez(run.test_sequences, **{name: array.numpy() for name, array in arrays.items()})
+        arrays = {name: array.numpy() for name, array in arrays.items()}
+        np.savez(run.test_sequences, **arrays, **saved_groups(splits.test.groups, splits.grouping))
         for name, reference in references(model.likelihood, splits).items():
             if bool(reference.bounds.isfinite().all()):
-                figures |= reference.figures(f"reference/{name}", space)
+                figures |= reference.figures(f"reference/{name}", space, splits.grouping)
             else:
                 warn(f"reference {name}: its bound is not finite, so it is left out")
     for name, figure in figures.items():

@@ -122,10 +122,14 @@ def show_figures(title: str, rows: dict[str, Figure]) -> None:
 def figures_table(title: str, rows: dict[str, Figure]) -> Table:
     """Figures with mark, standard errors, unit, space and count, one a row.
 
-    The standard error over sequences, and beside it that over the noise drawn where there is one.
+    Beside the standard error that over the noise drawn, where there is one; below, what the standard error is over.
     """
     sampled = any(figure.monte_carlo_error is not None for figure in rows.values())
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    over = ", ".join(dict.fromkeys(figure.over for figure in rows.values()))
+    caption = None if over == "sequences" else f"± s.e. is over {over}"
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left"
+    )
     table.add_column("", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("± s.e.", justify="right", no_wrap=True)

@@ -7,8 +7,18 @@ from dataclasses import replace
 
 from experiments.report.published import Published, Value
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Mean, Row, differing, last_line, seed_of, settings, training_seconds, why_not
-from experiments.report.significance import LEVEL
+from experiments.report.rows import (
+    BOUND,
+    Mean,
+    Row,
+    differing,
+    last_line,
+    seed_of,
+    settings,
+    spread,
+    training_seconds,
+    why_not,
+)
 from experiments.report.tables import Cell, Column, Table, decimals, duration, number
 
 NONE = Cell("–")
@@ -103,43 +113,6 @@ def main_table(
     return Table(columns, groups, caption, notes)
 
 
-def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Table:
-    """Every other model against the best, with the tests that the bold type rests on."""
-    top = next((row for row in rows if row.label == ranking.best), None)
-    if top is None:
-        return Table([], [("", [])])
-    count = 0 if top.lengths is None else len(top.lengths)
-    digits = decimals(verdict.error for verdict in ranking.verdicts.values())
-    lines = []
-    for row in rows:
-        verdict = ranking.verdicts.get(row.label)
-        if verdict:
-            difference = number(sign.value(verdict.difference), digits, verdict.error)
-            p_values = [_p(verdict.p_sequences), NONE if verdict.p_seeds is None else _p(verdict.p_seeds)]
-            words = "worse" if verdict.is_worse else "not significantly worse"
-            lines.append([Cell(row.label), difference, *p_values, Cell(words)])
-        elif row.label in ranking.untested:
-            words = f"not tested: {ranking.untested[row.label]}"
-            lines.append([Cell(row.label), NONE, NONE, NONE, Cell(words)])
-    columns = [
-        Column("model", numeric=False),
-        Column("difference", "nats per sequence"),
-        Column("p", "test sequences"),
-        Column("p", "seeds"),
-        Column("verdict", numeric=False),
-    ]
-    notes = [
-        f"Difference: {sign.title} less that of {top.label}, ± its standard error over test sequences.",
-        f"p over test sequences: two-sided paired t-test on the {count:,} test sequences, bounds averaged over seeds: "
-        "would these trained models differ on other sequences?",
-        "p over seeds: two-sided t-test on the seeds' means, the variance between seeds pooled over all models: "
-        "would the models differ if trained again?",
-        f"Each is corrected by Holm for the number of models; worse: both are below {LEVEL} (the first alone where "
-        "all have one seed).",
-    ]
-    return Table(columns, [("", lines)], f"Every model against the best, {top.label}", notes)
-
-
 def runs_table(rows: Sequence[Row], sign: Sign) -> Table:
     """Every job: how it stands, what it reached, where it lies."""
     bounds = [job.result["figures"][BOUND] for row in rows for job in row.counted]
@@ -230,10 +203,7 @@ def references_of(rows: Sequence[Row]) -> dict[str, dict[str, Mean]]:
                         figure["kind"],
                         figure["unit"],
                         figure["space"],
+                        spread(figure),
                     )
                     found.setdefault(reference, {}).setdefault(f"test/{name}", mean)
     return found
-
-
-def _p(value: float) -> Cell:
-    return Cell("0.001", mark="<") if value < 0.001 else Cell(f"{value:.3f}")

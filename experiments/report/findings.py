@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from experiments.jobs import Job
-from experiments.report.comparison_tables import main_table, runs_table, settings_table, significance_table
+from experiments.report.comparison_tables import main_table, runs_table, settings_table
 from experiments.report.notes import cautions, left_out, notes, summary
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign, rank
 from experiments.report.rows import Row
+from experiments.report.significance_table import significance_table
 from experiments.report.tables import Table
 
 

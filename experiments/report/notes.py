@@ -8,9 +8,9 @@ from experiments.jobs import Job
 from experiments.report.comparison_tables import commit, references_of
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Row, data_settings, differing, measures, seed_of
+from experiments.report.rows import BOUND, Mean, Row, data_settings, differing, measures, seed_of
 from experiments.report.same_data import other_data
-from experiments.report.significance import LEVEL
+from experiments.report.significance_table import SHORT, what_groups_are
 from experiments.report.tables import decimals, number
 
 NAMED = 6  # rows that a sentence names; more are counted
@@ -56,7 +56,7 @@ def notes(
     kinds = {mean.kind for mean in counted}
     better = "lower" if sign.negate else "higher"
     space = " and ".join(sorted({mean.space for mean in counted}))
-    found = [f"Test set, {space} space; {better} is better. {errors_over({mean.over for mean in counted})}"]
+    found = [f"Test set, {space} space; {better} is better. {errors_over(counted)}"]
     marks = ["Exact values have no mark"] if "exact" in kinds else []
     marks += (
         [f"{sign.mark('lower_bound')} is a bound: the true value may be {better}"] if "lower_bound" in kinds else []
@@ -66,8 +66,8 @@ def notes(
     found.append(". ".join(marks + [mixed] * ({"exact", "lower_bound"} <= kinds)) + ".")
     if ranking.verdicts:
         found.append(
-            "Bold: the best model, and all that are not significantly worse (paired t-test over test sequences "
-            f"and, with several seeds, over seeds; Holm-corrected, p < {LEVEL})."
+            f"Bold: the best model, and all that are not significantly worse ({SHORT}). "
+            f"{what_groups_are(ranking.groups)}"
         )
     if ranking.untested:
         rest = "; ".join(f"{label}, {reason}" for label, reason in ranking.untested.items())
@@ -83,7 +83,10 @@ def notes(
         ]
         found.append("; ".join([*words, *([published.caveat] if published.caveat else [])]) + ".")
     if any("reference/" in name for row in rows for job in row.counted for name in job.result["figures"]):
-        found.append("References are fitted on the same training set; their ± is over test sequences.")
+        spread = over_sequences(
+            {mean.groups for figures in references_of(rows).values() for mean in figures.values()}, "test"
+        )
+        found.append(f"References are fitted on the same training set; their ± is over {spread}.")
     return found
 
 
@@ -145,10 +148,18 @@ def made_by(jobs: Sequence[Job]) -> list[tuple[str, str]]:
     ]
 
 
-def errors_over(over: set[str], split: str = "test") -> str:
-    """What ± is, where figures have errors over seeds, over sequences of a split, or some of either."""
+def errors_over(means: Sequence[Mean], split: str = "test") -> str:
+    """What ± is of these means: over seeds, over the sequences of a split or their groups, or some of either."""
+    over = {mean.over for mean in means}
     if over == {"seeds"}:
         return "± is the standard error over seeds."
+    sequences = over_sequences({mean.groups for mean in means if mean.over == "sequences"}, split)
     if over == {"sequences"}:
-        return f"One seed of each; ± is the standard error over {split} sequences, which says nothing of other seeds."
-    return f"± is the standard error over seeds; with †, of a single seed over {split} sequences."
+        return f"One seed of each; ± is the standard error over {sequences}, which says nothing of other seeds."
+    return f"± is the standard error over seeds; with †, of a single seed over {sequences}."
+
+
+def over_sequences(groups: set[str | None], split: str) -> str:
+    """The sequences of a split in words, or what groups they come in: "the 6 speakers of the test set"."""
+    named = sorted(each for each in groups if each)
+    return f"the {' or '.join(named)} of the {split} set" if named else f"{split} sequences"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from experiments.report.groups import Groups
 from experiments.report.rows import BOUND, Row, data_settings, differing
 from experiments.report.same_data import other_data
 from experiments.report.significance import Verdict, against_best
@@ -20,11 +21,13 @@ class Ranking(NamedTuple):
       best: its label; None where no row counts.
       verdicts: on those of the other rows that were tested against it.
       untested: why others that count were not.
+      groups: of the test sequences that they were tested on; None where none was.
     """
 
     best: str | None
     verdicts: dict[str, Verdict]
     untested: dict[str, str]
+    groups: Groups | None = None
 
     @property
     def bold(self) -> set[str]:
@@ -42,8 +45,16 @@ def rank(rows: Sequence[Row]) -> Ranking:
         return Ranking(None, {}, {})
     reasons = {row.label: why_untested(row, top) for row in rows if row.counted and row is not top}
     alike = [row for row in rows if row is top or reasons.get(row.label, "does not count") is None]
-    verdicts = against_best({row.label: row.bounds for row in alike})[1] if len(alike) > 1 else {}
-    return Ranking(best, verdicts, {label: reason for label, reason in reasons.items() if reason})
+    untested = {label: reason for label, reason in reasons.items() if reason}
+    if len(alike) < 2:
+        return Ranking(best, {}, untested)
+    known = (row.groups for row in (top, *alike) if row.groups.word is not None)
+    groups = next(known, top.groups)
+    if groups.are_too_few:
+        few = {row.label: f"{groups} in the test set, too few to tell differences from chance" for row in alike}
+        return Ranking(best, {}, {label: untested.get(label, few.get(label)) for label in reasons})
+    _, verdicts = against_best({row.label: row.bounds for row in alike}, groups.names)
+    return Ranking(best, verdicts, untested, groups)
 
 
 def why_untested(row: Row, top: Row) -> str | None:

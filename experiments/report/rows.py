@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.jobs import Job
+from experiments.report.groups import Groups, read_groups
 from experiments.report.sequences import read_sequences
 from experiments.run_directory import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 
@@ -29,6 +31,7 @@ class Mean:
       value: mean over seeds.
       error: its standard error; None where it was not computed.
       over: what the error is over: seeds, or the test sequences where there is one seed only.
+      groups: the groups that these sequences come in, such as "6 speakers"; None: the sequences are independent.
       kind, unit, space: as of the runs' own figures.
     """
 
@@ -38,6 +41,7 @@ class Mean:
     kind: str
     unit: str
     space: str
+    groups: str | None = None
 
     def times(self, factor: float, unit: str) -> Mean:
         """The same figure over `factor` times as much, in the unit of that."""
@@ -73,7 +77,7 @@ class Row:
         first, values = figures[0], np.array([figure["value"] for figure in figures])
         rest = first["kind"], first["unit"], first["space"]
         if len(values) == 1:
-            return Mean(float(values[0]), first["standard_error"], "sequences", *rest)
+            return Mean(float(values[0]), first["standard_error"], "sequences", *rest, spread(first))
         return Mean(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values)), "seeds", *rest)
 
     @cached_property
@@ -92,6 +96,14 @@ class Row:
         """Steps of every test sequence [N]."""
         found = self._sequences("lengths")
         return None if found is None else found[0]
+
+    @cached_property
+    def groups(self) -> Groups | None:
+        """Which of the test sequences belong together; None where a run has lost its bounds."""
+        if self.bounds is None:
+            return None
+        found = [read_groups(job.run.test_sequences, self.bounds.shape[1]) for job in self.counted]
+        return next((groups for groups in found if groups.word is not None), found[0])
 
     @cached_property
     def kl_by_step(self) -> np.ndarray | None:
@@ -151,6 +163,12 @@ class Row:
         if not found or any(array is None for array in found):
             return None
         return np.stack(found) if len({array.shape for array in found}) == 1 else None
+
+
+def spread(figure: dict[str, Any]) -> str | None:
+    """The groups of sequences that a figure's error is over; None: the sequences themselves, as in older results."""
+    over = figure.get("over")
+    return over if isinstance(over, str) and re.fullmatch(r"[\d,]{1,12} [a-z]{1,20}", over) else None
 
 
 def why_not(job: Job, name: str = BOUND) -> str | None:

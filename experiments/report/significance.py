@@ -72,9 +72,7 @@ class Components(NamedTuple):
     source: NDArray[np.int64]
 
 
-def against_best(
-    bounds: Mapping[str, Array], groups: Sequence[str] | None = None
-) -> tuple[str, dict[str, Verdict]]:
+def against_best(bounds: Mapping[str, Array], groups: Sequence[str] | None = None) -> tuple[str, dict[str, Verdict]]:
     """The best model, and every other one against it.
 
     Tests of means, not ranks: the mean is what is reported, and a rank test can prefer a model with the lower one.

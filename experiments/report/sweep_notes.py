@@ -7,7 +7,7 @@ import re
 from collections import Counter
 
 from experiments.jobs import Job
-from experiments.report.notes import cautions, errors_over, listed
+from experiments.report.notes import cautions, errors_over, listed, over_sequences
 from experiments.report.ranking import Sign
 from experiments.report.rows import seed_of
 from experiments.report.scales import tidy
@@ -26,7 +26,11 @@ def summary(found: SweepFindings) -> list[str]:
     bound = top.bound
     cell = number(bound.value, decimals([bound.error]), bound.error, mark=Sign(False).mark(bound.kind))
     value = str(cell).replace(" ", "\N{NO-BREAK SPACE}")
-    over = f"{len(top.row.counted)} seeds" if bound.over == "seeds" else "one seed; ± over validation sequences"
+    over = (
+        f"{len(top.row.counted)} seeds"
+        if bound.over == "seeds"
+        else f"one seed; ± over {over_sequences({bound.groups}, 'validation')}"
+    )
     what = f"The best of {many} configurations is {top.row.label}" if many > 1 else top.row.label
     if not found.are_comparable:
         what = (
@@ -81,7 +85,7 @@ def notes(found: SweepFindings) -> list[str]:
     kinds = {bound.kind for bound in bounds}
     space = " and ".join(sorted({bound.space for bound in bounds}))
     over = {bound.over for bound in bounds}
-    told = [f"Validation set, {space} space; higher is better. {errors_over(over, 'validation')}"]
+    told = [f"Validation set, {space} space; higher is better. {errors_over(bounds, 'validation')}"]
     if "sequences" in over and len(bounds) > 1:
         told.append(
             "Differences between configurations are better known than their ± over sequences suggests, since all are "

@@ -90,7 +90,7 @@ def test_the_result_says_what_was_measured_on_what_and_how(runs):
         assert {"valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl"} <= result["figures"].keys()
         assert {"test/log_likelihood", "test/log_likelihood_per_step", "test/kl"} <= result["figures"].keys()
         for name, figure in result["figures"].items():
-            keys = {"value", "standard_error", "count", "unit", "space", "kind", "monte_carlo_error"}
+            keys = {"value", "standard_error", "count", "unit", "space", "kind", "monte_carlo_error", "over"}
             assert figure.keys() == keys
             assert figure["count"] == SIZES["valid" if name.startswith("valid/") else "test"]
             assert figure["unit"] == ("nats per step" if name.endswith("_per_step") else "nats per sequence")

@@ -98,6 +98,39 @@ def test_the_standard_error_per_step_is_that_of_the_bootstrap():
     )
 
 
+def test_sequences_in_groups_have_the_standard_error_of_the_groups():
+    """With groups of one size it is that of the mean of the groups' means; over steps, of a ratio of groups' sums."""
+    rng = np.random.default_rng(1)
+    lengths = torch.from_numpy(rng.integers(3, 40, 30))
+    bounds = torch.from_numpy(rng.normal(size=6).repeat(5) * 9 + rng.normal(-50, 1, 30))
+    groups = [f"speaker {number // 5}" for number in range(30)]
+    shuffle = torch.from_numpy(rng.permutation(30))
+    found = Evaluation(
+        bounds[shuffle], lengths[shuffle], "exact", torch.zeros(39), groups=[groups[i] for i in shuffle]
+    ).figures("test", Space(0.5, 3), "speaker")
+    means = bounds.view(6, 5).mean(1)
+    assert found["test/log_likelihood"].standard_error == pytest.approx(float(means.std()) / math.sqrt(6))
+    alone = Evaluation(bounds, lengths, "exact", torch.zeros(39)).figures("test", Space(0.5, 3))
+    assert found["test/log_likelihood"].standard_error > 2 * alone["test/log_likelihood"].standard_error
+    for name, figure in found.items():
+        assert figure.value == pytest.approx(alone[name].value)
+        assert (figure.over, alone[name].over) == ("6 speakers", "sequences")
+    ratio = float(bounds.sum() / lengths.sum())
+    residuals = (bounds - ratio * lengths).view(6, 5).sum(1) / lengths.sum()
+    per_step = found["test/log_likelihood_per_step"].standard_error
+    assert per_step == pytest.approx(math.sqrt(6 / 5 * float(residuals.square().sum())))
+
+
+def test_groups_of_one_sequence_have_the_common_standard_error_and_a_single_group_has_none():
+    bounds, lengths = torch.tensor([-3.0, -5.0, -9.0]).double(), torch.tensor([4, 2, 1])
+    errors = []
+    for groups in (None, ["a", "b", "c"], ["a", "a", "a"]):
+        found = Evaluation(bounds, lengths, "exact", torch.zeros(4), groups=groups).figures("test", Space())
+        errors.append([found[f"test/log_likelihood{unit}"].standard_error for unit in ("", "_per_step")])
+    assert errors[1] == pytest.approx(errors[0])
+    assert errors[2] == [None, None]
+
+
 def test_one_sequence_has_no_finite_standard_error():
     found = Evaluation(torch.tensor([-3.0]).double(), torch.tensor([4]), "exact", torch.zeros(4))
     assert found.figures("test", Space())["test/log_likelihood"].standard_error is None

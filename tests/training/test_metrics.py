@@ -30,6 +30,7 @@ def test_a_figure_says_what_it_is(kind: str, error: float | None, text: str):
         "space": "normalized",
         "kind": kind,
         "monte_carlo_error": 0.02,
+        "over": "sequences",
     }
 
 

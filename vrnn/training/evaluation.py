@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
@@ -53,6 +53,7 @@ class Evaluation:
       kind: what the bounds are to log p(x).
       kl: KL of time step t, summed over the sequences that reach it, in nats [T]; 0 without latent variables.
       variance: Monte-Carlo variance of all bounds together; None where it cannot be told.
+      groups: the group of each sequence [N], see `Sequences`; None: the sequences are independent.
     """
 
     bounds: Tensor
@@ -60,6 +61,7 @@ class Evaluation:
     kind: Kind
     kl: Tensor
     variance: float | None = None
+    groups: Sequence[str] | None = None
 
     @property
     def kl_by_step(self) -> Tensor:
@@ -67,26 +69,28 @@ class Evaluation:
         reached = (self.lengths[:, None] > torch.arange(len(self.kl))).sum(0)
         return self.kl / reached
 
-    def figures(self, split: str, space: Space) -> dict[str, Figure]:
+    def figures(self, split: str, space: Space, grouping: str | None = None) -> dict[str, Figure]:
         """The split's figures: per sequence and per step, normalized and raw, and the KL; bits where x is quantised.
 
         Args:
           split: first part of the keys, "valid" or "test".
           space: the way from normalized to raw space.
+          grouping: what the groups are, in one word.
         """
+        over = self._over(grouping)
         raw = self.bounds - space.log_det * self.lengths.double()
-        figures = self._figures(f"{split}/log_likelihood", self.bounds, "normalized")
-        figures |= self._figures(f"{split}/raw_log_likelihood", raw, "raw")
+        figures = self._figures(f"{split}/log_likelihood", self.bounds, "normalized", over)
+        figures |= self._figures(f"{split}/raw_log_likelihood", raw, "raw", over)
         num = len(self.bounds)
         kl = float(self.kl.sum()) / num
-        figures[f"{split}/kl"] = Figure(kl, None, num, "nats per sequence", "normalized", "estimate")
+        figures[f"{split}/kl"] = Figure(kl, None, num, "nats per sequence", "normalized", "estimate", over=over)
         if space.bits_dim is not None:
             figures[f"{split}/bits_per_dim"] = self._bits(
                 figures[f"{split}/raw_log_likelihood_per_step"], space.bits_dim
             )
         return figures
 
-    def _figures(self, key: str, nats: Tensor, space: str) -> dict[str, Figure]:
+    def _figures(self, key: str, nats: Tensor, space: str, over: str) -> dict[str, Figure]:
         num, steps = len(nats), float(self.lengths.sum())
         per_sequence, per_step = float(nats.mean()), float(nats.sum()) / steps
         # The standard error of a ratio of sums, by its linearisation (Cochran 1977, section 2.11).
@@ -94,12 +98,35 @@ class Evaluation:
         error = None if self.variance is None else math.sqrt(self.variance)
         errors = {"nats per sequence": error and error / num, "nats per step": error and error / steps}
         return {
-            name: Figure(value, _standard_error(values), num, unit, space, self.kind, errors[unit])
+            name: Figure(value, self._standard_error(values), num, unit, space, self.kind, errors[unit], over)
             for name, value, values, unit in (
                 (key, per_sequence, nats, "nats per sequence"),
                 (f"{key}_per_step", per_step, residual, "nats per step"),
             )
         }
+
+    def _over(self, grouping: str | None) -> str:
+        """What the standard errors are over."""
+        if self.groups is None:
+            return "sequences"
+        number = len(set(self.groups))
+        return f"{number:,} {grouping or 'group'}" + "s" * (number != 1)
+
+    def _standard_error(self, values: Tensor) -> float | None:
+        """Standard error of the mean of values [N]; a single sequence, or a single group of them, has none.
+
+        With groups it is cluster-robust (Liang and Zeger 1986), sqrt(G / (G - 1) sum_g (sum_{n in g} r_n)^2) / N of
+        the residuals r; for groups of one sequence that is the common one.
+        """
+        num = len(values)
+        if self.groups is None:
+            return float(values.std()) / math.sqrt(num) if num > 1 else None
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(self.groups))}
+        group = torch.tensor([numbers[name] for name in self.groups])
+        sums = torch.zeros(len(numbers), dtype=values.dtype).index_add_(0, group, values - values.mean())
+        if len(numbers) < 2:
+            return None
+        return math.sqrt(len(numbers) / (len(numbers) - 1) * float(sums.square().sum())) / num
 
     def _bits(self, nats: Figure, dims: int) -> Figure:
         """Bits per dimension, lower is better, from raw-space nats per step."""
@@ -107,7 +134,7 @@ class Evaluation:
         kind: Kind = "upper_bound" if nats.kind == "lower_bound" else nats.kind
         error = nats.standard_error and nats.standard_error / scale
         noise = nats.monte_carlo_error and nats.monte_carlo_error / scale
-        return Figure(-nats.value / scale, error, nats.count, "bits per dimension", "raw", kind, noise)
+        return Figure(-nats.value / scale, error, nats.count, "bits per dimension", "raw", kind, noise, nats.over)
 
 
 class Space(NamedTuple):
@@ -130,11 +157,6 @@ class Space(NamedTuple):
         quantised = splits.levels is not None and honest
         log_det = 0.0 if likelihood.discrete else splits.standardisation.log_det
         return cls(log_det, splits.x_dim if quantised else None)
-
-
-def _standard_error(values: Tensor) -> float | None:
-    """Standard error of the mean of values [N]; a single one has none."""
-    return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
 class _InParts:
@@ -182,7 +204,7 @@ def evaluate(
         kl[: batch.steps] += estimate.kl.double().sum(0)
         variance += [] if estimate.variance is None else [estimate.variance.double().sum()]
     total = float(sum(variance)) if variance else None
-    return Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total)
+    return Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total, sequences.groups)
 
 
 def rows_within(model: SequenceModel, steps: int, memory: float) -> int:

@@ -19,12 +19,13 @@ class Figure:
 
     Attributes:
       value: the number.
-      standard_error: of the value, over sequences; None where it was not computed.
+      standard_error: of the value, over what `over` says; None where it was not computed, or cannot be from one.
       count: sequences that it is over.
       unit: for instance "nats per sequence".
       space: "normalized" (of standardised data) or "raw".
       kind: exact, lower_bound, upper_bound or estimate.
       monte_carlo_error: standard error of the value over the noise drawn; None where it cannot be told.
+      over: "sequences" where they are independent, else their groups, for instance "6 speakers".
     """
 
     value: float
@@ -34,6 +35,7 @@ class Figure:
     space: str
     kind: Kind
     monte_carlo_error: float | None = None
+    over: str = "sequences"
 
     def __str__(self) -> str:
         error = "" if self.standard_error is None else f" ± {self.standard_error:.2f}"

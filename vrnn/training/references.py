@@ -98,4 +98,5 @@ def _per_sequence(nats: Tensor, sequences: Sequences) -> Evaluation:
 
 def _exact(nats: Tensor, sequences: Sequences) -> Evaluation:
     """Exact log-likelihoods [N] of a density without latent variables."""
-    return Evaluation(nats, sequences.lengths, "exact", torch.zeros(int(sequences.lengths.max())))
+    kl = torch.zeros(int(sequences.lengths.max()))
+    return Evaluation(nats, sequences.lengths, "exact", kl, groups=sequences.groups)

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 
 from experiments.jobs import Job, read_job
 from experiments.report.findings import Findings
+from experiments.report.groups import saved_groups
 from experiments.run_directory import RunDirectory, figures_as_json
 from vrnn.training.evaluation import Evaluation, Space
 
@@ -37,18 +38,26 @@ class Runs:
         picture: bool = False,
         ragged: bool = True,
         state: str = "done",
+        groups: Sequence[str] | None = None,
+        grouping: str | None = None,
         **result: Any,
     ) -> Job:
-        """A finished run with these bounds on test [N]; if ragged, every third sequence is a step shorter."""
+        """A finished run with these bounds on test [N]; if ragged, every third sequence is a step shorter.
+
+        Of groups it says nothing, as runs of earlier versions, unless `grouping` is given, which may be empty.
+        """
         run = self._new({"seed": seed, **(config or {})})
         bounds = torch.as_tensor(np.asarray(bounds, dtype=float))
         lengths = STEPS - (torch.arange(len(bounds)) % 3 == 1).long() * ragged
         kl = torch.arange(1, STEPS + 1).double() * len(bounds) * (kind != "exact")
-        found = Evaluation(bounds, lengths, kind, kl)
-        figures = found.figures("test", Space()) | found.figures("valid", Space())
-        figures |= Evaluation(bounds - 50.0, lengths, "exact", 0 * kl).figures("reference/linear predictor", Space())
+        found = Evaluation(bounds, lengths, kind, kl, groups=groups)
+        figures = found.figures("test", Space(), grouping) | found.figures("valid", Space(), grouping)
+        reference = Evaluation(bounds - 50.0, lengths, "exact", 0 * kl, groups=groups)
+        figures |= reference.figures("reference/linear predictor", Space(), grouping)
         arrays = {"bounds": found.bounds, "lengths": lengths, "kl_by_step": found.kl_by_step}
-        np.savez(run.test_sequences, **{name: array.numpy() for name, array in arrays.items()})
+        arrays = {name: array.numpy() for name, array in arrays.items()}
+        kept = {} if grouping is None else saved_groups(groups, grouping)
+        np.savez(run.test_sequences, **arrays, **kept)
         for step in (5, 10, 20):
             bound = {"valid/log_likelihood": -180.0 / step, "valid/log_likelihood_per_step": -30.0 / step}
             run.metrics.write({"step": step, "epoch": 1, **bound, "valid/kl": 3.0, "seconds": 20.0 * step})

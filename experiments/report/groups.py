@@ -1,0 +1,65 @@
+"""Which test sequences of a run belong together, as its test_sequences.npz says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.report.significance import MIN_GROUPS
+from vrnn.data.files import require_archive
+
+WORD = re.compile("[a-z]{1,20}")  # for instance "speaker"; shown in reports
+
+
+class Groups(NamedTuple):
+    """The groups of N test sequences.
+
+    Attributes:
+      count: how many there are.
+      word: what they are, such as "speaker"; empty: every sequence is a group of its own, for the data name no others;
+        None: that is not known, since the run kept nothing of them.
+      names: the group of each sequence [N]; None: each is its own.
+    """
+
+    count: int
+    word: str | None
+    names: np.ndarray | None = None
+
+    @property
+    def are_too_few(self) -> bool:
+        """Whether they tell nothing of how much groups differ."""
+        return self.count < MIN_GROUPS
+
+    def __str__(self) -> str:
+        return counted(self.count, self.word)
+
+
+def counted(count: int, word: str | None) -> str:
+    """6 speakers, 1 section, 512 sequences."""
+    return f"{count:,} {word or 'sequence'}" + "s" * (count != 1)
+
+
+def saved_groups(names: tuple[str, ...] | None, word: str | None) -> dict[str, np.ndarray]:
+    """The arrays that keep the groups of a split in a file of numbers: names as text of fixed width, no pickle."""
+    kept = {} if names is None else {"groups": np.array(names, dtype=np.str_)}
+    return {**kept, "grouping": np.array(word or "", dtype=np.str_)}
+
+
+def read_groups(file: Path, num: int) -> Groups:
+    """The groups of the `num` sequences in a test_sequences.npz; unknown where it is damaged or says nothing."""
+    unknown = Groups(num, None)
+    try:
+        require_archive(file)
+        with np.load(file, allow_pickle=False) as arrays:
+            word = str(arrays["grouping"][()])
+            names = arrays.get("groups")
+    except Exception:  # older ones have none, and a damaged archive fails in zipfile, zlib or numpy in many ways
+        return unknown
+    if names is None:
+        return Groups(num, "") if word == "" else unknown
+    if names.shape != (num,) or names.dtype.kind != "U" or WORD.fullmatch(word) is None:
+        return unknown
+    return Groups(len(np.unique(names)), word, names)
