@@ -109,8 +109,12 @@ def test_the_result_agrees_with_the_other_files(runs):
         with np.load(run.path / "test_sequences.npz") as sequences:
             assert sequences["lengths"].tolist() == [6] * SIZES["test"]
             bounds = sequences["bounds"]
+            assert str(sequences["grouping"]) == "speaker"
+            speakers = set(sequences["groups"].tolist())
         figures = run.result["figures"]
         assert bounds.mean() == pytest.approx(figures["test/log_likelihood"]["value"], rel=1e-12)
+        assert len(speakers) == 5  # so that the error over speakers is that over sequences
+        assert figures["test/log_likelihood"]["over"] == "5 speakers"
         assert bounds.std(ddof=1) / 5**0.5 == pytest.approx(figures["test/log_likelihood"]["standard_error"])
         valid = [line["valid/log_likelihood"] for line in run.metrics if "valid/log_likelihood" in line]
         assert figures["valid/log_likelihood"]["value"] == pytest.approx(max(valid), rel=1e-12)
