@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.report.significance import MIN_GROUPS
-from vrnn.data.files import require_archive
 
 WORD = re.compile("[a-z]{1,20}")  # for instance "speaker"; shown in reports
 
@@ -52,7 +51,6 @@ def read_groups(file: Path, num: int) -> Groups:
     """The groups of the `num` sequences in a test_sequences.npz; unknown where it is damaged or says nothing."""
     unknown = Groups(num, None)
     try:
-        require_archive(file)
         with np.load(file, allow_pickle=False) as arrays:
             word = str(arrays["grouping"][()])
             names = arrays.get("groups")
