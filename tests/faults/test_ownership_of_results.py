@@ -22,7 +22,7 @@ from experiments.ownership import mark
 from experiments.report.rows import Row
 from experiments.run_directory import RunDirectory
 from experiments.sample import sample
-from tests.faults.test_ownership import OLD, thesis, tree
+from tests.faults.trees import OLD, thesis, tree
 
 __all__ = ["thesis"]
 
