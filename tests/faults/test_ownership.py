@@ -89,7 +89,7 @@ def test_a_folder_in_the_place_of_a_job_is_left_alone(monkeypatch, tmp_path, giv
         ["-m", "seed=0,1", "hydra.sweep.subdir=."],
         ["-m", "seed=0,1", "hydra.sweep.dir=empty", "hydra.sweep.subdir=same"],
         ["-m", "seed=0", "latent.z_dim=2,3", "hydra.sweep.subdir=${seed}"],
-        ["sweep=latent_grid", "hydra.sweep.subdir=${hydra.job.name}"],
+        ["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.job.name}"],
         ["sweep=search", "hydra.sweep.subdir=same"],
     ],
 )

@@ -123,12 +123,13 @@ def test_samples_elsewhere_take_the_place_of_nothing(config, copy, thesis):
 # compare, benchmark
 
 
-@pytest.mark.parametrize("output", [".", "notes", "thesis.tex"])
-@pytest.mark.parametrize("runs", [None, "runs/*"])
+@pytest.mark.parametrize(
+    ("runs", "output"), [(None, "."), *(("runs/*", name) for name in (".", "notes", "thesis.tex"))]
+)
 def test_a_comparison_takes_the_place_of_nothing(config, thesis, output, runs):
     shutil.copytree(OLD / "finished", thesis / "runs" / "one")
     before = tree(thesis)
-    app, cfg = Compare(), config("compare", output=output, runs=runs)
+    app, cfg = Compare(), config("compare", output=output, runs=runs, rows=["rnn_gauss"], seeds=1)
     app.shared = [] if runs else ["latent=tiny"]
     with (
         initialize_config_dir(str(CONF), version_base="1.3"),
