@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,18 @@ def test_empty_drawings_are_left_out_and_counted(tmp_path, empty):
     found = read_sketch_rnn(write(tmp_path / "a.npz", [empty, STEPS, empty], pickled=True), allow_pickle=True)
     assert [ink.name for ink in found.parts["valid"]] == ["drawing 1"]
     assert (found.empty, found.cut) == (2, 0)
+
+
+def test_very_many_empty_drawings_take_no_time(tmp_path):
+    with np.load(write(tmp_path / "a.npz", [STEPS, STEPS])) as arrays:
+        kept = dict(arrays)
+    offsets = np.repeat(np.array([0, 4, 8], dtype=np.uint64), 300_000)
+    np.savez_compressed(tmp_path / "a.npz", **{**kept, "valid_offsets": offsets})
+    began = time.process_time()
+    found = read_sketch_rnn(tmp_path / "a.npz")
+    assert [ink.name for ink in found.parts["valid"]] == ["drawing 299999", "drawing 599999"]
+    assert found.empty == 900_000 - 3
+    assert time.process_time() - began < 2
 
 
 def changed(at: tuple[int, int], value: float, big: bool = False) -> np.ndarray:

@@ -70,15 +70,15 @@ def read_sketch_rnn(path: Path, allow_pickle: bool = False, max_offset: float | 
                 if part not in arrays and f"{part}_strokes" not in arrays and f"{part}_offsets" not in arrays:
                     continue
                 found[part] = []
-                for number, drawing in enumerate(_drawings(arrays, part)):
+                count, drawings = _drawings(arrays, part)
+                for number, drawing in drawings:
                     steps, name = _steps(drawing, f"{part}, drawing {number}"), f"drawing {number}"
                     if max_offset is not None:
                         cut += int((np.abs(steps[:, :2]) > max_offset).sum())
                         steps[:, :2] = steps[:, :2].clip(-max_offset, max_offset)
                     if len(steps):
                         found[part].append(Ink(steps[:, :2].cumsum(axis=0) * (1.0, -1.0), steps[:, 2], name))
-                    else:
-                        empty += 1
+                empty += count - len(found[part])
             if not found:
                 raise ValueError(f"it has {', '.join(arrays.files) or 'nothing'}")
     except _WrongStep as error:
@@ -97,11 +97,11 @@ def read_sketch_rnn(path: Path, allow_pickle: bool = False, max_offset: float | 
     return Drawings(found, empty, cut)
 
 
-def _drawings(arrays: np.lib.npyio.NpzFile, part: str) -> Iterator[NDArray]:
-    """The steps [T, 3] or [T, 5] of each drawing of a part."""
+def _drawings(arrays: np.lib.npyio.NpzFile, part: str) -> tuple[int, Iterator[tuple[int, NDArray]]]:
+    """How many drawings a part has, and the number and the steps [T, 3] or [T, 5] of each that may have any."""
     if f"{part}_offsets" not in arrays:
-        yield from arrays[part]
-        return
+        drawings = arrays[part]
+        return len(drawings), enumerate(drawings)
     steps, bounds = arrays[f"{part}_strokes"], arrays[f"{part}_offsets"]
     if bounds.ndim != 1 or len(bounds) < 2 or bounds.dtype.kind not in "iu":
         raise ValueError(f"{part}_offsets must be integers [N + 1], got {bounds.dtype} {list(bounds.shape)}")
@@ -111,7 +111,8 @@ def _drawings(arrays: np.lib.npyio.NpzFile, part: str) -> Iterator[NDArray]:
     if (falls := np.flatnonzero(bounds[1:] < bounds[:-1])).size:
         here = falls[0]
         raise ValueError(f"{part}_offsets must not fall, but number {here} is {bounds[here]}, then {bounds[here + 1]}")
-    yield from np.split(steps, bounds[1:-1])
+    inked = np.flatnonzero(bounds[1:] > bounds[:-1])  # as many as there are steps, at most
+    return len(bounds) - 1, ((int(number), steps[bounds[number] : bounds[number + 1]]) for number in inked)
 
 
 def _steps(drawing: NDArray, place: str) -> NDArray[np.float64]:
