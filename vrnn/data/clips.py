@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vrnn.data.files import printable
+from vrnn.data.files import printable, require_archive
 from vrnn.data.soundness import MAX_SAMPLES_PER_BYTE, BadRecording, averaged, check_header, check_rate, refusing
 
 Array = NDArray[np.float32]
@@ -77,7 +77,8 @@ def archived_clips(path: Path) -> list[Clip]:
       ValueError: the file is damaged or something else.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        require_archive(path)
+        with np.load(path, allow_pickle=False) as archive:
             samples, offsets = archive["samples"], archive["offsets"].tolist()
             names, rate = archive["names"].tolist(), int(archive["rate"])
     except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from vrnn.data.clips import Array
-from vrnn.data.files import shown
+from vrnn.data.files import printable, shown
 from vrnn.data.standardisation import Standardisation
 
 VALUES, ABOUT = "values.npy", "about.json"  # in the folder of each description
@@ -102,9 +102,10 @@ class Storage(NamedTuple):
             if (values.shape, values.dtype) != (shape, np.float32):
                 raise ValueError(f"values are {values.dtype} {list(values.shape)}, expected float32 {list(shape)}")
             return Stored(values, _read(folder / ABOUT, shape), folder)
-        except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except Exception as error:  # numpy and json raise many kinds on damaged files
             raise ValueError(
-                f"cache holds {shown(folder)}, which is damaged ({error}): take that folder away, and it is made again"
+                f"cache holds {shown(folder)}, which is damaged ({printable(str(error))}): take that folder away, and "
+                "it is made again"
             ) from error
 
 
