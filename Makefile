@@ -8,7 +8,7 @@ LOWEST := .venv-lowest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-lowest soak compare sweep bench sync lint format clean
+.PHONY: help train test test-lowest coverage soak compare sweep bench sync lint format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -21,6 +21,9 @@ test: $(VENV)/installed-test  ## the whole test suite, on all cores (ARGS="-k na
 
 test-lowest: $(LOWEST)/installed-test  ## the fast tests against the lowest versions that pyproject.toml allows
 	$(LOWEST)/bin/python -m pytest -n auto --dist loadscope --no-loadscope-reorder -m "not slow and not soak" $(ARGS)
+
+coverage: $(VENV)/installed-test  ## lines of vrnn/ that the tests of the library run, without the command line; fewer than 95 % fail
+	$(BIN)/python -m pytest -n auto --cov=vrnn --cov-report=term --cov-fail-under=95 --ignore=tests/experiments --ignore=tests/faults $(ARGS)
 
 soak: $(VENV)/installed-test  ## the long harnesses: kills, memory, random command lines, simulated significance (ARGS="-k name ...")
 	$(BIN)/python -m pytest -m soak $(ARGS)

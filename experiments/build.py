@@ -83,7 +83,10 @@ def find_target(path: str, name: str) -> Callable[..., Any]:
     Raises:
       UserError: it is not there, or lies outside the allowed modules.
     """
-    if not str(name).startswith(tuple(f"{module}." for module in ALLOWED)):
+    parts = str(name).split(".")
+    if not str(name).startswith(tuple(f"{module}." for module in ALLOWED)) or any(
+        part[:1] in ("", "_") for part in parts
+    ):
         raise UserError(f"{path}._target_={name}: only {', '.join(ALLOWED)} may be built from a config")
     try:
         target = get_object(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +14,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
 from experiments.names import CONF, job_slug, settled
+from experiments.reading import read_json
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory, config_hash
+from experiments.schemas import Evaluation
 
 SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume", "trainer.test")
 
@@ -181,5 +182,5 @@ def has_estimate(job: Job, num_samples: int) -> bool:
     file = job.run.evaluations / f"iwae-{num_samples}.json"
     if not file.is_file():
         return False
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file, Evaluation)
     return content["step"] == job.result["best_step"] and content.get("not_finite") is None

@@ -41,7 +41,7 @@ def measure(cfg: DictConfig) -> int:
     if not isinstance(cfg.memory_gb, int | float) or not cfg.memory_gb > 0:
         raise UserError(f"memory_gb={cfg.memory_gb}: expected a positive number of gigabytes, such as 1.0")
     objective: Objective = build(cfg, "objective")
-    restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
+    restored = restore(run, cfg)
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
     steps = int(restored.sequences.lengths.max())
     batch_size = rows_within(restored.model, steps, cfg.memory_gb * 1e9)

@@ -8,9 +8,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Literal
 
-from omegaconf import OmegaConf
-
 from experiments.errors import UserError
+from experiments.reading import clean, read_text, read_yaml
 from experiments.run_directory import write_json
 
 Kind = Literal["run", "sweep", "comparison", "samples", "benchmark"]
@@ -176,7 +175,7 @@ RECOGNISED: dict[Kind, Callable[[Path], bool]] = {
 def is_config(file: Path) -> bool:
     """Whether a file is the config of a run of this suite."""
     try:
-        return set(OmegaConf.load(file)) >= CONFIG
+        return set(read_yaml(file)) >= CONFIG
     except Exception:  # no such file, no YAML, no mapping
         return False
 
@@ -184,8 +183,8 @@ def is_config(file: Path) -> bool:
 def read_dict(file: Path) -> dict[str, Any]:
     """The content of a JSON file; empty where it is none, or none that holds keys."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        found = clean(json.loads(read_text(file)))
+    except (OSError, ValueError, RecursionError, UserError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.build import require_integer
 from experiments.errors import UserError
-from vrnn.training.metrics import MetricsFile
+from experiments.reading import CheckedMetrics
 from vrnn.training.progress import Observer
 
 BOUND = "valid/log_likelihood"
@@ -83,8 +82,8 @@ def best_by_epoch(folder: Path) -> dict[int, float]:
     """The best validation bound by the end of each epoch, of what a job has written so far."""
     found: dict[int, float] = {}
     try:
-        lines = [line for line in MetricsFile(folder / "metrics.jsonl").read() if BOUND in line]
-    except (OSError, json.JSONDecodeError):
+        lines = [line for line in CheckedMetrics(folder / "metrics.jsonl").read() if BOUND in line]
+    except (OSError, UserError):
         return found
     for line in lines:
         found[line["epoch"]] = max(line[BOUND], max(found.values(), default=-np.inf))

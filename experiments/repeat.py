@@ -16,6 +16,8 @@ from experiments.report.rows import differing, settings
 from experiments.resume import value_of
 from experiments.run_directory import RunDirectory, config_hash
 from experiments.terminal import say
+from experiments.text import plain
+from experiments.untrusted import check_overrides
 
 # What says how the other run was started, not what it computed.
 NOT_REPEATED = re.compile(r"[+~]*(hydra|multirun|resume|run_from)\b")
@@ -32,9 +34,10 @@ def repeated_arguments(arguments: list[str]) -> list[str]:
         return arguments
     run = RunDirectory.existing(directory)
     former = [text for text in run.read_overrides() if not NOT_REPEATED.match(text)]
-    tell_changes(run, former)
     typed = {key_of(text) for text in arguments if not text.startswith("-")}
     kept = [text for text in former if key_of(text) not in typed]
+    check_overrides(kept, plain(str(run.overrides_file)))
+    tell_changes(run, kept)
     multirun = "--multirun" in arguments or "-m" in arguments
     if any(key_of(text) == "sweep" for text in kept):  # for the settings that it brings; how it went on is another's
         own = "hydra/sweeper=basic" if multirun else "hydra.mode=RUN"

@@ -12,6 +12,7 @@ from experiments.errors import UserError
 from experiments.parts import build_data
 from experiments.run_data import Other, look_at
 from experiments.run_directory import RunDirectory
+from experiments.untrusted import withdraw_consent
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
 from vrnn.training import checkpoint
@@ -34,22 +35,34 @@ class Restored(NamedTuple):
     other: Other | None
 
 
-def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str | None) -> Restored:
+def restore(run: RunDirectory, asked: DictConfig) -> Restored:
     """Builds a run's data and model from its own config, and loads a checkpoint into the model.
+
+    Args:
+      run: its directory.
+      asked: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's config
+        that weaken safety and are taken nevertheless).
 
     Raises:
       UserError: something is missing or does not fit; the message says what.
     """
+    split, which, root = asked.split, asked.checkpoint, asked.root
     if split not in ("train", "valid", "test"):
         raise UserError(f"split={split}: expected train, valid or test")
     if which not in ("best", "last"):
         raise UserError(f"checkpoint={which}: expected best or last")
+    if not OmegaConf.is_list(asked.consent):
+        raise UserError(f"consent={asked.consent}: expected a list of keys, such as [data.allow_pickle]")
     cfg = run.read_config()
+    withdrawn = [
+        key for key in withdraw_consent(cfg, asked.consent) if not key.startswith("logger.")
+    ]  # it is not built
+    notes = [f"{key} weakens safety, so it has its default; consent=[{key}] takes the run's value" for key in withdrawn]
     own_root = cfg.data.get("root")
     if root is not None:
         OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
-        place = find_device(device)
+        place = find_device(asked.device)
         file = run.checkpoints / f"{which}.pt"
         content = checkpoint.load(file, place)
         trained = checkpoint.standardisation(file, content)
@@ -58,12 +71,19 @@ def restore(run: RunDirectory, *, split: str, which: str, device: str, root: str
     model: SequenceModel = build(cfg, "model")
     try:
         model.load_state_dict(content["model"])
-    except (KeyError, TypeError, RuntimeError) as error:
+        step = int(content["step"] if which == "best" else content["progress"]["step"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error
-    splits, notes, other = look_at(run, cfg, build_data(cfg, model.likelihood), trained, root, own_root)
-    step = content["step"] if which == "best" else content["progress"]["step"]
+    try:
+        data = build_data(cfg, model.likelihood)
+    except UserError as error:
+        if withdrawn:
+            raise UserError(f"{error}; {'; '.join(notes)}") from error
+        raise
+    splits, more, other = look_at(run, cfg, data, trained, root, own_root)
+    notes += more
     torch.manual_seed(cfg.seed)
     return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step, notes, other)

@@ -20,6 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.run_directory import RunDirectory
+from experiments.terminal import say
+from experiments.untrusted import consent_keys, withdraw_consent
 
 ALLOWED = (
     "resume",
@@ -99,9 +101,14 @@ def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:
     """
     saved = run.read_config()
     overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    typed = {override.key_or_group for override in overrides}
+    allowed = (*ALLOWED, *consent_keys(saved))
+    for key in withdraw_consent(saved, typed):
+        if not (key.startswith("logger.") and "logger" in typed):
+            say(f"note        {key} weakens safety, so it has its default; it is taken from the command line only")
     for override in overrides:
         key = override.key_or_group
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in ALLOWED):
+        if not any(key == known or key.startswith(f"{known}.") for known in allowed):
             raise UserError(
                 f"{override.input_line}: a resumed run keeps its own config; only {', '.join(ALLOWED[1:])} may change "
                 f"(the run's values stand in {run.config_file})"

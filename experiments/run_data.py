@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.parts import Data
+from experiments.reading import clean, read_text
 from experiments.run_directory import NOT_IDENTITY, RunDirectory, write_whole
 from vrnn.data.fingerprint import Change, Fingerprint
 from vrnn.data.splits import Splits, Standardisation
@@ -104,7 +105,7 @@ def read_run_data(run: RunDirectory) -> RunData | None:
     if not run.data_file.exists():
         return None
     try:
-        content = json.loads(run.data_file.read_text(encoding="utf-8"))
+        content = clean(json.loads(read_text(run.data_file)))
         fingerprint, kept_settings = Fingerprint.from_dict(content), dict(content["settings"])
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in (fingerprint.mean, fingerprint.std))
         if mean.shape != std.shape or not bool((mean.isfinite() & std.isfinite() & (std > 0)).all()):

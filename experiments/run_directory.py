@@ -17,13 +17,17 @@ from typing import IO, Any, get_type_hints
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.build import find_target
 from experiments.errors import UserError
+from experiments.reading import CheckedMetrics, Unreadable, read_json, read_yaml
+from experiments.schemas import Evaluation, Result
+from experiments.text import plain
+from experiments.untrusted import check_config
 from vrnn.data.splits import Corpus
-from vrnn.training.metrics import Figure, MetricsFile
+from vrnn.training.metrics import Figure
 
 # What a config's identity leaves out: where and how a run was followed, not what it computes.
 NOT_IDENTITY = (
@@ -80,7 +84,7 @@ class RunDirectory:
         self.overrides_file = path / "overrides.yaml"
         self.data_file = path / "data.json"
         self.checkpoints = path / "checkpoints"
-        self.metrics = MetricsFile(path / "metrics.jsonl")
+        self.metrics = CheckedMetrics(path / "metrics.jsonl")
         self.result_file = path / "result.json"
         self.test_sequences = path / "test_sequences.npz"
         self.figures = path / "figures"
@@ -89,7 +93,7 @@ class RunDirectory:
     def __str__(self) -> str:
         """The path as one would type it: relative where it lies below the working directory."""
         here = Path.cwd()
-        return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
+        return plain(str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path))
 
     @classmethod
     def existing(cls, path: str | Path) -> RunDirectory:
@@ -112,13 +116,12 @@ class RunDirectory:
         write_whole(self.config_file, OmegaConf.to_yaml(cfg, resolve=True))
 
     def read_config(self) -> DictConfig:
-        try:
-            cfg = OmegaConf.load(self.config_file)
-        except Exception as error:
-            raise UserError(f"{self.config_file}: this is not a readable YAML file ({error})") from error
-        if not isinstance(cfg, DictConfig) or not {"model", "data", "trainer", "seed"} <= set(cfg):
-            raise UserError(f"{self.config_file}: this is not the config of a run of this suite")
-        return cfg
+        """The run's config.
+
+        Raises:
+          UserError: it is damaged, or could do more than build the suite's own parts.
+        """
+        return check_config(read_yaml(self.config_file), self.config_file)
 
     def write_overrides(self, overrides: list[str]) -> None:
         write_whole(self.overrides_file, OmegaConf.to_yaml(OmegaConf.create(overrides)))
@@ -129,18 +132,29 @@ class RunDirectory:
         Raises:
           UserError: they are lost.
         """
-        try:
-            return [str(text) for text in OmegaConf.load(self.overrides_file)]
-        except Exception as error:
-            raise UserError(f"{self.overrides_file}: expected a list of overrides ({error})") from error
+        found = read_yaml(self.overrides_file)
+        if not OmegaConf.is_list(found):
+            raise UserError(f"{plain(str(self.overrides_file))}: expected a list of overrides")
+        return [str(text) for text in OmegaConf.to_container(found, resolve=False)]
 
     def read_result(self) -> dict[str, Any]:
-        """The content of result.json; empty where there is none, or nothing that this suite has written."""
+        """The content of result.json; empty where there is none, or no whole one.
+
+        Raises:
+          UserError: a value in it is of a wrong type.
+        """
         try:
-            found = json.loads(self.result_file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            return read_json(self.result_file, Result)
+        except (FileNotFoundError, NotADirectoryError, Unreadable):
             return {}
-        return found if isinstance(found, dict) and {"status", "config_hash"} <= set(found) else {}
+
+    def read_evaluations(self) -> dict[str, dict[str, Any]]:
+        """What was measured later, by the name of its file.
+
+        Raises:
+          UserError: one of the files is damaged, or a value in it is of a wrong type.
+        """
+        return {plain(file.stem): read_json(file, Evaluation) for file in sorted(self.evaluations.glob("*.json"))}
 
     def is_done(self) -> bool:
         return self.read_result().get("status") == "done"
@@ -251,7 +265,7 @@ def idle_keys(cfg: DictConfig) -> list[str]:
 def root_is_identity(cfg: DictConfig) -> bool:
     """Whether another `data.root` means other data, as for any folder of recordings."""
     target = OmegaConf.select(cfg, "data._target_")
-    return target is not None and get_type_hints(get_method(target), include_extras=True).get("root") == Corpus
+    return target is not None and get_type_hints(find_target("data", target), include_extras=True).get("root") == Corpus
 
 
 def provenance() -> dict[str, Any]:

@@ -28,7 +28,7 @@ def sample(cfg: DictConfig) -> int:
     for name, at_least in (("steps", 1), ("prefix", 1), ("seed", 0)):
         if cfg[name] is not None:
             require_integer(name, cfg[name], at_least)
-    restored = restore(run, split=cfg.split, which=cfg.checkpoint, device=cfg.device, root=cfg.root)
+    restored = restore(run, cfg)
     other = restored.other
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
     folder, asked = claimed(cfg, run, restored, seed)

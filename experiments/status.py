@@ -28,7 +28,7 @@ def status(cfg: DictConfig) -> int:
     if not directory.is_dir():
         raise UserError(f"dir={directory}: there is no such directory; sweeps lie in outputs/sweeps/")
     plan = SweepPlan.read(directory)
-    hashes = plan.hashes([found for found in plan.jobs() if found.job.may_be_of_another_config])
+    hashes = hashes_today(plan)
     jobs = plan.jobs(hashes)
     if cfg.watch and console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -39,7 +39,7 @@ def status(cfg: DictConfig) -> int:
     console.print(overview(plan, jobs))
     missing = [found for found in jobs if not found.job.is_over]
     if missing or len(jobs) < plan.total:
-        say(f"go on with  {plan.command}")
+        say(f"go on with  {plan.command_to_show}")
     if cfg.report:
         from experiments.report.sweep import write_sweep
 
@@ -47,6 +47,16 @@ def status(cfg: DictConfig) -> int:
         for file in write_sweep(plan, jobs, title=f"Sweep {directory.name}").files[:3]:
             say(str(file))
     return 0
+
+
+def hashes_today(plan: SweepPlan) -> dict[str, str]:
+    """What the results of the done jobs should have been made with; nothing where sweep.json must not be composed."""
+    try:
+        plan.require_plain()
+    except UserError as error:
+        say(f"note        {error}; so whether results were made with today's config was not looked at")
+        return {}
+    return plan.hashes([found for found in plan.jobs() if found.job.state == "done"])
 
 
 def status_of_all(cfg: DictConfig) -> int:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from experiments.comparison import compose_train
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
 from experiments.names import job_slug, settled
 from experiments.ownership import MARK, PLAN, read_mark
+from experiments.reading import read_json
 from experiments.run_directory import RunDirectory, config_hash, write_json
+from experiments.schemas import Plan
+from experiments.text import plain
+from experiments.untrusted import check_overrides, command_to_show
 
 
 class SweepJob(NamedTuple):
@@ -47,6 +50,7 @@ class SweepPlan:
       points: settings of every job that is known beforehand: all those of a grid, none of a search.
       trials: of a search, over all its starts; None: it is a grid.
       repeated: those of them whose point had been tried before, so that there is no new job.
+      is_read: whether it comes from sweep.json, which anybody may have written, and not from today's command line.
     """
 
     directory: Path
@@ -56,6 +60,7 @@ class SweepPlan:
     points: list[dict[str, str]]
     trials: int | None
     repeated: int = 0
+    is_read: bool = False
 
     @property
     def total(self) -> int:
@@ -69,7 +74,7 @@ class SweepPlan:
 
     def write(self) -> None:
         """Writes sweep.json."""
-        content = {key: value for key, value in asdict(self).items() if key != "directory"}
+        content = {key: value for key, value in asdict(self).items() if key not in ("directory", "is_read")}
         write_json(self.directory / PLAN, {"format": 1, **content})
 
     @classmethod
@@ -83,11 +88,8 @@ class SweepPlan:
         if not file.is_file():
             wanted = "expected one that a multirun made, outputs/sweeps/<name>-<hash>"
             raise UserError(f"{directory}: this is not the directory of a sweep (it has no sweep.json); {wanted}")
-        try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            return cls(directory, **{key: value for key, value in content.items() if key != "format"})
-        except (ValueError, TypeError, AttributeError) as error:
-            raise UserError(f"{file}: this is not the plan of a sweep ({error})") from error
+        content = read_json(file, Plan)
+        return cls(directory, **{name: content[name] for name in Plan.model_fields if name != "format"}, is_read=True)
 
     def jobs(
         self, hashes: dict[str, str] | None = None, known: dict[str, tuple[int, SweepJob]] | None = None
@@ -129,12 +131,24 @@ class SweepPlan:
         """The config of a job, as it is today. Hydra must have been started.
 
         Raises:
-          UserError: it does not compose.
+          UserError: it does not compose, or was read and does more than choose the suite's own options and values.
         """
+        self.require_plain(settings)
         cfg = compose_train([*(f"{key}={value}" for key, value in settings.items()), *self.overrides])
         with open_dict(cfg):
             cfg.pop("hydra")
             return settled(cfg)
+
+    def require_plain(self, settings: dict[str, str] | None = None) -> None:
+        """Raises UserError where overrides that were read must not be composed, see `untrusted.check_overrides`."""
+        if self.is_read:
+            varied = [f"{key}={value}" for key, value in (settings or {}).items()]
+            check_overrides([*varied, *self.overrides], plain(str(self.directory / PLAN)))
+
+    @property
+    def command_to_show(self) -> str:
+        """The command, as it may be shown to be typed again."""
+        return command_to_show(self.command, self.directory / PLAN) if self.is_read else self.command
 
     def name(self, settings: dict[str, str]) -> str:
         """The directory of a job."""
@@ -163,6 +177,6 @@ def begun_with(job: Path) -> dict[str, str]:
 @functools.cache  # a monitor asks every second
 def overrides_in(file: Path, changed: int) -> dict[str, str]:
     """The overrides in a job's mark or in its overrides.yaml, by key; `changed` is when it was written."""
-    found = read_mark(file.parent).get("overrides") if file.name == MARK else OmegaConf.load(file)
+    found = read_mark(file.parent).get("overrides") if file.name == MARK else RunDirectory(file.parent).read_overrides()
     texts = found if isinstance(found, Sequence) else []
     return dict(str(text).split("=", 1) for text in texts if "=" in str(text))

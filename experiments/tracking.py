@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from experiments.errors import UserError
+from experiments.reading import read_json
 from experiments.run_directory import write_json
+from experiments.schemas import Identity
 from experiments.wandb_environment import MAX_NAME, cut, encodable, find_mode, refused_variable, valid_tags
 from experiments.warn import reason, warn
+from vrnn.data.splits import CONSENT
 from vrnn.training.metrics import Figure
 from vrnn.training.progress import Observer
 
@@ -81,11 +83,17 @@ class WandbTracker(NoTracker):
 
     title = "Weights & Biases"
 
-    def __init__(self, mode: Literal["offline", "online"], project: str, entity: str | None, tags: list[str]):
+    def __init__(
+        self,
+        mode: Annotated[Literal["offline", "online"], CONSENT] = "offline",
+        project: str = "vrnn",
+        entity: str | None = None,
+        tags: list[str] | None = None,
+    ):
         self.mode, self._notice = find_mode(mode)
         self.project = project
         self.entity = entity
-        self.tags = tags
+        self.tags = tags or []
         self.run: Any = None
         if self.mode in ("online", "shared"):
             self.patience = 300.0  # for what is left to upload
@@ -181,6 +189,7 @@ def start(about: dict[str, Any], mode: str) -> Any:
       CommError: it cannot be reached.
     """
     import pydantic
+
     import wandb
 
     try:
@@ -219,7 +228,7 @@ def first_identity(directory: Path, name: str, tags: Sequence[str] = ()) -> dict
     given = os.environ.get("WANDB_RUN_ID") if "WANDB_SWEEP_ID" in os.environ else None
     if given or not file.exists():
         write_json(file, {"id": given or uuid.uuid4().hex[:8], "name": name, "tags": list(tags)})
-    return json.loads(file.read_text(encoding="utf-8"))
+    return read_json(file, Identity)
 
 
 def displaced(config: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:

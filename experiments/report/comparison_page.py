@@ -16,6 +16,7 @@ from experiments.report.plots import Curve, draw_curves, history, literal_text, 
 from experiments.report.ranking import Sign
 from experiments.report.rows import BOUND, Row
 from experiments.report.tables import Table
+from experiments.untrusted import command_to_show
 
 KL_BY_STEP = "KL of each time step"
 SHOWN = "Samples of each model; of its runs, the seed that is best on the validation set."
@@ -85,8 +86,11 @@ def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Pa
 def reproduction(found: Findings, command: str) -> list[Commands | Facts | Details]:
     """The commands, the code and the versions; every run and what tells the models apart."""
     jobs = [job for row in found.rows for job in row.counted]
-    shown = {row.label: row.shown.result for row in found.rows if row.shown}
-    commands = [(f"{label}, seed {result['seed']}", result["command"]) for label, result in shown.items()]
+    commands = []
+    for row in found.rows:
+        if row.shown is not None:
+            result, file = row.shown.result, row.shown.run.result_file
+            commands.append((f"{row.label}, seed {result['seed']}", command_to_show(result["command"], file)))
     blocks: list[Commands | Facts | Details] = [Commands([("This comparison", command)])]
     blocks += [Facts(made_by(jobs)), Details("One run of each model", [Commands(commands)])] if jobs else []
     blocks += [Details("What the models differ in", [found.settings])] if found.settings.groups[0][1] else []

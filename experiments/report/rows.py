@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -11,9 +10,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.build import find_target
 from experiments.errors import UserError
 from experiments.jobs import Job
 from experiments.report.groups import Groups, read_groups
@@ -146,12 +145,10 @@ class Row:
 
         Not of one that a longer run left behind, not on other data than the run's own, and no bound that is not finite.
         """
-        files = sorted(job.run.evaluations.glob("*.json"))
-        found = [(file.stem, json.loads(file.read_text(encoding="utf-8"))) for file in files]
         wanted = ("best", job.result.get("best_step"))
         return [
             (name, content)
-            for name, content in found
+            for name, content in job.run.read_evaluations().items()
             if (content["checkpoint"], content["step"]) == wanted
             and content.get("not_finite") is None
             and content.get("on") is None
@@ -269,7 +266,7 @@ def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
 def measures(configs: Sequence[DictConfig]) -> set[bool]:
     """What likelihoods are of: True, probabilities of quantised values; False, densities."""
     targets = {target for config in configs if (target := OmegaConf.select(config, "likelihood._target_"))}
-    return {get_class(target).discrete for target in targets}
+    return {find_target("likelihood", target).discrete for target in targets}
 
 
 def data_settings(config: DictConfig) -> dict[str, str]:

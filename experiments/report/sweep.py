@@ -88,7 +88,7 @@ def markdown(found: SweepFindings, pictures: Mapping[str, tuple[Path, str]], tit
     for heading, items in _remarks(found).items():
         parts += [f"**{heading}**", "\n".join(f"- {markdown_text(item)}" for item in items)]
     parts += [f"![{markdown_text(heading)}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
-    return "\n\n".join([*parts, markdown_code(found.plan.command)]) + "\n"
+    return "\n\n".join([*parts, markdown_code(found.plan.command_to_show)]) + "\n"
 
 
 def _remarks(found: SweepFindings) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 
@@ -71,8 +70,7 @@ def trust(found: SweepFindings) -> list[str]:
 
 def is_tested(job: Job) -> bool:
     """Whether a job was measured on its own test set, at its end or by the evaluate app."""
-    files = job.run.evaluations.glob("*.json")
-    later = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    later = job.run.read_evaluations().values()
     own = [content["figures"] for content in later if content.get("on") is None]
     return any("test/log_likelihood" in figures for figures in (job.result["figures"], *own))
 

@@ -153,7 +153,7 @@ def commands(found: SweepFindings) -> list[tuple[str, str]]:
     """What to type next, each after what it is for."""
     plan = found.plan
     told = [
-        ("Go on with this sweep, or repeat it", plan.command),
+        ("Go on with this sweep, or repeat it", plan.command_to_show),
         ("See how far it is", typed("status", f"dir={literal(plan.directory)}")),
     ]
     if found.best is None:

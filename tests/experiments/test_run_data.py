@@ -69,7 +69,8 @@ def place(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def look(root: str | None = None) -> Restored:
-    return restore(RunDirectory(Path("run")), split="test", which="best", device="cpu", root=root)
+    asked = {"split": "test", "checkpoint": "best", "device": "cpu", "root": root, "consent": []}
+    return restore(RunDirectory(Path("run")), OmegaConf.create(asked))
 
 
 def measured(place: Path, pattern: str) -> dict:

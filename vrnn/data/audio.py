@@ -13,7 +13,7 @@ from vrnn.data.folders import files_below
 from vrnn.data.framing import PARTS, Framing, frame
 from vrnn.data.lists import find_below, read_list
 from vrnn.data.soundness import OnBad
-from vrnn.data.splits import Corpus, Splits
+from vrnn.data.splits import Corpus, Place, Splits
 from vrnn.data.storage import Storage
 
 LISTS = {part: f"{part}.txt" for part in PARTS}
@@ -34,7 +34,7 @@ def audio(
     on_bad: OnBad = "error",
     assignment: Assignment = "order",
     max_memory_gb: float = 4.0,
-    cache: str = "outputs/.cache/audio",
+    cache: Place = "outputs/.cache/audio",
 ) -> Splits:
     """The wav and flac files of a folder in frames of x_dim samples.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrnn.data.corpora import Assignment, by_seed, grouped_by_folder, recordings
 from vrnn.data.framing import Framing, frame
 from vrnn.data.soundness import OnBad
-from vrnn.data.splits import Splits
+from vrnn.data.splits import Place, Splits
 from vrnn.data.storage import Storage
 
 FOLDER = "blizzard2013"
@@ -24,7 +24,7 @@ def blizzard(
     on_bad: OnBad = "error",
     assignment: Assignment = "order",
     max_memory_gb: float = 4.0,
-    cache: str = "outputs/.cache/audio",
+    cache: Place = "outputs/.cache/audio",
 ) -> Splits:
     """Audiobooks in frames of x_dim samples, as the paper cut them: 16 kHz, 40 frames of 200 samples, 0.5 s.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrnn.data.corpora import Assignment, by_seed, recordings
 from vrnn.data.framing import Framing, frame
 from vrnn.data.soundness import OnBad
-from vrnn.data.splits import Splits
+from vrnn.data.splits import Place, Splits
 from vrnn.data.storage import Storage
 
 ARCHIVE = "speech/ljspeech32_22k_int16.npz"
@@ -25,7 +25,7 @@ def ljspeech(
     on_bad: OnBad = "error",
     assignment: Assignment = "order",
     max_memory_gb: float = 4.0,
-    cache: str = "outputs/.cache/audio",
+    cache: Place = "outputs/.cache/audio",
 ) -> Splits:
     """Read English in frames of x_dim samples.
 

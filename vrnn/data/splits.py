@@ -20,9 +20,11 @@ from vrnn.data.standardisation import Affine, Standardisation
 
 # The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.
 Corpus = Annotated[str | None, "identity"]
-# The type of an argument by which a user consents to what is refused by default: whoever reads a saved config takes the
-# default instead, and consent only from the person who is there.
-Consent = Annotated[bool, "consent"]
+# Marks an argument by which a user consents to what is refused by default, or says where files may be written: whoever
+# reads a saved config takes the default instead, and consent only from the person who is there.
+CONSENT = "consent"
+Consent = Annotated[bool, CONSENT]
+Place = Annotated[str, CONSENT]
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 
 

@@ -20,6 +20,15 @@ from vrnn.training.evaluation import Evaluation, Space
 
 COUNT, STEPS = 40, 6  # test sequences, and the steps of the longest
 
+STANDARD = {
+    "model": {"_target_": "vrnn.models.vrnn.VRNN", "prior": [8]},
+    "likelihood": {"_target_": "vrnn.likelihoods.bernoulli.Bernoulli"},
+    "objective": {"_target_": "vrnn.objectives.elbo.ELBO"},
+    "optimizer": {"_target_": "torch.optim.Adam"},
+    "trainer": {"_target_": "vrnn.training.trainer.Trainer", "device": "cpu"},
+    "seed": 0,
+}
+
 
 class Runs:
     """Makes runs below a folder."""
@@ -94,9 +103,8 @@ class Runs:
         run = RunDirectory(self.folder / f"run-{self.number}")
         run.path.mkdir(parents=True)
         if config is not None:
-            standard = {"model": {"_target_": "M", "prior": [8]}, "trainer": {"device": "cpu"}, "seed": 0}
             data = {"data": {"_target_": "vrnn.data.mnist.mnist", "binarize": "static", "root": str(self.number)}}
-            run.write_config(OmegaConf.merge(standard, data, config))
+            run.write_config(OmegaConf.merge(STANDARD, data, config))
         return run
 
     def _with(self, run: RunDirectory, seed: int, **result: Any) -> Job:
