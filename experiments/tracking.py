@@ -189,7 +189,6 @@ def start(about: dict[str, Any], mode: str) -> Any:
       CommError: it cannot be reached.
     """
     import pydantic
-
     import wandb
 
     try:

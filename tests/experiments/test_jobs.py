@@ -86,9 +86,23 @@ def test_a_configs_identity_is_what_it_computes(key: str):
 
 
 @pytest.mark.parametrize(
-    ("key", "same", "other"), [("trainer.precision", "fp32", "bf16"), ("data.verify", True, False)]
+    ("key", "same", "other"),
+    [
+        ("trainer.precision", "fp32", "bf16"),
+        ("data.verify", True, False),
+        ("data.on_bad", "error", "skip"),
+        ("data.assignment", "order", "name"),
+    ],
 )
 def test_a_key_that_was_added_leaves_the_identity_of_what_was_computed_before(key: str, same: object, other: object):
     cfg = OmegaConf.create({"data": {"x_dim": 3}, "trainer": {"max_steps": 3}, "seed": 0})
     added, changed = (OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{key}={value}"])) for value in (same, other))
     assert config_hash(added) == config_hash(cfg) != config_hash(changed)
+
+
+@pytest.mark.parametrize(("key", "idle", "drawn"), [("split", "lists", "seed"), ("variant", "simplified", "raw")])
+def test_how_seed_would_split_is_no_identity_where_nothing_is_split_by_seed(key: str, idle: str, drawn: str):
+    for value, counts in ((idle, False), (drawn, True)):
+        cfg = OmegaConf.create({"data": {key: value}, "trainer": {}})
+        other = OmegaConf.merge(cfg, {"data": {"assignment": "name"}})
+        assert (config_hash(cfg) != config_hash(other)) == counts
