@@ -66,9 +66,8 @@ def standardisation(path: Path, content: dict[str, Any]) -> Standardisation | No
     Raises:
       CheckpointError: something else stands there.
     """
-    if content.get("standardisation") is None:
-        return None
     try:
-        return Standardisation.from_dict(content["standardisation"])
-    except ValueError as error:
+        found = content.get("standardisation")
+        return None if found is None else Standardisation.from_dict(found)
+    except (ValueError, AttributeError) as error:
         raise CheckpointError(f"{path}: this is not a whole checkpoint of this suite ({error})") from error
