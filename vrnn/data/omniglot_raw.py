@@ -17,7 +17,7 @@ from vrnn.data.strokes import Ink
 
 
 def read_raw(source: Path, sample_rate: int | None) -> tuple[list[tuple[str, Ink]], list[tuple[str, int]]]:
-    """All drawings with their names `<alphabet>/<character>/<number>_<drawer>.txt`, sorted, and the files.
+    """All drawings with their names `<alphabet>/<character>/<number>_<drawer>.txt`, sorted, printable; and the files.
 
     Args:
       source: the folder that holds the alphabets, or an archive of it; links are followed, hidden files passed over.
@@ -36,7 +36,8 @@ def read_raw(source: Path, sample_rate: int | None) -> tuple[list[tuple[str, Ink
     drawings = []
     for name in sorted(texts):
         try:
-            drawings.append((name, read_drawing(texts[name].decode("utf-8-sig"), sample_rate)._replace(name=name)))
+            ink = read_drawing(texts[name].decode("utf-8-sig"), sample_rate)
+            drawings.append((printable(name), ink._replace(name=printable(name))))
         except ValueError as error:
             raise ValueError(
                 f"{printable(name)} in {shown(source)} is damaged: {error}; unpack it again, or take it away"
