@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from experiments import schemas
 from experiments.errors import UserError
 from experiments.parts import Data
-from experiments.reading import clean, read_text
+from experiments.reading import read_json
 from experiments.run_directory import NOT_IDENTITY, RunDirectory, write_whole
+from experiments.untrusted import consent_keys
 from vrnn.data.fingerprint import Change, Fingerprint
 from vrnn.data.splits import Splits, Standardisation
 
@@ -102,25 +104,27 @@ def read_run_data(run: RunDirectory) -> RunData | None:
     Raises:
       UserError: it is damaged.
     """
-    if not run.data_file.exists():
-        return None
     try:
-        content = clean(json.loads(read_text(run.data_file)))
-        fingerprint, kept_settings = Fingerprint.from_dict(content), dict(content["settings"])
+        content = read_json(run.data_file, schemas.Data)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UserError(f"{run.data_file}: {error.strerror}") from error
+    try:
+        fingerprint = Fingerprint.from_dict(content)
         mean, std = (torch.tensor(values, dtype=torch.float64) for values in (fingerprint.mean, fingerprint.std))
-        if mean.shape != std.shape or not bool((mean.isfinite() & std.isfinite() & (std > 0)).all()):
-            raise ValueError("mean and std must be finite, and std positive")
-        return RunData(Standardisation(mean, std), fingerprint, kept_settings)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        scale = Standardisation.from_dict({"mean": mean, "std": std})
+    except ValueError as error:
         raise UserError(
             f"{run.data_file}: this is not what a run keeps of its data ({error}); put the run's own file back"
         ) from error
+    return RunData(scale, fingerprint, content["settings"])
 
 
 def settings(cfg: DictConfig) -> dict[str, Any]:
-    """Values of the config that say which data these are; not where they lie."""
-    plain = OmegaConf.to_container(cfg.data, resolve=True)
-    return {key: value for key, value in plain.items() if f"data.{key}" not in NOT_IDENTITY}
+    """Values of the config that say which data these are; not where they lie, nor what each start consents to."""
+    plain, others = OmegaConf.to_container(cfg.data, resolve=True), {*NOT_IDENTITY, *consent_keys(cfg)}
+    return {key: value for key, value in plain.items() if f"data.{key}" not in others}
 
 
 def open_run_data(run: RunDirectory, cfg: DictConfig, data: Data, *, resumed: bool) -> Settled:

@@ -73,6 +73,18 @@ class Evaluation(Content):
     not_finite: str | None = None
 
 
+class Data(Content):
+    """data.json; what train, valid and test hold is looked at by `vrnn.data.fingerprint`."""
+
+    format: int = 1
+    settings: dict[str, Any]
+    standardisation: dict[str, list[float]]
+    files: dict[str, Count]
+    train: dict[str, Any]
+    valid: dict[str, Any]
+    test: dict[str, Any]
+
+
 class Plan(Content):
     """sweep.json."""
 

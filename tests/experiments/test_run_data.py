@@ -213,10 +213,12 @@ def test_rounding_of_another_machine_is_a_note(place):
         ),
         (lambda content: content["standardisation"]["std"].__setitem__(0, 3.0), "holds another standardisation than"),
         (lambda content: content["standardisation"]["std"].__setitem__(0, 0.0), "not what a run keeps of its data"),
-        (lambda content: content["standardisation"].update(mean="x"), "not what a run keeps of its data"),
-        (lambda content: content.pop("test"), "not what a run keeps of its data"),
-        (lambda content: content.pop("settings"), "not what a run keeps of its data"),
-        (lambda content: content.update(settings=3), "not what a run keeps of its data"),
+        (lambda content: content["standardisation"].update(mean="x"), r"standardisation\.mean: .*got 'x'"),
+        (lambda content: content["test"].pop("values"), "not what a run keeps of its data"),
+        (lambda content: content.pop("test"), "test: Field required"),
+        (lambda content: content.pop("settings"), "settings: Field required"),
+        (lambda content: content.update(settings=3), "settings: .*got 3"),
+        (lambda content: content.update(format=2), "a newer version of this suite wrote it"),
     ],
 )
 def test_what_does_not_fit_is_told(place, damage, message):

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vrnn.data.files import printable
 from vrnn.data.fingerprint import Fingerprint, PartPrint
 from vrnn.data.splits import Sequences, Splits
 
@@ -44,7 +45,7 @@ def inspect(splits: Splits, check: Check | None = None, checked_by: str = "") ->
     Raises:
       NotFinite: a value is NaN or infinite.
     """
-    files = dict(splits.files)
+    files = {printable(name): size for name, size in splits.files}
     scale = splits.standardisation.mean.tolist(), splits.standardisation.std.tolist()
     kept, stamp = None, None
     if splits.cache is not None:
