@@ -24,6 +24,7 @@ from experiments.resume import resume_command
 from experiments.run_data import open_run_data
 from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
 from experiments.signals import StopRequest, is_worker
+from experiments.surroundings import answer_to
 from experiments.terminal import Terminal
 from experiments.warn import reason, recorded_warnings, warn
 from vrnn.figures.curves import draw_curves
@@ -155,8 +156,9 @@ def recorded(
     except BaseException as error:
         raised = error
         result["status"] = "failed"
-        result["error"] = {"kind": type(error).__name__, "message": str(error)}
-        if not isinstance(error, UserError | Diverged | checkpoint.CheckpointError):
+        told = answer_to(error) if isinstance(error, OSError) else None
+        result["error"] = {"kind": type(error).__name__, "message": told or str(error)}
+        if not (told or isinstance(error, UserError | Diverged | checkpoint.CheckpointError)):
             result["error"]["traceback"] = traceback.format_exc()
         if isinstance(error, Diverged | checkpoint.CheckpointError):
             raise UserError(str(error)) from error

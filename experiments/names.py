@@ -58,7 +58,14 @@ def experiment_name(*, _root_: DictConfig) -> str:
 def job_name(*keys: str, _root_: DictConfig) -> str:
     """A job's directory, see `job_slug`; with keys, named by the overrides of these alone."""
     overrides = _root_.hydra.overrides.task
-    return job_slug([override for override in overrides if not keys or override.partition("=")[0] in keys])
+    chosen = []
+    for number, typed in enumerate(OmegaConf.to_container(overrides, resolve=False)):
+        if not keys or typed.partition("=")[0] in keys:
+            try:
+                chosen.append(overrides[number])
+            except OmegaConfBaseException:  # a reference that leads nowhere, of which the job tells
+                chosen.append(typed)
+    return job_slug(chosen)
 
 
 def job_slug(overrides: Sequence[str]) -> str:
