@@ -153,7 +153,7 @@ def _read_kept(path: Path, stamp: list[int]) -> tuple[Fingerprint, list[str]] | 
         if content["stamp"] != stamp:
             return None
         return Fingerprint.from_dict(content), [str(name) for name in content["checked_by"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
