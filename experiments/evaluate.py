@@ -14,7 +14,7 @@ from experiments.app import launch
 from experiments.build import build, require_integer
 from experiments.errors import UserError
 from experiments.introduction import tally_lines
-from experiments.ownership import claim, read_dict
+from experiments.ownership import MEASURED_LATER, claim, read_dict
 from experiments.parts import cautions
 from experiments.removal import rename_measurement
 from experiments.restore import restore
@@ -35,7 +35,7 @@ def measure(cfg: DictConfig) -> int:
       UserError: a value is wrong, something does not fit, or a bound is not finite (what is written is marked).
     """
     run = RunDirectory.existing(cfg.run)
-    claim(run.path, "run", "give the directory of a run that experiments.train made")
+    claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
     if cfg.seed is not None:
         require_integer("seed", cfg.seed, 0)
     if not isinstance(cfg.memory_gb, int | float) or not cfg.memory_gb > 0:

@@ -64,7 +64,7 @@ def read_job(run: RunDirectory, expected_hash: str | None = None, *, alive: bool
     if not result:
         if not run.config_file.is_file():
             return Job(run, "waiting", {})
-        if expected_hash not in (None, config_hash(run.read_config())):
+        if expected_hash is not None and config_hash(run.read_config()) != expected_hash:
             return Job(run, "resumed" if was_taken_further(run, expected_hash) else "stale", {})
         return Job(run, "interrupted", {})
     if expected_hash not in (None, result["config_hash"]):
@@ -81,8 +81,11 @@ def was_taken_further(run: RunDirectory, expected_hash: str | None) -> bool:
 
 
 def was_resumed(run: RunDirectory) -> bool:
-    """Whether a run has been gone on with by resume=."""
-    return run.config_file.is_file() and run.read_config().get("resume") is not None
+    """Whether a run has been gone on with by resume=, as far as its config can be read."""
+    try:
+        return run.config_file.is_file() and run.read_config().get("resume") is not None
+    except UserError:
+        return False
 
 
 def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:

@@ -54,7 +54,13 @@ NOTHING = (LOCK, ".DS_Store", "Thumbs.db", "desktop.ini")
 CONFIG = {"data", "likelihood", "latent", "recurrence", "model", "objective", "trainer", "seed"}  # a run's config has
 
 
-def claim(directory: Path, kind: Kind | None, remedy: str, just_written: Iterable[str] = ()) -> None:
+def claim(
+    directory: Path,
+    kind: Kind | None,
+    remedy: str,
+    just_written: Iterable[str] = (),
+    written: Iterable[str] | None = None,
+) -> None:
     """Makes sure that a start may write in a directory: it is new, empty, or the suite's own. Nothing is written yet.
 
     Args:
@@ -62,6 +68,7 @@ def claim(directory: Path, kind: Kind | None, remedy: str, just_written: Iterabl
       kind: of the work; None: whatever the suite did there before.
       remedy: what to do where it may not, for the message.
       just_written: names that Hydra has written there for this very start.
+      written: names that the work may write; None: all of its kind.
 
     Raises:
       UserError: it holds something else, work of another kind, or a link in the place of a file that is to be written.
@@ -81,7 +88,7 @@ def claim(directory: Path, kind: Kind | None, remedy: str, just_written: Iterabl
         other = read_mark(directory).get("kind")
         held = f"a {other} of this suite" if other else f"{listed(found)}, which this suite has not written there"
         raise UserError(f"{directory}: holds {held}; nothing was changed; {remedy}")
-    for path in links(directory, WRITTEN[kind or "run"]):
+    for path in links(directory, WRITTEN[kind or "run"] if written is None else tuple(written)):
         raise UserError(f"{path}: this is a link, and what it leads to would be overwritten; take it away, or {remedy}")
 
 

@@ -11,7 +11,7 @@ from experiments.app import launch
 from experiments.build import build, require_integer
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
-from experiments.ownership import claim, mark, read_mark
+from experiments.ownership import MEASURED_LATER, claim, mark, read_mark
 from experiments.removal import discard
 from experiments.restore import Restored, restore
 from experiments.run_directory import RunDirectory
@@ -23,7 +23,7 @@ ELSEWHERE = "give another output, an empty folder or a new one"
 def sample(cfg: DictConfig) -> int:
     """Writes samples, reconstructions and continuations as pictures (and sounds), in a folder of this request's own."""
     run = RunDirectory.existing(cfg.run)
-    claim(run.path, "run", "give the directory of a run that experiments.train made")
+    claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
     require_integer("num", cfg.num, 1)
     for name, at_least in (("steps", 1), ("prefix", 1), ("seed", 0)):
         if cfg[name] is not None:

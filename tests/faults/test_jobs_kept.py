@@ -36,6 +36,16 @@ def test_a_job_is_known_by_what_it_was_begun_with(tmp_path):
     assert [found.settings for found in plan.jobs()] == [{"trainer.max_steps": "2"}]
 
 
+def test_a_job_with_a_damaged_config_keeps_nobody_from_looking(tmp_path):
+    (old,) = SWEEPS.glob("train-*")
+    sweep = Path(shutil.copytree(old, tmp_path / "sweep"))
+    job = sorted(sweep.glob("z-dim-*"))[0]
+    (job / "result.json").unlink()
+    (job / "config.yaml").write_text("a: [")
+    jobs = [found.job for found in SweepPlan.read(sweep).jobs()]
+    assert [(job.state, job.may_be_of_another_config) for job in jobs] == [("interrupted", False), ("done", True)]
+
+
 # A job that a person has taken further
 
 

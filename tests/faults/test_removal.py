@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import UserError
-from experiments.ownership import LOCK, MARK, claim, mark
+from experiments.ownership import LOCK, MARK, MEASURED_LATER, claim, mark
 from experiments.removal import clear, discard, drop_unfinished, put_aside
 from experiments.run_directory import write_whole
 from tests.experiments.command_line import Run
@@ -87,6 +88,9 @@ def test_nothing_is_written_through_a_link(copy, tmp_path, name):
     path.symlink_to(tmp_path / "elsewhere" / path.name)
     with pytest.raises(UserError, match=f"copy/{name}: this is a link, and what it leads to would be overwritten"):
         claim(copy.path, "run", "give another")
+    later = name in ("evaluations", LOCK, MARK)  # what an evaluation may write
+    with pytest.raises(UserError) if later else contextlib.nullcontext():
+        claim(copy.path, "run", "give another", written=MEASURED_LATER)
 
 
 @pytest.mark.parametrize("in_the_way", [Path.touch, lambda path: path.symlink_to("thesis.tex")])
