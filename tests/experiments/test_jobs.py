@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from experiments.errors import UserError
 from experiments.jobs import read_job
 from experiments.run_directory import RunDirectory, config_hash
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
+from tests.faults.trees import OLD
 
 PAIR = ("--multirun", *WORDS, *SMALL, "seed=0,1", "hydra.sweep.dir=out", "hydra.sweep.subdir=${job_name:seed}")
 
@@ -52,19 +54,26 @@ def test_the_second_start_of_a_multirun_skips_what_is_done(apps: Apps, tmp_path:
 
 
 def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
-    cfg = OmegaConf.create({"model": {}, "data": {"root": "a"}, "trainer": {"max_steps": 3}, "seed": 0})
+    cfg = RunDirectory(OLD / "finished").read_config()
     run, identity = RunDirectory(tmp_path / "job"), config_hash(cfg)
     assert read_job(run, identity).state == "waiting"
     run.write_config(cfg)
     assert read_job(run, identity).state == read_job(run).state == "interrupted"
     assert read_job(run, "another").state == "stale"
     for status in ("done", "failed", "interrupted"):
-        run.write_result({"status": status, "config_hash": identity})
-        assert read_job(run, identity) == (run, status, {"status": status, "config_hash": identity})
+        written = {"status": status, "config_hash": identity, "step": 3, "figures": {}}
+        run.write_result(written)
+        found = read_job(run, identity)
+        assert (found.run, found.state) == (run, status)
+        assert written.items() <= found.result.items()
         assert read_job(run, "another").state == "stale"
-    for damaged in ("", '{"st', "[]", "{}"):  # what was computed before lies in the checkpoint
+    for damaged in ("", '{"st'):  # what was computed before lies in the checkpoint
         run.result_file.write_text(damaged)
         assert read_job(run, identity) == (run, "interrupted", {})
+    for other in ("[]", "{}"):  # which no kill has left there
+        run.result_file.write_text(other)
+        with pytest.raises(UserError, match="result.json: "):
+            read_job(run, identity)
 
 
 def test_a_root_that_says_which_data_these_are_is_part_of_the_identity():

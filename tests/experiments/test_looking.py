@@ -135,7 +135,10 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         ("not a checkpoint", "copy/checkpoints/best.pt"),
         ("no yaml", "copy/config.yaml: this is not a readable YAML file"),
         ("other yaml", "copy/config.yaml: this is not the config of a run"),
-        ("evil", "model._target_=os.system: only vrnn, torch.optim, experiments.tracking may be built"),
+        (
+            "evil",
+            "copy/config.yaml: model._target_=os.system: only vrnn, torch.optim, experiments.tracking may",
+        ),
     ],
 )
 def test_a_damaged_run_is_answered_by_file(looked_at, copy, name, expected):

@@ -6,10 +6,10 @@ import io
 import json
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 from rich.console import Console
 
 from experiments.errors import UserError
@@ -18,6 +18,7 @@ from experiments.processes import locked
 from experiments.run_directory import RunDirectory
 from experiments.sweep_plan import SweepPlan
 from tests.experiments.command_line import SMALL, WORDS, Apps
+from tests.faults.trees import OLD
 
 STATES = ("running", "done", "failed", "waiting", "interrupted")
 BOUND = "valid/log_likelihood"
@@ -28,8 +29,8 @@ def made(plan: SweepPlan, seed: int, state: str) -> None:
     run = RunDirectory(plan.directory / plan.name({"seed": str(seed)}))
     if state == "waiting":
         return
-    cfg = {"model": {}, "data": {}, "trainer": {}, "seed": seed}
-    run.write_config(OmegaConf.create(cfg))
+    run.path.mkdir()
+    run.config_file.write_text((OLD / "finished" / "config.yaml").read_text())
     for epoch, bound in enumerate((-90.0 - seed, -80.0 - seed, -85.0 - seed)[: 2 + seed % 2], start=1):
         run.metrics.write(
             {
@@ -41,12 +42,13 @@ def made(plan: SweepPlan, seed: int, state: str) -> None:
                 "kind": "lower_bound",
             }
         )
-    figure = {"value": -80.0 - seed, "kind": "lower_bound"}
+    about = {"config_hash": "x", "step": 10, "figures": {}}
+    figure = {"value": -80.0 - seed, "kind": "lower_bound", "count": 5, "unit": "nats", "space": "raw"}
     if state == "done":
-        run.write_result({"status": "done", "config_hash": "x", "figures": {BOUND: figure}, "stopped": "ended early"})
+        run.write_result({**about, "status": "done", "figures": {BOUND: figure}, "stopped": "ended early"})
     if state == "failed":
         error = {"kind": "Diverged", "message": "the loss is nan"}
-        run.write_result({"status": "failed", "config_hash": "x", "figures": {}, "error": error})
+        run.write_result({**about, "status": "failed", "error": error})
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def plan(tmp_path: Path):
     """Ten jobs, two in each state; those that run are held by this process."""
     plan = SweepPlan(tmp_path, "go on", [], ["seed"], [{"seed": str(seed)} for seed in range(10)], None)
     plan.write()
-    assert SweepPlan.read(tmp_path) == plan
+    assert replace(SweepPlan.read(tmp_path), is_read=False) == plan
     with ExitStack() as locks:
         for seed in range(10):
             state = STATES[seed % 5]
@@ -121,10 +123,17 @@ def test_a_search_counts_no_trial_below_nothing(tmp_path: Path):
     assert "waiting" not in text
 
 
-@pytest.mark.parametrize("content", ["[]", "{", '{"format": 1, "keys": []}'])
-def test_what_is_no_plan_is_told(tmp_path: Path, content: str):
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("[]", "the file: Input should be a valid dictionary"),
+        ("{", "this is not a whole JSON file"),
+        ('{"format": 1, "keys": []}', "command: Field required"),
+    ],
+)
+def test_what_is_no_plan_is_told(tmp_path: Path, content: str, expected: str):
     (tmp_path / "sweep.json").write_text(content)
-    with pytest.raises(UserError, match="this is not the plan of a sweep"):
+    with pytest.raises(UserError, match=f"sweep.json: {expected}"):
         SweepPlan.read(tmp_path)
 
 
