@@ -72,7 +72,7 @@ def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
         assert read_job(run, identity) == (run, "interrupted", {})
     for other in ("[]", "{}"):  # which no kill has left there
         run.result_file.write_text(other)
-        with pytest.raises(UserError, match="result.json: "):
+        with pytest.raises(UserError, match=r"result\.json: "):
             read_job(run, identity)
 
 
