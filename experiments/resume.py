@@ -55,9 +55,8 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     if "--multirun" in arguments or "-m" in arguments:
         raise UserError(f"resume={directory}: one run goes on at a time; leave out --multirun")
     path = str(RunDirectory.existing(directory).path)
-    # The default dataset has none of these; the run's own one, which is not composed, may have.
-    places = tuple(f"{key}=" for key in ALLOWED if key.startswith("data."))
-    forced = [f"++{argument}" if argument.startswith(places) else argument for argument in arguments]
+    # The default dataset may not have the key; whether the run's own one has, which is not composed, is seen later.
+    forced = [f"++{argument}" if argument.startswith("data.") else argument for argument in arguments]
     return [*forced, f"hydra.run.dir={quoted(path)}"]
 
 
@@ -109,8 +108,9 @@ def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:
     for override in overrides:
         key = override.key_or_group
         if not any(key == known or key.startswith(f"{known}.") for known in allowed):
+            given = override.input_line.removeprefix("++")  # which `resumed_arguments` may have put there
             raise UserError(
-                f"{override.input_line}: a resumed run keeps its own config; only {', '.join(ALLOWED[1:])} may change "
+                f"{given}: a resumed run keeps its own config; only {', '.join(ALLOWED[1:])} may change "
                 f"(the run's values stand in {run.config_file})"
             )
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)

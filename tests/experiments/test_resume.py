@@ -107,6 +107,7 @@ def test_what_cannot_may_change_and_all_else_is_the_runs_own(resumed, whole, ove
         ([f"resume={QUOTED}"], [f"resume={QUOTED}", f"hydra.run.dir={QUOTED}"]),
         (["resume=run", "data.root=/new"], ["resume=run", "++data.root=/new", "hydra.run.dir='run'"]),
         (["resume=run", "data.max_memory_gb=1"], ["resume=run", "++data.max_memory_gb=1", "hydra.run.dir='run'"]),
+        (["resume=run", "data.verify=false"], ["resume=run", "++data.verify=false", "hydra.run.dir='run'"]),
         (["resume='run"], ["resume='run"]),  # Hydra says that this is no value
     ],
 )
