@@ -11,7 +11,9 @@ from experiments.report.rows import Row
 from experiments.report.significance import LEVEL
 from experiments.report.tables import Cell, Column, Table, decimals, number
 
-SHORT = f"t-test over groups of test sequences and, with several seeds, over seeds; Holm-corrected, p < {LEVEL}"
+SHORT = (
+    f"t-test over groups of test sequences and, with several seeds, over seeds; corrected for all pairs, p < {LEVEL}"
+)
 
 
 def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Table:
@@ -68,8 +70,8 @@ def how_tested(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> list[str]:
                 "spread stands for it."
             )
     found.append(
-        "p: two-sided t-test of the difference over its standard error; with all pairs of models tested, since chance "
-        f"also chose which is the best, and corrected for their number by Holm. Worse: p is below {LEVEL}."
+        "p: two-sided t-test of the difference over its standard error, corrected for all pairs of models, since chance "
+        f"also chose which is the best (by Holm, and for seeds by Tukey's studentized range). Worse: p is below {LEVEL}."
     )
     return found
 

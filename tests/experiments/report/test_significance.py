@@ -101,6 +101,18 @@ def test_seeds_alone_are_welch_s_test():
     assert verdicts[other].freedom == pytest.approx(welch.df, rel=1e-6)
 
 
+def test_seeds_of_several_models_are_corrected_by_the_studentized_range():
+    random = np.random.default_rng(9)
+    found = {name: random.normal(mean, 2.0, (9, 1)) + np.arange(20.0)
+             for name, mean in {"a": 0.0, "b": -1.0, "c": -2.0}.items()}  # fmt: skip
+    best, verdicts = against_best(found)
+    for name, verdict in verdicts.items():
+        welch = stats.ttest_ind(found[name][:, 0], found[best][:, 0], equal_var=False)
+        expected = stats.studentized_range.sf(abs(welch.statistic) * math.sqrt(2), 3, welch.df)
+        assert verdict.p == pytest.approx(expected, rel=1e-4)
+        assert verdict.p > welch.pvalue
+
+
 def test_the_spread_between_groups_is_that_of_the_jackknife():
     random = np.random.default_rng(4)
     groups = np.array([*"aabbbbbcccccccdd"])
@@ -123,7 +135,7 @@ def test_groups_of_one_sequence_are_no_groups():
 
 
 def test_each_model_has_its_own_spread_between_seeds():
-    """A third model that varies a lot makes no difference of two steady ones less sure, but for their number."""
+    """A third model that varies a lot makes a difference of two steady ones less sure by its mere number only."""
     found = models(0.0, -0.8, seeds=4)
     _, alone = against_best(found)
     found["wild"] = models(-300.0, seeds=4)["m0"] + np.array([[0.0], [90.0], [-90.0], [50.0]])
