@@ -70,8 +70,8 @@ def how_tested(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> list[str]:
                 "spread stands for it."
             )
     found.append(
-        "p: two-sided t-test of the difference over its error, corrected for all pairs of models, since chance also chose "
-        f"which is the best (by Holm, and for seeds by Tukey's studentized range). Worse: p is below {LEVEL}."
+        "p: two-sided t-test of the difference over its error, corrected for all pairs of models, since chance also "
+        f"chose which is the best (by Holm, and for seeds by Tukey's studentized range). Worse: p is below {LEVEL}."
     )
     return found
 
