@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hydra import initialize_config_dir
 
-from tests.conf import options, raw
+from experiments.app import CONF
+from experiments.build import build
+from experiments.errors import UserError
+from experiments.names import register_resolvers
+from tests.conf import composed, options, raw
 from tests.data.recordings import clip, write_audio
 from vrnn.data.audio import audio
 from vrnn.data.blizzard import blizzard
@@ -33,6 +38,18 @@ def test_an_empty_root_is_not_the_working_directory(monkeypatch, tmp_path, empty
             dataset(root=empty)
     with pytest.raises(FileNotFoundError, match=rf"{tmp_path}/data/mnist_static_binarized"):
         mnist(root=empty, binarize="static")
+
+
+@pytest.mark.parametrize("dataset", [dataset.__name__ for dataset in DATASETS])
+def test_an_empty_environment_variable_is_none(monkeypatch, tmp_path, dataset):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VRNN_DATA_DIR", "")
+    write_audio(tmp_path / "outputs" / "sounds.wav", clip(0, 9000, 16_000), 16_000)
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = composed(f"data={dataset}")
+    with pytest.raises(UserError, match=rf"{tmp_path}/data"):
+        build(cfg, "data")
 
 
 def test_no_dataset_with_a_root_is_forgotten_here():

@@ -82,7 +82,7 @@ def audio(
         parts = by_seed(found.clips, valid_fraction, test_fraction, seed, assignment)
         hidden = found.hidden
     elif split == "folders":
-        each = {part: _recordings(folder / part, follow) for part in PARTS}
+        each = {part: _recordings(folder, follow, part) for part in PARTS}
         parts = {part: found.clips for part, found in each.items()}
         hidden = sum(found.hidden for found in each.values())
     else:
@@ -91,15 +91,15 @@ def audio(
     return frame(parts, framing, Storage(max_memory_gb, cache), grouping, on_bad, hidden)
 
 
-def _recordings(folder: Path, follow_links: bool) -> Recordings:
-    """All recordings below a folder; FileNotFoundError if there are none."""
-    found = files_below(folder, SUFFIXES, follow_links=follow_links)
+def _recordings(folder: Path, follow_links: bool, part: str = "") -> Recordings:
+    """All recordings below a folder, or below the sub-folder `part`; FileNotFoundError if there are none."""
+    found = files_below(folder / part, SUFFIXES, follow_links=follow_links)
     if not found.names:
         raise FileNotFoundError(
-            f"no wav or flac file in {shown(folder)} or below; data.root is a folder of such files, with "
+            f"no wav or flac file in {shown(folder / part)} or below; data.root is a folder of such files, with "
             "sub-folders train, valid and test for data.split=folders"
         )
-    return Recordings(file_clips(folder, found.names), found.hidden)
+    return Recordings(file_clips(folder, [os.path.join(part, name) for name in found.names]), found.hidden)
 
 
 def by_lists(folder: Path, lists: dict[str, str]) -> dict[str, list[Clip]]:

@@ -109,13 +109,25 @@ def averaged(samples: NDArray[np.float32], rate: int, refuse: Refuse) -> NDArray
     if samples.shape[1] == 1:
         return samples[:, 0]
     average = samples.mean(1)
-    if average.max() == average.min() or average.var() * samples.shape[1] < CANCELLED * samples.var(0).mean():
+    if average.max() == average.min() or _cancel(samples, average):
         raise refuse(
             "of opposite channels",
             f"has {samples.shape[1]} channels that cancel out: their average is (nearly) silent or constant, they are "
             "not; turn one round, or keep one only",
         )
     return average
+
+
+def _cancel(samples: NDArray[np.float32], average: NDArray[np.float32]) -> bool:
+    """Whether channels [num_samples, channels] leave next to nothing in their average [num_samples].
+
+    The variances are sums of products, several times faster than numpy's along the first axis.
+    """
+    number, channels = samples.shape
+    flat, centred = samples.ravel(), average - average.mean()
+    means = np.ones(number, np.float32) @ samples / number  # [channels]
+    variance = float(flat @ flat) / number - float(means @ means)  # of all channels together
+    return float(centred @ centred) / number * channels**2 < CANCELLED * variance
 
 
 def _position(where: NDArray[np.bool_], rate: int) -> str:
