@@ -78,3 +78,27 @@ def test_clips_of_an_archive_are_held_to_the_same(tmp_path):
     write_archive(tmp_path / "a.npz", {"good": SAMPLES}, 3)
     with pytest.raises(BadRecording, match=r"a\.npz has 3 samples per second"):
         archived_clips(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "sphere"])
+def test_whatever_a_header_says_the_file_is_read_or_named(tmp_path, kind):
+    path, rng = tmp_path / "a.wav", np.random.default_rng(0)
+    if kind == "flac":
+        soundfile.write(path, SAMPLES, RATE, format="FLAC")
+    else:
+        path.write_bytes(wav_bytes(BYTES, extensible=True) if kind == "wav" else sphere_bytes(BYTES, 2000))
+    whole, outcomes = path.read_bytes(), set()
+    for _ in range(300):
+        changed = bytearray(whole)
+        for place in rng.integers(0, 200 if kind == "sphere" else 100, rng.integers(1, 4)):
+            changed[place] = rng.choice([0, 1, 127, 128, 255, *b"0 9-\n"])
+        path.write_bytes(changed[: rng.choice([len(changed), rng.integers(len(changed))])])
+        try:
+            samples = file_clip(tmp_path, "a.wav").decode()
+            assert np.isfinite(samples).all()
+            assert len(samples)
+            outcomes.add("read")
+        except BadRecording as fault:
+            outcomes.add(fault.kind if str(fault).isprintable() else "not to be shown")
+    assert {"read", "damaged"} <= outcomes
+    assert "not to be shown" not in outcomes
