@@ -23,6 +23,7 @@ from experiments.ownership import (
 )
 
 WHOLE = (".json", ".yaml", ".html", ".md", ".tex", ".csv")  # files that are written by way of temporary ones
+FOLDERS = [Path(name) for name in RUN if "/" in name and not name.startswith("samples/")]
 
 
 def clear(directory: Path) -> None:
@@ -30,7 +31,7 @@ def clear(directory: Path) -> None:
     found = [path.relative_to(directory) for path in own_files(directory, RUN)]
     for path in found:
         (directory / path).unlink()
-    drop_empty({directory / folder for path in found for folder in path.parents[:-1]})
+    drop_empty({directory / folder for path in [*found, *FOLDERS] for folder in path.parents[:-1]})
 
 
 def drop_unfinished(directory: Path, kind: Kind) -> None:
@@ -58,7 +59,7 @@ def put_aside(directory: Path, name: str) -> Path:
     for path in found:
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         (directory / path).rename(place / path)
-    drop_empty({directory / folder for path in found for folder in path.parents[:-1]})
+    drop_empty({directory / folder for path in [*found, *FOLDERS] for folder in path.parents[:-1]})
     return place
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import UserError
+from experiments.jobs import read_job
 from experiments.ownership import LOCK, MARK, MEASURED_LATER, claim, mark
 from experiments.removal import clear, discard, drop_unfinished, put_aside
-from experiments.run_directory import write_whole
+from experiments.run_directory import RunDirectory, write_whole
 from tests.experiments.command_line import Run
 from tests.faults.trees import thesis, tree
 
@@ -56,6 +57,28 @@ def test_what_is_put_aside_never_takes_the_place_of_anything(mixed, tmp_path):
     found = tree(tmp_path)
     assert {name: content for name, content in found.items() if "/former-1" not in name} == others
     assert sum(name.endswith("checkpoints/best.pt") for name in found) == 3
+
+
+@pytest.mark.parametrize("last", range(1, 8))
+def test_what_is_put_aside_is_whole_though_a_kill_comes_between(monkeypatch, copy, last):
+    """All of it lies in one folder after the next start, and the job is known as one of another config until then."""
+    before = {name: content for name, content in tree(copy.path).items() if content != "folder" and name[0] != "."}
+    rename, moved = Path.rename, []
+
+    def killed(path: Path, target: Path) -> Path:
+        moved.append(path)
+        if len(moved) == last:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            put_aside(copy.path, "former-1")
+    assert read_job(RunDirectory(copy.path), "another").state == "stale"
+    place = put_aside(copy.path, "former-1")
+    assert tree(place).items() >= before.items()
+    assert not {path.name for path in copy.path.iterdir()} - {"former-1", LOCK, MARK}
 
 
 @pytest.mark.parametrize("before", [None, {MARK, "sweep.json", "study.db", LOCK}, {"study.db", "notes.txt"}])
