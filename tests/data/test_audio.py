@@ -85,6 +85,24 @@ def test_lists_are_followed_in_their_order(make, root):
     assert [*splits.train.lengths, *splits.valid.lengths, *splits.test.lengths] == lengths
 
 
+def test_lists_of_other_systems_are_followed(make, root):
+    expected = make(split="lists", lists=LISTS)
+    for number, (name, encoding) in enumerate(zip(LISTS.values(), ("utf-8-sig", "utf-16", "latin-1"), strict=True)):
+        text = (root / name).read_text().replace("\n", "\r\n").replace("/", "\\" if number == 1 else "/")
+        (root / name).write_bytes(text.encode(encoding))
+    assert same(make(split="lists", lists=LISTS), expected)
+
+
+@pytest.mark.parametrize("entry", ["../secret.wav", "/etc/passwd", "train/../../secret.wav"])
+def test_lists_lead_nowhere_else(make, root, entry):
+    write_audio(root.parent / "secret.wav", clip(0, 3000, RATE), RATE)
+    (root / "other.txt").write_text(f"{entry}\n")
+    with pytest.raises(ValueError, match=rf"^lists must name .*; in other\.txt, {entry} leads out of .*root: expected"):
+        make(split="lists", lists=LISTS)
+    with pytest.raises(ValueError, match=rf"^lists must name .*; in lists\.test, {entry} leads out of"):
+        make(split="lists", lists=LISTS | {"test": entry})
+
+
 def test_seed_makes_the_split(make):
     assert same(make(seed=3), make(seed=3))
     sizes = {part: len(getattr(make(seed=3, num_frames=None), part)) for part in PARTS}

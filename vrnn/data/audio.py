@@ -143,4 +143,4 @@ def _below(folder: Path, entry: str, source: str) -> Path:
     try:
         return find_below(folder, entry)
     except ValueError as error:
-        raise ValueError(f"lists must name files below the folder, but {source} has {error}") from error
+        raise ValueError(f"lists must name files below the folder; in {source}, {error}") from error
