@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from experiments.report.means import Mean, spread
 from experiments.report.published import Published, Value
 from experiments.report.ranking import Ranking, Sign
 from experiments.report.rows import (
     BOUND,
-    Mean,
     Row,
     differing,
     last_line,
     seed_of,
     settings,
-    spread,
     training_seconds,
     why_not,
 )

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from experiments.jobs import Job
 from experiments.report.comparison_tables import commit, references_of
+from experiments.report.means import Mean
 from experiments.report.published import Published
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Mean, Row, data_settings, differing, measures, seed_of
+from experiments.report.rows import BOUND, Row, data_settings, differing, measures, seed_of
 from experiments.report.same_data import other_data
 from experiments.report.significance_table import SHORT, what_groups_are
 from experiments.report.tables import decimals, number

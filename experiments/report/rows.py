@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -16,36 +14,11 @@ from experiments.build import find_target
 from experiments.errors import UserError
 from experiments.jobs import Job
 from experiments.report.groups import Groups, read_groups
+from experiments.report.means import Mean, spread
 from experiments.report.sequences import read_sequences
 from experiments.run_directory import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 
 BOUND = "test/log_likelihood"
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A figure over the seeds of a row.
-
-    Attributes:
-      value: mean over seeds.
-      error: its standard error; None where it was not computed.
-      over: what the error is over: seeds, or the test sequences where there is one seed only.
-      groups: the groups that these sequences come in, such as "6 speakers"; None: the sequences are independent.
-      kind, unit, space: as of the runs' own figures.
-    """
-
-    value: float
-    error: float | None
-    over: Literal["seeds", "sequences"]
-    kind: str
-    unit: str
-    space: str
-    groups: str | None = None
-
-    def times(self, factor: float, unit: str) -> Mean:
-        """The same figure over `factor` times as much, in the unit of that."""
-        error = None if self.error is None else self.error * factor
-        return replace(self, value=self.value * factor, error=error, unit=unit)
 
 
 class Row:
@@ -160,12 +133,6 @@ class Row:
         if not found or any(array is None for array in found):
             return None
         return np.stack(found) if len({array.shape for array in found}) == 1 else None
-
-
-def spread(figure: dict[str, Any]) -> str | None:
-    """The groups of sequences that a figure's error is over; None: the sequences themselves, as in older results."""
-    over = figure.get("over")
-    return over if isinstance(over, str) and re.fullmatch(r"[\d,]{1,12} [a-z]{1,20}", over) else None
 
 
 def why_not(job: Job, name: str = BOUND) -> str | None:

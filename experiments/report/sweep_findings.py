@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 from experiments.jobs import Job
+from experiments.report.means import Mean
 from experiments.report.plots import floor
-from experiments.report.rows import Mean, Row, data_settings, differing, measures
+from experiments.report.rows import Row, data_settings, differing, measures
 from experiments.report.same_data import other_data
 from experiments.report.scales import Scale, tidy
 from experiments.sweep_plan import SweepJob, SweepPlan

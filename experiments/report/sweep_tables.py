@@ -8,8 +8,9 @@ from typing import Any
 
 from experiments.report.comparison_tables import NONE, mean_cell, seeds_cell
 from experiments.report.export import flat
+from experiments.report.means import Mean
 from experiments.report.ranking import Sign
-from experiments.report.rows import Mean, Row, last_line, seed_of, why_not
+from experiments.report.rows import Row, last_line, seed_of, why_not
 from experiments.report.scales import Scale, as_number, tidy
 from experiments.report.sweep_findings import SEED, VALID, Configuration, SweepFindings, short_names
 from experiments.report.tables import Cell, Column, Table, decimals, duration, number
