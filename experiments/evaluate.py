@@ -57,7 +57,7 @@ def measure(cfg: DictConfig) -> int:
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
     fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
     about["on"] = None if restored.other is None else restored.other.as_dict()
-    about["tally"] = dict(restored.splits.tally)
+    about["tally"], about["skipped"] = dict(restored.splits.tally), list(restored.splits.skipped)
     about |= {"not_finite": fault, "cautions": warnings, "figures": figures_as_json(figures)}
     make_room(path, about)
     write_json(path, {"format": 1, **about, **provenance()})

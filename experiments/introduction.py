@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from experiments.parts import Parts, cautions
 from experiments.run_directory import RunDirectory
 from experiments.terminal import Terminal
 
 WIDTH = 80
+MAX_SKIPPED = 3  # that are told one by one
 
 
 def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) -> None:
@@ -17,7 +18,7 @@ def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) ->
     splits = parts.splits
     counts = " / ".join(f"{len(part):,}" for part in (splits.train, splits.valid, splits.test))
     terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
-    for line in tally_lines(splits.tally):
+    for line in (*tally_lines(splits.tally), *skipped_lines(splits.skipped)):
         terminal.say(line)
     terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.device}, seed {seed}")
     terminal.say(f"run         {run}")
@@ -40,3 +41,10 @@ def tally_lines(tally: Mapping[str, int]) -> list[str]:
         for thing, counts in things.items()
         for line in textwrap.wrap(f"{thing:<12}{', '.join(counts)}", WIDTH, subsequent_indent=space)
     ]
+
+
+def skipped_lines(skipped: Sequence[str]) -> list[str]:
+    """The first few files that were left out, with the reasons; the result has all."""
+    lines = [f"skipped     {sentence}" for sentence in skipped[:MAX_SKIPPED]]
+    more = len(skipped) - len(lines)
+    return [*lines, f"skipped     and {more:,} more, which result.json names"] if more else lines

@@ -82,7 +82,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         splits, notes, _ = open_run_data(run, cfg, parts.data, resumed=resumed)
         parts = parts._replace(data=parts.data._replace(splits=splits))
         result["data"] = parts.data.fingerprint.digest
-        result["tally"] = dict(parts.splits.tally)
+        result["tally"], result["skipped"] = dict(parts.splits.tally), list(parts.splits.skipped)
         result["parameters"] = parts.model.num_parameters
         result["cautions"] = cautions(parts.splits, parts.model.likelihood)
         run.write_overrides(overrides)

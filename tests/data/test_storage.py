@@ -17,7 +17,7 @@ SHAPE = (30, 4)
 def fill(values: np.ndarray) -> Filled:
     values[:] = np.arange(values.size).reshape(values.shape)
     standardisation = Standardisation(torch.full((4,), 3.0), torch.full((4,), 7.0))
-    return Filled(standardisation, {"train": [True, False]}, {"files found": 2})
+    return Filled(standardisation, {"train": [True, False]}, {"files found": 2}, ["b is silent"])
 
 
 def never(values: np.ndarray) -> Filled:
@@ -38,7 +38,7 @@ def test_values_are_written_once_and_found_again(storage, cache):
     for how in (fill, never):
         values, filled, folder = storage.stored(SHAPE, "a", how)
         assert folder.parent == cache
-        assert filled[1:] == ({"train": [True, False]}, {"files found": 2})
+        assert filled[1:] == ({"train": [True, False]}, {"files found": 2}, ["b is silent"])
         assert isinstance(values, np.memmap)
         assert (values.dtype, values.shape) == (np.float32, SHAPE)
         assert np.array_equal(values.ravel(), np.arange(120))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -52,6 +53,9 @@ def test_skipping_is_as_if_the_bad_files_were_not_there(make, root, max_memory_g
             assert one.groups == other.groups
         assert torch.equal(whole.standardisation.std, skipped.standardisation.std)
         assert skipped.files == whole.files
+        assert len(skipped.skipped) == len(BAD)
+        messages = "\n".join(skipped.skipped)
+        assert all(re.search(rf"-bad\.wav .*{message}", messages) for _, _, message in BAD.values())
         assert len(skipped.files) == 12
         kinds = [kind for _, kind, _ in BAD.values()]
         bad = {key: count for key, count in skipped.tally.items() if key.startswith("files bad")}

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from experiments.introduction import tally_lines
+from experiments.introduction import skipped_lines, tally_lines
 from tests.data.recordings import clip, write_audio
 from tests.experiments.command_line import Run
 
@@ -26,6 +26,12 @@ def test_a_long_tally_keeps_to_80_columns():
     assert [line[:12].strip() for line in lines] == ["files"] + [""] * (len(lines) - 1)
 
 
+def test_the_first_few_files_that_are_skipped_are_named():
+    assert skipped_lines([]) == []
+    assert skipped_lines(["a is silent", "b"]) == ["skipped     a is silent", "skipped     b"]
+    assert skipped_lines([*"abcde"])[2:] == ["skipped     c", "skipped     and 2 more, which result.json names"]
+
+
 def test_a_run_tells_what_became_of_its_files_and_so_does_whoever_measures_it(apps, tmp_path):
     for number in range(9):
         part = ("train", "valid", "test")[number % 3]
@@ -41,7 +47,10 @@ def test_a_run_tells_what_became_of_its_files_and_so_does_whoever_measures_it(ap
     assert ended.code == 0, ended.err
     assert "\nfiles       10 found, 9 used, 1 bad (silent)\nsamples     1,710 cut at ends\n" in ended.out
     tally = {"files found": 10, "files used": 9, "files bad (silent)": 1, "samples cut at ends": 1710}
-    assert Run(tmp_path / "run").result["tally"] == tally
+    result = Run(tmp_path / "run").result
+    assert (result["tally"], len(result["skipped"])) == (tally, 1)
+    assert "sounds/test/still.wav is silent: every sample is 0" in result["skipped"][0]
+    assert f"\nskipped     {result['skipped'][0]}\n" in ended.out
 
     ended = apps("evaluate", "run=run", cwd=tmp_path)
     assert ended.code == 0, ended.err

@@ -136,6 +136,7 @@ def frame(
         grouping=grouping,
         files=[(name, path.stat().st_size) for name, path in files.items()],
         tally=told(filled.tally, hidden),
+        skipped=filled.skipped,
         cache=cache,
     )
 
@@ -161,6 +162,7 @@ def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing, on_bad: 
     row, total, squares = 0, 0.0, 0.0
     used: dict[str, list[bool]] = {part: [] for part in PARTS}
     tally: Counter[str] = Counter()
+    skipped: list[str] = []
     for number, part in enumerate(PARTS):
         rng = np.random.default_rng([framing.seed, number])  # its own, so that no part depends on another
         for clip in parts[part]:
@@ -173,6 +175,7 @@ def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing, on_bad: 
                 if on_bad == "error":
                     raise explained(fault) from fault
                 tally[f"files bad ({fault.kind})"] += 1
+                skipped.append(str(fault))
             used[part].append(samples is not None and bool(lengths))
             if samples is None:
                 continue
@@ -194,7 +197,7 @@ def fill(values: Array, parts: dict[str, list[Clip]], framing: Framing, on_bad: 
     standardisation = Standardisation(mean * ones, std * ones)
     for rows in blocks(row):
         values[rows] = standardisation.forward(torch.from_numpy(values[rows]))
-    return Filled(standardisation, used, dict(tally))
+    return Filled(standardisation, used, dict(tally), skipped)
 
 
 def explained(fault: BadRecording) -> ValueError:

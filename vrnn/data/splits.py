@@ -186,6 +186,7 @@ class Splits:
       tally: what became of what was found, in the order in which it is told; the first word of a key says what is
         counted, such as {"files found": 12, "files used": 11, "samples cut at ends": 345}; empty: nothing was dropped,
         cut or changed that a user would want to know of.
+      skipped: a sentence for each file that is no good and was left out, with its name and the reason.
       cache: the folder of the file that the values are mapped from, where what is found out about them can be kept;
         None: they are in memory.
     """
@@ -201,6 +202,7 @@ class Splits:
     grouping: str | None = None
     files: Sequence[tuple[str, int]] = ()
     tally: Mapping[str, int] = field(default_factory=dict)
+    skipped: Sequence[str] = ()
     cache: Path | None = None
 
     @property

@@ -29,11 +29,13 @@ class Filled(NamedTuple):
       standardisation: how raw values became these.
       used: for each clip of each part, whether values come of it.
       tally: what became of the clips, see `vrnn.data.tally`.
+      skipped: a sentence for each clip that is no good.
     """
 
     standardisation: Standardisation
     used: dict[str, list[bool]]
     tally: dict[str, int]
+    skipped: list[str]
 
 
 class Stored(NamedTuple):
@@ -112,6 +114,7 @@ class Storage(NamedTuple):
 def _write(path: Path, filled: Filled) -> None:
     scale = filled.standardisation
     about = {"mean": scale.mean.tolist(), "std": scale.std.tolist(), "used": filled.used, "tally": filled.tally}
+    about["skipped"] = filled.skipped
     path.write_text(json.dumps(about), encoding="utf-8")
 
 
@@ -121,7 +124,8 @@ def _read(path: Path, shape: tuple[int, int]) -> Filled:
     if not (mean.shape == std.shape == shape[1:] and bool(mean.isfinite().all() and (std > 0).all())):
         raise ValueError(f"expected a mean and a positive standard deviation of {shape[1]} dimensions")
     used = {str(part): [bool(each) for each in flags] for part, flags in about["used"].items()}
-    return Filled(Standardisation(mean, std), used, {str(key): int(value) for key, value in about["tally"].items()})
+    tally = {str(key): int(value) for key, value in about["tally"].items()}
+    return Filled(Standardisation(mean, std), used, tally, [str(sentence) for sentence in about["skipped"]])
 
 
 def _gigabytes(shape: tuple[int, int]) -> float:
