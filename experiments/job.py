@@ -92,7 +92,8 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
             terminal.note(note)
         if notice := parts.tracker.notice():
             terminal.say(f"tracking    {notice}")
-        name = " ".join(text for text in hydra.overrides.task if not text.startswith("multirun.")) or run.path.name
+        subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]
+        name = run_name(list(hydra.overrides.task), subdir) or run.path.name
         chosen = [hydra.runtime.choices.get(group) for group in TAGS]
         tags = [choice for choice in chosen if choice is not None]
         parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, run.path.parent.name, tags)
@@ -121,6 +122,18 @@ def all_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> l
     new = [text for text in overrides if not text.startswith("resume=")]
     keys = {text.partition("=")[0].lstrip("+") for text in new}
     return [text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new
+
+
+def run_name(overrides: list[str], subdir: str) -> str:
+    """The overrides in one line, those first that a multirun's jobs are told apart by: the end of a long one is cut.
+
+    Args:
+      overrides: of the job.
+      subdir: hydra.sweep.subdir as it stands in the config, "${job_name:<key>,<key>}" where the suite names the jobs.
+    """
+    keys = subdir.removeprefix("${job_name:").removesuffix("}").split(",")
+    told = [text for text in overrides if not text.startswith("multirun.")]
+    return " ".join(sorted(told, key=lambda text: text.partition("=")[0].lstrip("+") not in keys))
 
 
 @contextmanager
