@@ -27,7 +27,8 @@ def write(folder: Path, name: str, dataset: str = "mnist", **changes: object) ->
         OmegaConf.update(cfg, key.replace("__", "."), value)
     run = RunDirectory(folder / name)
     run.write_config(cfg)
-    run.write_result({"status": "done", "config_hash": config_hash(cfg), "seed": cfg.seed})
+    about = {"config_hash": config_hash(cfg), "seed": cfg.seed, "step": 3, "figures": {}}
+    run.write_result({"status": "done", **about})
 
 
 def rows(folder: Path) -> dict[str, list[str]]:
