@@ -20,7 +20,9 @@ def write(folder: Path, name: str, dataset: str = "mnist", **changes: object) ->
             "data": {"_target_": f"vrnn.data.{dataset}.{dataset}", "root": "here", "seed": 0},
             "model": {"_target_": "vrnn.models.vrnn.VRNN", "prior": [4]},
             "likelihood": {"_target_": "vrnn.likelihoods.bernoulli.Bernoulli"},
-            "trainer": {"max_epochs": 3},
+            "objective": {"_target_": "vrnn.objectives.elbo.ELBO"},
+            "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True},
+            "trainer": {"_target_": "vrnn.training.trainer.Trainer", "max_epochs": 3},
         }
     )
     for key, value in changes.items():
