@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +60,11 @@ def upload(logs: Sequence[Path]) -> list[str]:
     command = [sys.executable, "-m", "wandb", "sync", "--", *map(str, logs)]
     said: list[str] = []
     text = {"encoding": "utf-8", "errors": "replace"}  # whatever the locale
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, **text) as process:
+    pipes = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, **text}
+    with (
+        tempfile.TemporaryDirectory() as own,  # of the client, which would leave its logs in the working directory
+        subprocess.Popen(command, env={**os.environ, "WANDB_DIR": own}, **pipes) as process,
+    ):
         for line in process.stderr:
             if "View run" in line and line not in said:
                 print(line.removeprefix("wandb: "), end="", flush=True)

@@ -139,10 +139,12 @@ def logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return [killed, other, log(outputs / "train" / "z", range(100, 110))]
 
 
-def test_every_log_is_uploaded_once_and_in_order(logs, server, tmp_path, capsys):
+def test_every_log_is_uploaded_once_and_in_order(logs, server, tmp_path, capsys, monkeypatch):
     outputs = tmp_path / "outputs"
     killed, other, resumed = logs
     assert unsynced(outputs) == logs
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     assert sync(outputs) == 0
     assert "uploaded 3 logs of 2 runs" in capsys.readouterr().out
     steps = {run: [json.loads(line)["step"] for line in lines] for run, lines in server.history.items()}
@@ -160,6 +162,7 @@ def test_every_log_is_uploaded_once_and_in_order(logs, server, tmp_path, capsys)
     log(outputs / "sweeps" / "s" / "a", range(5, 8))  # and what a run logs when it goes on later is added to it
     assert sync(outputs) == 0
     assert [json.loads(line)["step"] for line in server.history[second]] == list(range(8))
+    assert list(Path().iterdir()) == []
 
 
 def test_what_still_runs_and_what_is_empty_is_left_alone(tmp_path):
