@@ -42,6 +42,14 @@ def cut_long(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1000])
 
 
+def shortened_flac(path: Path) -> None:
+    """Its header promises 2500 samples, its last frame is whole."""
+    soundfile.write(path, SAMPLES, RATE, format="FLAC")
+    whole = bytearray(path.read_bytes())
+    whole[24:26] = (2500).to_bytes(2)
+    path.write_bytes(whole)
+
+
 def short_flac(path: Path) -> None:
     """Its header promises 2**33 samples."""
     soundfile.write(path, SAMPLES, RATE, format="FLAC")
@@ -92,6 +100,7 @@ BAD = {
     "constant": (sound(0 * SAMPLES + 512, "PCM_16"), "constant", r"every sample is 0\.015625 of full scale"),
     "empty": (content(wav_bytes(b"")), "empty", r"holds no sample"),
     "cut flac": (cut_flac, "damaged", r"is damaged or no audio file \("),
+    "shortened": (shortened_flac, "damaged", r"is damaged or no audio file \("),
     "short flac": (short_flac, "damaged", r"promises 8589936592 samples, more than \d+ bytes can hold"),
     "cut sphere": (content(sphere_bytes(BYTES[:1500], 2000)), "cut short", r"promises 4000 bytes of samples, 1500 are"),
     "shorten": (

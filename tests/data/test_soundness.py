@@ -67,6 +67,17 @@ def test_what_is_unusual_but_good_is_read(tmp_path, write, expected, error):
         np.testing.assert_allclose(samples, expected, atol=error)
 
 
+def test_a_recording_that_no_memory_holds_is_named(tmp_path, monkeypatch):
+    def read(*_, **__):
+        raise MemoryError
+
+    sound(SAMPLES, "PCM_16")(tmp_path / "a.wav")
+    found = file_clip(tmp_path, "a.wav")
+    monkeypatch.setattr(soundfile, "read", read)
+    with pytest.raises(BadRecording, match=r"a\.wav is too large for memory: 2000 samples; cut it in parts"):
+        found.decode()
+
+
 def test_clips_of_an_archive_are_held_to_the_same(tmp_path):
     write_archive(tmp_path / "a.npz", {"good": SAMPLES, "still": 0 * SAMPLES, "none": SAMPLES[:0]}, RATE)
     good, still, none = archived_clips(tmp_path / "a.npz")
