@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,12 @@ def test_a_figure_says_what_it_is(kind: str, error: float | None, text: str):
         "monte_carlo_error": 0.02,
         "over": "sequences",
     }
+
+
+def test_an_error_over_groups_says_so():
+    figure = Figure(-71.4, 0.3, 10, "nats per sequence", "normalized", "exact", over="6 speakers")
+    assert str(figure) == "-71.40 ± 0.30 nats per sequence (± over 6 speakers)"
+    assert str(replace(figure, standard_error=None)) == "-71.40 nats per sequence"
 
 
 def test_lines_are_there_as_soon_as_they_are_written(tmp_path: Path):

@@ -39,7 +39,8 @@ class Figure:
 
     def __str__(self) -> str:
         error = "" if self.standard_error is None else f" ± {self.standard_error:.2f}"
-        return f"{MARKS[self.kind]}{self.value:.2f}{error} {self.unit}"
+        over = f" (± over {self.over})" if error and self.over != "sequences" else ""
+        return f"{MARKS[self.kind]}{self.value:.2f}{error} {self.unit}{over}"
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

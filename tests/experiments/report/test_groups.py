@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from experiments.report.findings import compare
 from experiments.report.groups import read_groups, saved_groups
 from experiments.report.latex import latex
+from experiments.terminal import figures_table
 from tests.experiments.report.conftest import COUNT, bold, column
+from vrnn.training.metrics import Figure
 
 EIGHT = [f"s{number % 8}" for number in range(COUNT)]
 
@@ -116,3 +120,9 @@ def test_one_seed_has_the_error_over_groups_and_says_so(runs, bounds):
     means = (bounds() + 20.0 * (np.array(EIGHT) == "s0")).reshape(5, 8).mean(0)
     assert error == pytest.approx(means.std(ddof=1) / np.sqrt(8))
     assert column(found, "log-likelihood")["b"].endswith(f"± {error:.1f}")
+
+
+def test_the_screen_says_what_errors_are_over():
+    by_speaker = Figure(-3.0, 0.5, 40, "nats per sequence", "normalized", "exact", over="8 speakers")
+    assert figures_table("bound", {"test": by_speaker}).caption == "± s.e. is over 8 speakers"
+    assert figures_table("bound", {"test": replace(by_speaker, over="sequences")}).caption is None
