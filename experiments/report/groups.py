@@ -20,12 +20,12 @@ class Groups(NamedTuple):
       count: how many there are.
       word: what they are, such as "speaker"; empty: every sequence is a group of its own, for the data name no others;
         None: that is not known, since the run kept nothing of them.
-      names: the group of each sequence [N]; None: each is its own.
+      numbers: the group of each sequence [N]; None: each is its own.
     """
 
     count: int
     word: str | None
-    names: np.ndarray | None = None
+    numbers: np.ndarray | None = None
 
     @property
     def are_too_few(self) -> bool:
@@ -42,8 +42,15 @@ def counted(count: int, word: str | None) -> str:
 
 
 def saved_groups(names: tuple[str, ...] | None, word: str | None) -> dict[str, np.ndarray]:
-    """The arrays that keep the groups of a split in a file of numbers: names as text of fixed width, no pickle."""
-    kept = {} if names is None else {"groups": np.array(names, dtype=np.str_)}
+    """The arrays that keep the groups of a split, without pickled objects.
+
+    `grouping`, what they are; and where there are any, `group_names` [G], and `groups` [N], the number of each
+    sequence's name there: a hundred thousand long names would take more room than all else.
+    """
+    kept = {}
+    if names is not None:
+        group_names, numbers = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
+        kept = {"groups": numbers.astype(np.int32), "group_names": group_names}
     return {**kept, "grouping": np.array(word or "", dtype=np.str_)}
 
 
@@ -53,11 +60,11 @@ def read_groups(file: Path, num: int) -> Groups:
     try:
         with np.load(file, allow_pickle=False) as arrays:
             word = str(arrays["grouping"][()])
-            names = arrays.get("groups")
+            numbers = arrays.get("groups")
     except Exception:  # older ones have none, and a damaged archive fails in zipfile, zlib or numpy in many ways
         return unknown
-    if names is None:
+    if numbers is None:
         return Groups(num, "") if word == "" else unknown
-    if names.shape != (num,) or names.dtype.kind != "U" or WORD.fullmatch(word) is None:
+    if numbers.shape != (num,) or numbers.dtype.kind != "i" or WORD.fullmatch(word) is None:
         return unknown
-    return Groups(len(np.unique(names)), word, names)
+    return Groups(len(np.unique(numbers)), word, numbers)

@@ -53,7 +53,7 @@ def rank(rows: Sequence[Row]) -> Ranking:
     if groups.are_too_few:
         few = {row.label: f"{groups} in the test set, too few to tell differences from chance" for row in alike}
         return Ranking(best, {}, {label: untested.get(label, few.get(label)) for label in reasons})
-    _, verdicts = against_best({row.label: row.bounds for row in alike}, groups.names)
+    _, verdicts = against_best({row.label: row.bounds for row in alike}, groups.numbers)
     return Ranking(best, verdicts, untested, groups)
 
 

@@ -75,7 +75,7 @@ class Components(NamedTuple):
     source: NDArray[np.int64]
 
 
-def against_best(bounds: Mapping[str, Array], groups: Sequence[str] | None = None) -> tuple[str, dict[str, Verdict]]:
+def against_best(bounds: Mapping[str, Array], groups: Sequence[object] | None = None) -> tuple[str, dict[str, Verdict]]:
     """The best model, and every other one against it.
 
     Tests of means, not ranks: the mean is what is reported, and a rank test can prefer a model with the lower one.
@@ -85,7 +85,7 @@ def against_best(bounds: Mapping[str, Array], groups: Sequence[str] | None = Non
 
     Args:
       bounds: of each model, [S, N]: S seeds (each model has its own), N test sequences (the same for all), in nats.
-      groups: the group of each sequence [N]; None: the sequences are independent.
+      groups: a name or number for the group of each sequence [N]; None: the sequences are independent.
 
     Returns:
       The name of the model with the highest mean, and the verdict on each of the others.
@@ -109,7 +109,7 @@ def against_best(bounds: Mapping[str, Array], groups: Sequence[str] | None = Non
     return names[best], verdicts
 
 
-def components(bounds: Sequence[Array], groups: Sequence[str] | None = None) -> Components:
+def components(bounds: Sequence[Array], groups: Sequence[object] | None = None) -> Components:
     """The parts of the variance of M models' means; arguments as of `against_best`."""
     num = bounds[0].shape[1]
     _, group, sizes = np.unique(np.arange(num) if groups is None else groups, return_inverse=True, return_counts=True)

@@ -110,9 +110,10 @@ def test_the_result_agrees_with_the_other_files(runs):
             assert sequences["lengths"].tolist() == [6] * SIZES["test"]
             bounds = sequences["bounds"]
             assert str(sequences["grouping"]) == "speaker"
-            speakers = set(sequences["groups"].tolist())
+            speakers = {str(sequences["group_names"][number]) for number in sequences["groups"]}
         figures = run.result["figures"]
         assert bounds.mean() == pytest.approx(figures["test/log_likelihood"]["value"], rel=1e-12)
+        assert all(name.startswith("speaker ") for name in speakers)
         assert len(speakers) == 5  # so that the error over speakers is that over sequences
         assert figures["test/log_likelihood"]["over"] == "5 speakers"
         assert bounds.std(ddof=1) / 5**0.5 == pytest.approx(figures["test/log_likelihood"]["standard_error"])

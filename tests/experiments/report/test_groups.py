@@ -31,13 +31,21 @@ def by_speaker(runs, bounds, groups=EIGHT, grouping="speaker", seeds=(0, 1)):
     }
 
 
+def test_groups_with_names_that_are_not_utf_8_are_kept(tmp_path):
+    file = tmp_path / "test_sequences.npz"
+    np.savez(file, **saved_groups(("h\udce9l\udce8ne/1", "b", "b"), "file"))
+    assert read_groups(file, 3).numbers.tolist() == [1, 0, 0]
+    with np.load(file) as arrays:
+        assert arrays["group_names"].tolist() == ["b", "h\udce9l\udce8ne/1"]
+
+
 def test_groups_are_read_as_they_were_kept(tmp_path):
     file = tmp_path / "test_sequences.npz"
     for names, word in ((("ann", "bo", "ann"), "speaker"), (None, None)):
         np.savez(file, bounds=np.zeros(3), **saved_groups(names, word))
         groups = read_groups(file, 3)
         assert (groups.count, groups.word) == ((2, "speaker") if word else (3, ""))
-        assert groups.names is None if names is None else groups.names.tolist() == [*names]
+        assert groups.numbers is None if names is None else groups.numbers.tolist() == [0, 1, 0]
         assert str(groups) == ("2 speakers" if word else "3 sequences")
         assert read_groups(file, 4).word == (None if names else "")
 
@@ -47,9 +55,10 @@ def test_groups_are_read_as_they_were_kept(tmp_path):
     [
         {},
         {"groups": np.array(["a", "b", "c"])},
-        {"groups": np.array([1, 2, 3]), "grouping": np.array("speaker")},
-        {"groups": np.array(["a", "b", "c"], dtype=object), "grouping": np.array("speaker")},
-        {"groups": np.array(["a", "b", "c"]), "grouping": np.array("\x1b[31mspeaker")},
+        {"groups": np.array([0.0, 1.0, 1.0]), "grouping": np.array("speaker")},
+        {"groups": np.array([0, 1, 2], dtype=object), "grouping": np.array("speaker")},
+        {"groups": np.array([[0, 1, 2]]), "grouping": np.array("speaker")},
+        {"groups": np.array([0, 1, 2]), "grouping": np.array("\x1b[31mspeaker")},
         {"grouping": np.array("speaker")},
         {"grouping": np.array(["speaker", "form"])},
     ],
