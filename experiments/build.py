@@ -17,10 +17,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from experiments.errors import UserError
+from experiments.text import plain
 
 # A config may build only what lies in these modules: a name alone does not tell, since
 # torch.optim.optimizer.torch.hub.load is a valid path to something else; so the object found is checked as well.
 ALLOWED = ("vrnn", "torch.optim", "experiments.tracking")
+PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
 
 
 def build(cfg: DictConfig, key: str, **arguments: Any) -> Any:
@@ -83,11 +85,9 @@ def find_target(path: str, name: str) -> Callable[..., Any]:
     Raises:
       UserError: it is not there, or lies outside the allowed modules.
     """
-    parts = str(name).split(".")
-    if not str(name).startswith(tuple(f"{module}." for module in ALLOWED)) or any(
-        part[:1] in ("", "_") for part in parts
-    ):
-        raise UserError(f"{path}._target_={name}: only {', '.join(ALLOWED)} may be built from a config")
+    if not str(name).startswith(tuple(f"{module}." for module in ALLOWED)) or not PUBLIC.fullmatch(str(name)):
+        named = plain(str(name))[:100]
+        raise UserError(f"{path}._target_={named}: only {', '.join(ALLOWED)} may be built from a config")
     try:
         target = get_object(name)
     except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,15 +39,26 @@ def read_text(file: Path) -> str:
       OSError: there is none, or it cannot be read.
       Unreadable: it is no file of bounded size in UTF-8.
     """
-    about = file.stat()
-    if not stat.S_ISREG(about.st_mode):
-        raise Unreadable(f"{plain(str(file))}: expected a file, and this is something else")
-    if about.st_size > MAX_BYTES:
-        raise Unreadable(f"{plain(str(file))}: expected at most {MAX_BYTES:,} bytes, got {about.st_size:,}")
+    require_own_file(file, MAX_BYTES)
     try:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise Unreadable(f"{plain(str(file))}: this is no text in UTF-8") from error
+
+
+def require_own_file(file: Path, max_bytes: int) -> None:
+    """Makes sure that a file of a directory is one: what a link leads to is another's, and a device has no end.
+
+    Raises:
+      OSError: there is none.
+      Unreadable: it is a link, no file, or too large.
+    """
+    about = file.lstat()
+    if not stat.S_ISREG(about.st_mode):
+        found = "a link" if stat.S_ISLNK(about.st_mode) else "something else"
+        raise Unreadable(f"{plain(str(file))}: expected a file, and this is {found}")
+    if about.st_size > max_bytes:
+        raise Unreadable(f"{plain(str(file))}: expected at most {max_bytes:,} bytes, got {about.st_size:,}")
 
 
 def read_json(file: Path, schema: type[Schema]) -> dict[str, Any]:
@@ -139,8 +151,8 @@ class CheckedMetrics(MetricsFile):
           UserError: one is no JSON object of numbers; the message says which.
         """
         where = plain(str(self.path))
-        if self.path.exists() and not (self.path.is_file() and self.path.stat().st_size <= MAX_METRICS):
-            raise UserError(f"{where}: expected a file of at most {MAX_METRICS:,} bytes")
+        if os.path.lexists(self.path):
+            require_own_file(self.path, MAX_METRICS)
         lines, number = super().read(), 0
         while True:
             number += 1

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError
 from experiments.names import CONF, settled
+from experiments.reading import reason
 from experiments.report.rows import differing, settings
 from experiments.resume import value_of
 from experiments.run_directory import RunDirectory, config_hash
@@ -65,8 +66,8 @@ def tell_changes(run: RunDirectory, overrides: list[str]) -> None:
             with open_dict(now):
                 now.pop("hydra")
                 settled(now)
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(f"run_from={run}: its overrides do not compose any more ({error})") from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"run_from={run}: its overrides do not compose any more ({reason(error)})") from error
     if config_hash(now) != config_hash(own):
         changed = differing([settings(own), settings(now)])
         words = ", ".join(f"{key} {then} -> {today}" for key, (then, today) in changes(changed))

@@ -12,6 +12,7 @@ from experiments.errors import UserError
 from experiments.parts import build_data
 from experiments.run_data import Other, look_at
 from experiments.run_directory import RunDirectory
+from experiments.text import plain
 from experiments.untrusted import withdraw_consent
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
@@ -73,7 +74,7 @@ def restore(run: RunDirectory, asked: DictConfig) -> Restored:
         model.load_state_dict(content["model"])
         step = int(content["step"] if which == "best" else content["progress"]["step"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
+        reason = plain(" ".join(str(error).split()))[:300]
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
 # JSON has no word for a number that is not finite.
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+Spread = Annotated[float | None, AfterValidator(lambda value: value if math.isfinite(value or 0.0) else None)]
 
 
 class Content(BaseModel):
@@ -24,12 +25,12 @@ class Measurement(Content):
     """A figure of a result or an evaluation."""
 
     value: Number
-    standard_error: float | None = None
+    standard_error: Spread = None
     count: Count
     unit: str
     space: str
     kind: Kind
-    monte_carlo_error: float | None = None
+    monte_carlo_error: Spread = None
 
 
 class Failure(Content):

@@ -28,6 +28,19 @@ from vrnn.data.splits import CONSENT
 
 BUILT = {"_target_", "_partial_", "_convert_", "_recursive_"}  # what Hydra's instantiate understands, but _args_
 BUILT_NODES = ("data", "likelihood", "model", "objective", "optimizer", "trainer")  # of every run's config
+PACKAGES = {  # where a node's part lies, whatever node it is below
+    "data": "vrnn.data",
+    "likelihood": "vrnn.likelihoods",
+    "recurrence": "vrnn.models",
+    "initialisation": "vrnn.models",
+    "model": "vrnn.models",
+    "objective": "vrnn.objectives",
+    "optimizer": "torch.optim",
+    "schedule": "vrnn.training",
+    "trainer": "vrnn.training",
+    "figures": "vrnn.figures",
+    "logger": "experiments.tracking",
+}
 OPTION = re.compile(r"None|[\w-]+(/[\w-]+)*")  # never a path out of conf/
 REFERENCE = re.compile(r"\$\{([\w.]+|matched_width:[\w, ]*)\}")  # to another key, or to what the suite computes
 STARTS = ("hydra", "resume", "run_from")  # keys that say how a run is started
@@ -49,20 +62,40 @@ def check_config(cfg: Any, file: Path) -> DictConfig:
       UserError: names the key.
     """
     where = plain(str(file))
-    if not OmegaConf.is_dict(cfg) or not {*BUILT_NODES, "seed"} <= set(cfg):
+    plain_cfg = OmegaConf.to_container(cfg, resolve=False)
+    if not isinstance(plain_cfg, dict) or not {*BUILT_NODES, "seed"} <= set(plain_cfg):
         raise UserError(f"{where}: this is not the config of a run of this suite")
     for node in BUILT_NODES:
-        if not OmegaConf.is_dict(cfg[node]) or not isinstance(cfg[node].get("_target_"), str):
+        if not isinstance(plain_cfg[node], dict) or not isinstance(plain_cfg[node].get("_target_"), str):
             raise UserError(f"{where}: {node}: expected a part of the suite, with a _target_")
-    for key, value in _items("", OmegaConf.to_container(cfg, resolve=False)):
+        if plain_cfg[node].get("_partial_", False) is not (node == "optimizer"):
+            raise UserError(f"{where}: {node}._partial_: expected it of the optimizer alone")
+    if type(plain_cfg["seed"]) is not int or not 0 <= plain_cfg["seed"] < 2**63:
+        raise UserError(f"{where}: seed={plain(str(plain_cfg['seed']))[:80]}: expected an integer of at least 0")
+    if not isinstance(plain_cfg.get("latent", {}), dict):
+        raise UserError(f"{where}: latent: expected sizes by name")
+    for key, value in _items("", plain_cfg):
         name = key.rpartition(".")[2]
-        if isinstance(value, str) and "${" in value:
+        if isinstance(value, str) and ("${" in value or value == "???"):
             raise UserError(f"{where}: {key}={value[:80]}: expected a plain value, not a reference")
         if name.startswith("_") and name not in BUILT:
             raise UserError(f"{where}: {key}: a run's config has no such key")
         if name == "_target_":
-            find_target(f"{where}: {key.rpartition('.')[0]}", value)
+            _require_part(f"{where}: {key.rpartition('.')[0]}", value)
     return cfg
+
+
+def _require_part(path: str, name: Any) -> None:
+    """Raises UserError unless a target is one that conf/ names, or another class of the same kind.
+
+    Not every function of the suite is made to be called with values of a stranger.
+    """
+    target = find_target(path, name)
+    package = PACKAGES.get(re.split(r"[ .]", path)[-1])
+    if package is not None and not name.startswith(f"{package}."):
+        raise UserError(f"{path}._target_={name}: expected a part of {package}")
+    if name not in _targets() and not (package is not None and inspect.isclass(target)):
+        raise UserError(f"{path}._target_={name}: expected one of those that conf/ names")
 
 
 def withdraw_consent(cfg: DictConfig, given: Iterable[str] = ()) -> list[str]:
@@ -178,6 +211,13 @@ def _items(key: str, content: Any) -> Iterator[tuple[str, Any]]:
     inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
     for name, value in inner:
         yield from _items(f"{key}.{name}".lstrip("."), value)
+
+
+@functools.cache
+def _targets() -> set[str]:
+    """All that conf/ builds."""
+    texts = [file.read_text(encoding="utf-8") for file in CONF.rglob("*.yaml")]
+    return {name for text in texts for name in re.findall(r"_target_: *([\w.]+)", text)}
 
 
 @functools.cache

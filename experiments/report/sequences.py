@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from experiments.errors import UserError
+from experiments.reading import reason, require_own_file
+from experiments.text import plain
 
 MOST_BYTES = 2**28  # of all arrays together
 KINDS = {"bounds": "f", "lengths": "iu", "kl_by_step": "f"}  # of numbers, by the name of the array
@@ -19,9 +22,10 @@ def read_sequences(file: Path) -> dict[str, np.ndarray]:
     Raises:
       UserError: the file is damaged, stores pickled objects, or its arrays do not fit each other.
     """
-    if not file.exists():
+    if not os.path.lexists(file):
         return {}
     try:
+        require_own_file(file, MOST_BYTES)
         with zipfile.ZipFile(file) as archive:  # numpy would take whatever else it is for a pickle
             if (size := sum(member.file_size for member in archive.infolist())) > MOST_BYTES:
                 raise ValueError(f"{size:,} bytes, expected at most {MOST_BYTES:,}")
@@ -32,10 +36,9 @@ def read_sequences(file: Path) -> dict[str, np.ndarray]:
                 raise ValueError(f"{name}: expected a row of finite numbers, got {array.dtype} {array.shape}")
         _require_fitting(found)
     except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
-        reason = " ".join(str(error).split())
         raise UserError(
-            f"{file}: these are not the bounds of a run's test sequences ({reason}); put the run's own "
-            "file back, or take it away to do without them"
+            f"{plain(str(file))}: these are not the bounds of a run's test sequences ({reason(error)}); put the run's "
+            "own file back, or take it away to do without them"
         ) from error
     return found
 
