@@ -22,6 +22,7 @@ from experiments.text import plain
 # A config may build only what lies in these modules: a name alone does not tell, since
 # torch.optim.optimizer.torch.hub.load is a valid path to something else; so the object found is checked as well.
 ALLOWED = ("vrnn", "torch.optim", "experiments.tracking")
+TOO_LARGE = re.compile("Storage size calculation|Overflow when unpacking|can't allocate memory")  # torch's words
 PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
 
 
@@ -38,6 +39,8 @@ def build(cfg: DictConfig, key: str, **arguments: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, ValueError | OSError | ImportError):
             raise UserError(explain(cfg, key, error)) from cause
+        if isinstance(cause, MemoryError | OverflowError) or TOO_LARGE.search(str(cause)):
+            raise UserError(f"{key}: its sizes are too large for this machine ({plain(str(cause))[:80]})") from cause
         raise (cause or error) from None
 
 

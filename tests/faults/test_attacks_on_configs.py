@@ -102,7 +102,7 @@ CONFIGS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a part of another kind": (put(model___target_="vrnn.likelihoods.gaussian.Gaussian"), "model"),
     "data that are a model": (put(data=target("vrnn.models.vrnn.VRNN")), "data"),
     "a writer of ours in the data's place": (
-        put(data={**target("vrnn.training.checkpoint.save"), "path": "x"}),
+        put(data=target("vrnn.training.checkpoint.save")),
         "data",
     ),
     "a writer of ours in a key that nobody reads": (put(other=target("vrnn.training.checkpoint.save")), "conf/"),
