@@ -13,9 +13,11 @@ from omegaconf import DictConfig
 from experiments.errors import UserError
 from experiments.jobs import read_job
 from experiments.ownership import STUDY
+from experiments.reading import reason
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory
 from experiments.sweep_plan import SweepPlan
+from experiments.text import plain
 
 if TYPE_CHECKING:
     import optuna
@@ -91,18 +93,32 @@ def counted(cfg: DictConfig, plan: SweepPlan) -> SweepPlan:
 
 
 def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
-    """The study, made at the first start."""
+    """The study, made at the first start.
+
+    Raises:
+      UserError: it cannot be read.
+    """
     import optuna
 
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sweeper = cfg.hydra.sweeper
-    return optuna.create_study(
-        study_name=sweeper.study_name or plan.directory.name,
-        storage=storage_of(cfg, plan),
-        direction=direction_of(cfg),
-        load_if_exists=True,
-    )
+    try:
+        study = optuna.create_study(
+            study_name=sweeper.study_name or plan.directory.name,
+            storage=storage_of(cfg, plan),
+            direction=direction_of(cfg),
+            load_if_exists=True,
+        )
+        study.get_trials(deepcopy=False)  # all that it holds is read here
+    except Exception as error:  # a damaged database fails in sqlite, sqlalchemy, json or optuna, each in its own way
+        if sweeper.storage:  # whose address may hold a password
+            raise UserError(f"hydra.sweeper.storage: the study cannot be read ({type(error).__name__})") from error
+        raise UserError(
+            f"{plain(str(plan.directory / STUDY))}: the study of this search cannot be read ({reason(error)}); take it "
+            "away to search anew, or give another hydra.sweep.dir"
+        ) from error
+    return study
 
 
 def direction_of(cfg: DictConfig) -> str:
