@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import hydra
@@ -15,9 +16,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.arguments import checked_arguments, read_arguments
 from experiments.errors import UserError
+from experiments.keys import require_keys, require_read
 from experiments.names import CONF, register_resolvers, settled
+from experiments.nearest import nearest
 from experiments.processes import take_gpu
+from experiments.refused import leave_no_folder
 from experiments.signals import at_work, is_worker
 from experiments.streams import is_output_lost, protect_streams
 from experiments.surroundings import answer_to, hydra_raising, require_working_directory
@@ -59,13 +64,12 @@ def launch(
     register_resolvers()
     is_traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
-    def prepared() -> int:
+    try:
         require_working_directory()
-        refuse_null(sys.argv[1:])
-        sys.argv[1:] = prepare(sys.argv[1:])
-        return 0
-
-    if answer(prepared):
+        sys.argv[1:] = prepare(checked_arguments(sys.argv[1:]))
+        require_package(sys.argv[1:], config_name)
+    except Exception as error:
+        tell(error if is_traced else explained(error, config_name))
         sys.exit(1)
     codes: list[int] = []
     process = os.getpid()
@@ -75,7 +79,7 @@ def launch(
         with at_work(process):
             if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
                 take_gpu(process)
-            code = answer(lambda: task((ready or complete)(cfg)))
+            code = answer(lambda: task((ready or partial(complete, app=config_name))(cfg)))
         codes.append(code)
         if HydraConfig.get().mode != RunMode.MULTIRUN:
             return None
@@ -94,23 +98,17 @@ def launch(
     except Exception as error:
         code = 1
         if str(error) != NO_BEST_TRIAL:
-            tell(error, traced=is_traced)
-    code = conclude(code or next((code for code in codes if code), 0))
+            tell(error if is_traced or codes else explained(error, config_name))
+    code = code or next((code for code in codes if code), 0)
+    if code:
+        leave_no_folder()
+    code = conclude(code)
     lost = not codes and is_output_lost()  # of --help or --cfg, which do nothing but write
     sys.exit(code or int(lost))
 
 
-def refuse_null(arguments: list[str]) -> None:
-    """Raises UserError where a group is given null, which Hydra takes in its own files only."""
-    for argument in arguments:
-        group, _, option = argument.partition("=")
-        if option == "null" and (CONF / group).is_dir():
-            options = ", ".join(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
-            raise UserError(f"{argument}: expected one of its options ({options}); to leave the group out: ~{group}")
-
-
-def complete(cfg: DictConfig) -> DictConfig:
-    """The config, if every value that must be given was, and every reference leads somewhere.
+def complete(cfg: DictConfig, app: str | None = None) -> DictConfig:
+    """The config, if every value that must be given was, every reference leads somewhere, and an app's keys fit.
 
     Raises:
       UserError: names the first for which that is not so.
@@ -121,8 +119,23 @@ def complete(cfg: DictConfig) -> DictConfig:
         settled(cfg)
         OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+        raise UserError(unresolved(error, list(HydraConfig.get().overrides.task))) from error
+    if app is not None:
+        require_keys(cfg, app)
+        require_read(list(HydraConfig.get().overrides.task), app)
     return cfg
+
+
+def unresolved(error: OmegaConfBaseException, words: list[str]) -> str:
+    """Why a reference leads nowhere, by the word that took its goal away, or that made it."""
+    text = f"{error.full_key}: {str(error).partition(chr(10))[0]}"
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0]
+        if word.startswith("~") and (f"'{key}'" in text or f"'{key}." in text):
+            return f"{word}: {text}; leave {word} out"
+    made = [word for word in words if "${" in word]
+    named = [word for word in made if word.lstrip("+~").startswith(f"{error.full_key}=")] or made
+    return f"{named[-1]}: {text}" if named else text
 
 
 def answer(work: Callable[[], int]) -> int:
@@ -134,19 +147,37 @@ def answer(work: Callable[[], int]) -> int:
     return 1
 
 
-def tell(error: Exception, *, traced: bool = False) -> None:
-    """Says on stderr what went wrong: mistakes and failures of the machine in a line, defects with their traceback.
+def require_package(arguments: list[str], config_name: str) -> None:
+    """Raises UserError where --package names no part of the config that --cfg is to show."""
+    asked = read_arguments(arguments)
+    if asked.package is not None:
+        from experiments.composing import known_names
 
-    Args:
-      error: what was raised.
-      traced: show the traceback of what Hydra says as well.
-    """
+        names = known_names(asked.overrides, "", config_name)
+        if asked.package not in ("_global_", *names):
+            raise UserError(f"--package {asked.package}: the config has no such part{nearest(asked.package, names)}")
+
+
+def explained(error: Exception, config_name: str) -> Exception:
+    """What Hydra raised before any job began, by the word that is at fault; a defect of the suite as it is."""
+    from experiments.composing import explain_composition
+
+    if isinstance(error, UserError | OSError) and not isinstance(error, CompactHydraException):
+        return error
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    text = explain_composition(error, words, config_name)
+    return error if text is None else UserError(text)
+
+
+def tell(error: Exception) -> None:
+    """Says on stderr what went wrong: mistakes and failures of the machine in a line, defects with their traceback."""
     text = answer_to(error) if isinstance(error, OSError) else None
-    if isinstance(error, UserError) or text:
-        print(f"error: {text or error}", file=sys.stderr, flush=True)
-    elif isinstance(error, CompactHydraException) and not traced:
-        causes = [error.__cause__] if isinstance(error.__cause__, OmegaConfBaseException) else []
-        hint = "\nSet the environment variable HYDRA_FULL_ERROR=1 for a complete stack trace."
-        print(*(str(text) for text in (error, *causes, hint)), sep="\n", file=sys.stderr, flush=True)
+    if isinstance(error, UserError | JobFailed) or text:
+        print(f"error: {in_a_line(text or str(error))}", file=sys.stderr, flush=True)
     else:
         traceback.print_exception(error)
+
+
+def in_a_line(text: str) -> str:
+    """A message whose values may hold line ends, in one line."""
+    return " ".join(text.splitlines()) if len(text.splitlines()) > 1 else text

@@ -12,11 +12,12 @@ from experiments.app import launch
 from experiments.bench.measure import GROWTH, around_the_step, growth, machine, shape_times
 from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
-from experiments.build import check_value, require_integer, shown
+from experiments.build import shown
 from experiments.errors import UserError
 from experiments.ownership import claim, mark, read_dict
 from experiments.run_directory import provenance, write_json, write_whole
 from experiments.terminal import console, say
+from vrnn.memory import require_memory
 from vrnn.training.device import find_device, keep_memory
 
 
@@ -24,15 +25,10 @@ def benchmark(cfg: DictConfig) -> int:
     """Measures, shows a table, and writes it with a picture and all values."""
     settings = cfg.benchmark
     shapes, device = read_shapes(settings.shapes), read_device(settings.device)
-    require_integer("benchmark.rounds", settings.rounds, 1)
     if settings.cell not in CELLS:
         raise UserError(f"benchmark.cell={settings.cell}: expected {' or '.join(CELLS)}")
-    check_value("benchmark.growth", settings.growth, bool)
     if settings.threads is not None:
-        require_integer("benchmark.threads", settings.threads, 1)
         torch.set_num_threads(settings.threads)
-    check_value("output", cfg.output, str)
-    check_value("benchmark.save", settings.save, str | None)
     folder = Path(cfg.output)
     path = Path(settings.save) if settings.save else folder / "benchmark.json"
     claim(folder, "benchmark", "give another output, an empty folder or a new one")
@@ -75,12 +71,19 @@ def read_shapes(given: Any) -> list[Shape]:
             f"benchmark.shapes={shown(shapes)}: expected a list of shapes, each T, B, x_dim, h_dim, z_dim, "
             "such as [[28,128,28,100,16]]"
         )
-    return [Shape(*shape) for shape in shapes]
+    found = [Shape(*shape) for shape in shapes]
+    for shape, sizes in zip(found, shapes, strict=True):
+        try:
+            require_memory(
+                4 * sizes[0] * sizes[1] * sum(sizes[2:]), "a step of it", dict(zip("TBXHZ", sizes, strict=True))
+            )
+        except ValueError as error:
+            raise UserError(f"benchmark.shapes: {shape}: {error}") from error
+    return found
 
 
 def read_device(name: str) -> torch.device:
     """Raises UserError unless it is there."""
-    check_value("benchmark.device", name, str)
     try:
         return find_device(name)
     except ValueError as error:

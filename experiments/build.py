@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import math
 import re
 import typing
 from collections.abc import Callable, Iterator
@@ -17,10 +18,12 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from experiments.errors import UserError
+from experiments.nearest import nearest
 from experiments.text import plain
 
 # A config may build only what lies in these modules: a name alone does not tell, since
 # torch.optim.optimizer.torch.hub.load is a valid path to something else; so the object found is checked as well.
+LARGEST = 2**63 - 1  # that a tensor holds, and a generator takes as its seed
 ALLOWED = ("vrnn", "torch.optim", "experiments.tracking")
 TOO_LARGE = re.compile("Storage size calculation|Overflow when unpacking|can't allocate memory")  # torch's words
 PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
@@ -39,8 +42,13 @@ def build(cfg: DictConfig, key: str, **arguments: Any) -> Any:
         cause = error.__cause__
         if isinstance(cause, ValueError | OSError | ImportError):
             raise UserError(explain(cfg, key, error)) from cause
-        if isinstance(cause, MemoryError | OverflowError) or TOO_LARGE.search(str(cause)):
+        if isinstance(cause, MemoryError | OverflowError | ZeroDivisionError) or TOO_LARGE.search(str(cause)):
             raise UserError(f"{key}: its sizes are too large for this machine ({plain(str(cause))[:80]})") from cause
+        lacking = re.search(r"(\w+)\.__init__\(\) missing \d+ required [\w -]+arguments?: '(\w+)'", str(cause))
+        if isinstance(cause, TypeError) and lacking:
+            owners = [path for path, node in targets(cfg, key) if lacking[1] in class_names(path, node["_target_"])]
+            name = f"{owners[0] if owners else key}.{lacking[2]}"
+            raise UserError(f"~{name}: a run needs it; leave ~{name} out, or give {name}=<value>") from cause
         raise (cause or error) from None
 
 
@@ -50,17 +58,22 @@ def check(cfg: DictConfig, key: str) -> None:
     Raises:
       UserError: names the first that does not fit, as the user would override it.
     """
-    for path, node in targets(cfg, key):
-        target = find_target(path, node["_target_"])
+    if key not in cfg:
+        raise UserError(f"~{key}: this needs {key}; leave ~{key} out, or choose one with {key}=<option>")
+    found = [(path, node, find_target(path, node["_target_"])) for path, node in targets(cfg, key)]
+    for path, node, target in found:
         callee = target.__init__ if inspect.isclass(target) else target
         parameters = inspect.signature(target).parameters
         hints = typing.get_type_hints(callee)
         for name in node:
-            if name.startswith("_") and name.endswith("_"):
+            if name in ("_target_", "_partial_"):
                 continue
+            if name.startswith("_") and name.endswith("_"):
+                raise UserError(f"{path}.{name}: a config of this suite has _target_ and _partial_ only; leave it out")
             if name not in parameters:
                 known = ", ".join(sorted(parameters))
-                raise UserError(f"{path}.{name}: {node['_target_']} takes no argument {name!r}; it takes {known}")
+                near = nearest(name, parameters) or ";"
+                raise UserError(f"{path}.{name}: {node['_target_']} takes no argument {name!r}{near} it takes {known}")
             value = resolve(cfg, path, name)
             if name in hints and not (isinstance(value, dict) and "_target_" in value):
                 check_value(origin(cfg, path, name), value, hints[name])
@@ -102,6 +115,11 @@ def find_target(path: str, name: str) -> Callable[..., Any]:
     return target
 
 
+def class_names(path: str, target: str) -> list[str]:
+    """A class's own name and those of the classes that it is made from."""
+    return [base.__name__ for base in getattr(find_target(path, target), "__mro__", ())]
+
+
 def resolve(cfg: DictConfig, path: str, name: str) -> Any:
     """The plain value of a key, interpolations followed."""
     try:
@@ -132,6 +150,11 @@ def check_value(name: str, value: Any, hint: Any) -> None:
         fits = not exact or type(validated) is type(value)
     except ValidationError:
         fits = False
+    parts = value if isinstance(value, list) else [value]
+    if fits and any(type(part) is int and abs(part) > LARGEST for part in parts):
+        raise UserError(f"{name}={value}: expected an integer of at most {LARGEST}, got {value!r}")
+    if fits and any(type(part) is float and math.isnan(part) for part in parts):
+        raise UserError(f"{name}={value}: expected a number, and nan is none")
     if not fits:
         raise UserError(f"{name}={shown(value)}: expected {readable(hint)}, got {value!r} ({type(value).__name__})")
 

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import launch
-from experiments.build import require_integer
+from experiments.arguments import arranged, read_arguments
 from experiments.comparison import compose_train, estimates_command, plan
 from experiments.errors import UserError
 from experiments.finished import finished_rows
@@ -38,13 +38,14 @@ class Compare:
     def own_arguments(self, arguments: list[str]) -> list[str]:
         """Puts aside what belongs to experiments.train, and returns the rest."""
         keys = [key for key in OmegaConf.load(CONF / "compare.yaml") if key != "hydra"]
-        own = [text for text in arguments if text.startswith("-") or text.partition("=")[0].split(".")[0] in keys]
-        self.shared = [text for text in arguments if text not in own]
-        return own
+        asked = read_arguments(arguments)
+        own = [text for text in asked.overrides if text.lstrip("+~").partition("=")[0].split(".")[0] in keys]
+        own += [text for text in asked.overrides if text.lstrip("+~").startswith("hydra.")]
+        self.shared = [text for text in asked.overrides if text not in own]
+        return arranged(asked, own)
 
     def __call__(self, cfg: DictConfig) -> int:
         """Trains what is missing, estimates, reports; returns 0 if every job of the comparison is done."""
-        require_numbers(cfg)
         return self.train(cfg) if cfg.runs is None else self.collect(cfg)
 
     def train(self, cfg: DictConfig) -> int:
@@ -131,18 +132,6 @@ class Compare:
     def command(self) -> str:
         """What to type to make this comparison, or to go on with it."""
         return shlex.join(["python", "-m", "experiments.compare", *self.shared, *HydraConfig.get().overrides.task])
-
-
-def require_numbers(cfg: DictConfig) -> None:
-    """Raises UserError unless the app's own numbers are what they must be."""
-    seeds = list(cfg.seeds) if OmegaConf.is_list(cfg.seeds) else []
-    for seed in seeds:
-        require_integer("seeds", seed, 0)
-    if not seeds:
-        require_integer("seeds", cfg.seeds, 1)
-    for name in ("num_samples", "jobs"):
-        if cfg[name] is not None:
-            require_integer(name, cfg[name], 1)
 
 
 if __name__ == "__main__":

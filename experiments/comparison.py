@@ -10,10 +10,14 @@ from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
+from experiments.composing import explain_composition
 from experiments.errors import UserError
 from experiments.jobs import Job, read_job
+from experiments.keys import require_keys, require_read
 from experiments.names import CONF, job_slug, settled
+from experiments.parts import require_parts
 from experiments.reading import read_json
 from experiments.resume import quoted
 from experiments.run_directory import RunDirectory, config_hash
@@ -81,8 +85,8 @@ def compose_train(overrides: Sequence[str]) -> DictConfig:
     try:
         OverridesParser.create().parse_overrides(list(overrides))
         return compose("train", list(overrides), return_hydra_config=True)
-    except HydraException as error:
-        raise UserError(str(error)) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(explain_composition(error, overrides, "train") or str(error)) from error
 
 
 def plan(shared: list[str], cfg: DictConfig) -> Plan:
@@ -92,6 +96,7 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
       UserError: an override that the rows set themselves, one that does not compose, or rows that do not exist.
     """
     base = compose_train(shared)
+    complete_shared(base, shared)
     choices = base.hydra.runtime.choices
     options = chosen_rows(cfg, choices.likelihood)
     rows = [OmegaConf.load(CONF / "comparison" / f"{option}.yaml") for option in options]
@@ -119,6 +124,16 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
             jobs[job_slug(overrides)] = config_hash(job)
     replace = bool(base.multirun.replace_resumed)
     return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
+
+
+def complete_shared(base: DictConfig, shared: Sequence[str]) -> None:
+    """Raises UserError where every job would: what they all share is not what experiments.train takes."""
+    own = base.copy()
+    with open_dict(own):
+        own.pop("hydra")
+    require_keys(own, "train")
+    require_read(shared, "train")
+    require_parts(own)
 
 
 def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) -> None:

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.app import launch
-from experiments.build import build, require_integer
+from experiments.build import build
 from experiments.errors import UserError
 from experiments.introduction import tally_lines
 from experiments.ownership import MEASURED_LATER, claim, read_dict
@@ -19,8 +19,10 @@ from experiments.parts import cautions
 from experiments.removal import rename_measurement
 from experiments.restore import restore
 from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
+from experiments.sizes import bytes_kept, require_room_for
 from experiments.terminal import say, show_figures
 from vrnn.objectives.base import Objective
+from vrnn.training.device import find_device
 from vrnn.training.evaluation import Space, evaluate, rows_within
 from vrnn.training.finite import explain_not_finite
 
@@ -36,14 +38,12 @@ def measure(cfg: DictConfig) -> int:
     """
     run = RunDirectory.existing(cfg.run)
     claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
-    if cfg.seed is not None:
-        require_integer("seed", cfg.seed, 0)
-    if not isinstance(cfg.memory_gb, int | float) or not cfg.memory_gb > 0:
-        raise UserError(f"memory_gb={cfg.memory_gb}: expected a positive number of gigabytes, such as 1.0")
     objective: Objective = build(cfg, "objective")
     restored = restore(run, cfg)
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
     steps = int(restored.sequences.lengths.max())
+    needed = bytes_kept(restored.model, objective.num_samples * steps)
+    require_room_for(cfg, needed, "the values of one sequence", ["objective.num_samples"], find_device(cfg.device))
     batch_size = rows_within(restored.model, steps, cfg.memory_gb * 1e9)
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     space = Space.of(restored.model.likelihood, restored.splits)

@@ -17,6 +17,7 @@ from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
 from experiments.introduction import introduce
+from experiments.keys import require_keys, require_read
 from experiments.measuring import measure
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
@@ -76,6 +77,9 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     if not resume:
         run.write_overrides(overrides)
     with recorded(cfg, run, overrides, keep_former=resume and not several) as result, StopRequest(stop) as stopping:
+        if not resume:
+            require_keys(cfg, "train")
+            require_read(list(hydra.overrides.task), "train")
         rule = pruning(cfg, run.path) if several else None
         parts = build_parts(cfg)
         resumed = resume and (run.checkpoints / "last.pt").exists()
@@ -151,7 +155,7 @@ def recorded(
         "error": None,
         "warnings": [],
         "config_hash": config_hash(cfg),
-        "seed": cfg.seed,
+        "seed": cfg.get("seed"),
         "step": 0,
         "figures": {},
         "overrides": overrides,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.arguments import options
 from experiments.build import build, check, require_integer
 from experiments.errors import UserError
 from experiments.guard import GuardedTracker, build_tracker
+from experiments.sizes import build_model, require_activations, require_kind
 from vrnn.data.fingerprint import Fingerprint
 from vrnn.data.inspection import NotFinite, inspect
 from vrnn.data.splits import Splits
@@ -113,11 +116,7 @@ def build_parts(cfg: DictConfig) -> Parts:
     Raises:
       UserError: the first value that is wrong, or data and a likelihood that do not go together.
     """
-    require_integer("seed", cfg.seed, 0)
-    for name, size in cfg.latent.items():
-        require_integer(f"latent.{name}", size, 1)
-    for node in CHECKED:
-        check(cfg, node)
+    require_parts(cfg)
     trainer, objective, schedule = build(cfg, "trainer"), build(cfg, "objective"), build(cfg, "schedule")
     tracker, figure, optimizer = build_tracker(cfg), build(cfg, "figures"), build(cfg, "optimizer")
     try:
@@ -125,6 +124,33 @@ def build_parts(cfg: DictConfig) -> Parts:
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"optimizer: {error}") from error
     torch.manual_seed(cfg.seed)
-    model = build(cfg, "model")
+    model = build_model(cfg)
+    for node, part, kind in (("trainer", trainer, Trainer), ("objective", objective, Objective)):
+        require_kind(cfg, node, part, kind)
+    if isinstance(schedule, partial) or not callable(schedule):
+        raise UserError(
+            f"schedule._target_={cfg.schedule._target_}: this is no schedule; schedule=<option> chooses one"
+        )
+    if not isinstance(optimizer, partial):
+        raise UserError("optimizer._partial_: it must be true, since the parameters come later; leave it out")
     data = build_data(cfg, model.likelihood)
+    require_activations(cfg, model, objective, data.splits, trainer)
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)
+
+
+def require_parts(cfg: DictConfig) -> None:
+    """Raises UserError where a part of a run is missing, or a value of one does not fit."""
+    require_integer("seed", cfg.seed, 0)
+    for name, size in cfg.latent.items():
+        require_integer(f"latent.{name}", size, 1)
+    for node in CHECKED:
+        if not OmegaConf.is_dict(cfg.get(node)) or "_target_" not in cfg[node]:
+            raise UserError(missing_part(cfg, node))
+        check(cfg, node)
+
+
+def missing_part(cfg: DictConfig, node: str) -> str:
+    """What to say where a part of a run was taken away, or is not one."""
+    word = f"{node}={cfg[node]}" if node in cfg else f"~{node}"
+    word = f"~{node}._target_" if OmegaConf.is_dict(cfg.get(node)) else word
+    return f"{word}: a run needs one; leave this out, or choose one with {node}=<option> ({', '.join(options(node))})"

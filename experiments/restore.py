@@ -7,11 +7,11 @@ from typing import NamedTuple
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.build import build
 from experiments.errors import UserError
 from experiments.parts import build_data
 from experiments.run_data import Other, look_at
 from experiments.run_directory import RunDirectory
+from experiments.sizes import build_model
 from experiments.text import plain
 from experiments.untrusted import withdraw_consent
 from vrnn.data.splits import Sequences, Splits
@@ -48,12 +48,6 @@ def restore(run: RunDirectory, asked: DictConfig) -> Restored:
       UserError: something is missing or does not fit; the message says what.
     """
     split, which, root = asked.split, asked.checkpoint, asked.root
-    if split not in ("train", "valid", "test"):
-        raise UserError(f"split={split}: expected train, valid or test")
-    if which not in ("best", "last"):
-        raise UserError(f"checkpoint={which}: expected best or last")
-    if not OmegaConf.is_list(asked.consent):
-        raise UserError(f"consent={asked.consent}: expected a list of keys, such as [data.allow_pickle]")
     cfg = run.read_config()
     withdrawn = [
         key for key in withdraw_consent(cfg, asked.consent) if not key.startswith("logger.")
@@ -64,12 +58,15 @@ def restore(run: RunDirectory, asked: DictConfig) -> Restored:
         OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
         place = find_device(asked.device)
+    except ValueError as error:
+        raise UserError(f"device={asked.device}: {error}") from error
+    try:
         file = run.checkpoints / f"{which}.pt"
         content = checkpoint.load(file, place)
         trained = checkpoint.standardisation(file, content)
-    except (ValueError, checkpoint.CheckpointError) as error:
+    except checkpoint.CheckpointError as error:
         raise UserError(str(error)) from error
-    model: SequenceModel = build(cfg, "model")
+    model = build_model(cfg)
     try:
         model.load_state_dict(content["model"])
         step = int(content["step"] if which == "best" else content["progress"]["step"])

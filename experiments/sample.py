@@ -8,13 +8,14 @@ from typing import Any
 from omegaconf import DictConfig
 
 from experiments.app import launch
-from experiments.build import build, require_integer
+from experiments.build import build
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.ownership import MEASURED_LATER, claim, mark, read_mark
 from experiments.removal import discard
 from experiments.restore import Restored, restore
 from experiments.run_directory import RunDirectory
+from experiments.sizes import bytes_kept, require_room_for
 from experiments.terminal import say
 
 ELSEWHERE = "give another output, an empty folder or a new one"
@@ -24,12 +25,10 @@ def sample(cfg: DictConfig) -> int:
     """Writes samples, reconstructions and continuations as pictures (and sounds), in a folder of this request's own."""
     run = RunDirectory.existing(cfg.run)
     claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
-    require_integer("num", cfg.num, 1)
-    for name, at_least in (("steps", 1), ("prefix", 1), ("seed", 0)):
-        if cfg[name] is not None:
-            require_integer(name, cfg[name], at_least)
     restored = restore(run, cfg)
     other = restored.other
+    steps = cfg.steps or int(restored.sequences.lengths.max())
+    require_room_for(cfg, bytes_kept(restored.model, cfg.num * steps), "the samples", ["num", "steps"])
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
     folder, asked = claimed(cfg, run, restored, seed)
     before = {path.name for path in folder.iterdir()} if folder.exists() else None

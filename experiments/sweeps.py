@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import shlex
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Literal
 
 from hydra import initialize_config_dir
-from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.app import answer
-from experiments.build import check_value, require_integer
+from experiments.arguments import read_arguments
+from experiments.build import require_integer
 from experiments.errors import UserError
 from experiments.guard import Guard, build_tracker
 from experiments.jobs import tell_changed
+from experiments.keys import require_keys
 from experiments.monitor import Monitor
 from experiments.names import CONF
 from experiments.ownership import claim, is_own, mark, read_mark
@@ -59,6 +57,7 @@ class Sweep:
           typed: as they were typed, where that is something else; they make the same again.
 
         Raises:
+          HydraException, OmegaConfBaseException: its first job does not compose.
           UserError: it is no search space, a setting is wrong, or the same multirun is running already.
         """
         asked = read_flags(arguments)
@@ -69,8 +68,8 @@ class Sweep:
             asked.multirun or asked.config_dir or {"sweep", "experiment"} & set(keys) or any(map(is_hydras_key, keys))
         ):
             return arguments
+        space = read_space(given, multirun=asked.multirun, config_dir=asked.config_dir)
         try:
-            space = read_space(given, multirun=asked.multirun, config_dir=asked.config_dir)
             if isinstance(space, DictConfig) and space.resume is None:
                 claim_run(space)
             elif isinstance(space, SearchSpace) and not named_by_us(keys):
@@ -78,7 +77,7 @@ class Sweep:
             elif isinstance(space, SearchSpace):
                 OmegaConf.to_container(space.cfg.hydra.sweep, resolve=True)
         except (HydraException, OmegaConfBaseException, ValueError):
-            return arguments  # Hydra meets the same, and tells it
+            return arguments  # a place that is known within a job only; where it leads nowhere, Hydra meets the same
         if isinstance(space, DictConfig):
             return arguments
         begin_multirun()
@@ -93,6 +92,7 @@ class Sweep:
     def begin(self, space: SearchSpace, typed: dict[str, str], command: str) -> dict[str, str]:
         """Takes the directory, and returns the overrides, by key, that lead the jobs there; they replace typed ones."""
         cfg = space.cfg
+        require_keys(cfg, "train", below="multirun")
         require_settings(cfg)
         directory = Path(cfg.hydra.sweep.dir) if "hydra.sweep.dir" in typed else space.directory
         parallel = cfg.hydra.launcher.n_jobs if "hydra.launcher.n_jobs" in typed else number_in_parallel(cfg)
@@ -199,31 +199,14 @@ class Sweep:
 
 
 def read_flags(arguments: list[str]) -> argparse.Namespace | None:
-    """The arguments as Hydra reads them; None where it will run nothing, or take its configs from elsewhere."""
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            asked = get_args_parser().parse_args(arguments)
-    except SystemExit:
-        return None
-    others = (
-        "help",
-        "hydra_help",
-        "cfg",
-        "info",
-        "shell_completion",
-        "config_path",
-        "config_name",
-        "experimental_rerun",
-    )
-    return None if any(getattr(asked, name, None) for name in others) else asked
+    """The arguments as Hydra reads them; None where it will run nothing."""
+    asked = read_arguments(arguments)
+    others = ("help", "hydra_help", "version", "cfg", "info", "shell_completion")
+    return None if any(getattr(asked, name) for name in others) else asked
 
 
 def require_settings(cfg: DictConfig) -> None:
     """Raises UserError unless what the config says of all jobs together is right: else every job would tell it."""
-    check_value("multirun.retry_failed", cfg.multirun.retry_failed, bool)
-    check_value("multirun.fail_fast", cfg.multirun.fail_fast, bool)
-    check_value("multirun.replace_resumed", cfg.multirun.replace_resumed, bool)
-    check_value("multirun.view", cfg.multirun.view, Literal["table", "lines"] | None)
     pruning(cfg, Path())
     if is_search(cfg):
         require_search(cfg)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.app import answer
+from experiments.arguments import Parser
 from experiments.errors import UserError
 from experiments.processes import is_locked
 from experiments.streams import protect_streams
@@ -76,9 +76,17 @@ def upload(logs: Sequence[Path]) -> list[str]:
     return said
 
 
+def read_folder(arguments: Sequence[str]) -> Path:
+    """The folder that is named, or that of all runs.
+
+    Raises:
+      UserError: there is more.
+    """
+    parser = Parser(prog="python -m experiments.sync", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="what lies below it is uploaded")
+    return parser.parse_args(arguments).folder
+
+
 if __name__ == "__main__":
     protect_streams()
-    parser = argparse.ArgumentParser(prog="python -m experiments.sync", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=OUTPUTS, help="what lies below it is uploaded")
-    folder = parser.parse_args().folder
-    sys.exit(answer(lambda: sync(folder)))
+    sys.exit(answer(lambda: sync(read_folder(sys.argv[1:]))))

@@ -15,6 +15,7 @@ from experiments.job import run_job
 from experiments.jobs import begin, go_on, run_or_continue
 from experiments.ownership import claim
 from experiments.processes import locked
+from experiments.refused import withdrawing
 from experiments.repeat import repeated_arguments
 from experiments.resume import resumed_arguments, resumed_config
 from experiments.run_directory import RunDirectory, config_hash
@@ -33,7 +34,8 @@ def train(cfg: DictConfig) -> int:
         with locked(run.path, "this run is"):
             require_room(run)
             begin(run, config_hash(cfg))
-            return run_job(cfg, run, resume=False)
+            with withdrawing(run):
+                return run_job(cfg, run, resume=False)
     run = RunDirectory.existing(cfg.resume)
     claim(run.path, "run", "give the directory of a run that experiments.train made")
     cfg = resumed_config(run, cfg)

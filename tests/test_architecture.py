@@ -13,13 +13,14 @@ FILES = sorted(path for package in ("vrnn", "experiments") for path in (ROOT / p
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 
 # Each layer, and the layers that it may import besides itself.
-FLOOR = {"batch", "distributions", "nn"}
+FLOOR = {"batch", "distributions", "memory", "nn"}
 LAYERS = {
     "batch": set(),
     "distributions": set(),
+    "memory": set(),
     "nn": set(),
     "figures": set(),
-    "data": {"batch"},
+    "data": {"batch", "memory"},
     "likelihoods": {"distributions", "nn"},
     "models": {"likelihoods", *FLOOR},
     "objectives": {"models", "likelihoods", *FLOOR},

@@ -37,9 +37,9 @@ def test_it_writes_a_table_a_picture_and_the_values_asked_for(apps: Apps, tmp_pa
         ("benchmark.device=tpu", "benchmark.device=tpu: device 'tpu' is not available"),
         ("benchmark.threads=0", "benchmark.threads=0: expected an integer of at least 1"),
         ("benchmark.device=meta", "benchmark.device=meta: device 'meta' is not available"),
-        ("benchmark.device=null", "benchmark.device=null: expected str"),
-        ("benchmark.growth=abc", "benchmark.growth=abc: expected bool"),
-        ("benchmark.save=3", "benchmark.save=3: expected str or null"),
+        ("benchmark.device=null", "benchmark.device=null: expected auto, cpu, cuda"),
+        ("benchmark.growth=abc", "benchmark.growth=abc: expected true or false"),
+        ("benchmark.save=3", "benchmark.save=3: expected a path, or null"),
         ("benchmark.save=/proc/no/times.json", "benchmark.save=/proc/no/times.json, output="),
     ],
 )

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import CONF
 from experiments.errors import UserError
 from experiments.evaluate import measure
+from experiments.keys import require_keys
 from experiments.names import first_line, register_resolvers
 from experiments.sample import sample
 from tests.experiments.command_line import Run, is_drawn
@@ -114,12 +115,16 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     register_resolvers()
     monkeypatch.chdir(tmp_path)
 
+    def look(app: str, cfg: DictConfig) -> None:
+        require_keys(cfg, app)
+        {"evaluate": measure, "sample": sample}[app](cfg)
+
     def looked_at(expected: str, apps: Sequence[str] = ("evaluate", "sample"), **arguments: object) -> None:
         for app in apps:
             with initialize_config_dir(str(CONF), version_base="1.3"):
                 cfg = OmegaConf.merge(compose(app), {"device": "cpu", **arguments})
             with pytest.raises(UserError) as caught:
-                {"evaluate": measure, "sample": sample}[app](cfg)
+                look(app, cfg)
             assert str(caught.value).startswith(expected)
 
     return looked_at
@@ -154,8 +159,8 @@ def test_a_damaged_run_is_answered_by_file(looked_at, copy, name, expected):
         ({"run": 12}, "12: there is no such run directory"),
         ({"split": "dev"}, "split=dev: expected train, valid or test"),
         ({"checkpoint": "first"}, "checkpoint=first: expected best or last"),
-        ({"device": "cuda:77"}, "device 'cuda:77' is not available"),
-        ({"seed": "abc"}, "seed=abc: expected an integer of at least 0, got 'abc'"),
+        ({"device": "cuda:77"}, "device=cuda:77: device 'cuda:77' is not available"),
+        ({"seed": "abc"}, "seed=abc: expected an integer of at least 0, or null, got 'abc'"),
         ({"seed": -1}, "seed=-1: expected an integer of at least 0"),
         ({"root": "/nowhere"}, "data.root: vrnn.data.handwriting.handwriting takes no argument 'root'"),
         ({"apps": ["evaluate"], "memory_gb": 0}, "memory_gb=0: expected a positive number of gigabytes"),

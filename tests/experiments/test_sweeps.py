@@ -38,10 +38,9 @@ def _resolvers() -> None:
     [
         ["latent=tiny", "seed=0"],
         ["experiment=mnist_rows"],
-        ["-m", "no.such=1,2", "no.such.either=1"],
         ["sweep=latent_grid", "hydra.mode=RUN"],
         *([*look, "sweep=search"] for look in (("--cfg", "all"), ("-c", "job"), ("--info", "defaults"))),
-        *([look, "sweep=search"] for look in ("--help", "-h", "--hydra-help", "--no-such-flag")),
+        *([look, "sweep=search"] for look in ("--help", "-h", "--hydra-help")),
     ],
 )
 def test_what_is_no_multirun_or_runs_nothing_is_left_to_hydra(monkeypatch, tmp_path, arguments):
@@ -153,7 +152,7 @@ def test_a_folder_of_ones_own_options_makes_no_difference(apps: Apps, tmp_path):
 
 @pytest.mark.slow
 def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps: Apps, tmp_path):
-    """A setting that is found to be impossible, a divergence, and what nobody thought of: a seed that is too large."""
+    """Settings that are found to be impossible, and a divergence."""
     swept = ("optimizer.lr=-1,1e30,1e-3,2e-3", "seed=99999999999999999999,0")
     command = (*TINY, "trainer.max_steps=2", *swept)
     ended = apps("train", *command, cwd=tmp_path)
@@ -165,15 +164,15 @@ def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps:
         "optimizer.lr=0.001 seed=0",
         "optimizer.lr=0.002 seed=0",
     ]
-    assert {found.job.result["error"]["kind"] for found in failed} == {"UserError", "Diverged", "ValueError"}
+    assert {found.job.result["error"]["kind"] for found in failed} == {"UserError", "Diverged"}
     assert ended.code == len(failed) == 6
     lines = ended.err.splitlines()
     assert len(lines) == len(failed)
     for found in failed:
         (line,) = [line for line in lines if line.startswith(f"error: {found.words}: ")]
         assert found.job.result["error"]["message"] in line
-        unexpected = found.job.result["error"]["kind"] == "ValueError"
-        assert ("the traceback is in" in line) == unexpected == ("traceback" in found.job.result["error"])
+        assert "traceback" not in line
+        assert "traceback" not in found.job.result["error"]
     assert "6 of 8 jobs are not done; go on with: python -m experiments.train" in ended.out
 
     status = apps("status", f"dir={directory}", cwd=tmp_path)

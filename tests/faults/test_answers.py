@@ -70,12 +70,7 @@ def test_a_seed_that_is_a_list_is_answered(apps, tmp_path: Path):
     ended = apps("train", *SMALLEST, "seed=[1,2]", cwd=tmp_path)
     expected = "seed=[1, 2]: expected an integer of at least 0, got [1, 2]"
     assert ended == (1, "", f"error: {expected}\n")
-    result = Run(tmp_path / "run").result
-    assert (result["status"], result["error"], result["seed"]) == (
-        "failed",
-        {"kind": "UserError", "message": expected},
-        [1, 2],
-    )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("key", ["label", "data.sample_rate"])

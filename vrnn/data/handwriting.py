@@ -15,6 +15,7 @@ import torch
 from vrnn.data.pen import Array, Face, Path, trace, tremor_noise, write
 from vrnn.data.splits import Sequences, Splits
 from vrnn.data.strokes import fit_joint_scalar
+from vrnn.memory import require_memory
 
 VOCABULARY = """
 able about above across act add after again age ago air all alone along also always among animal answer any apple
@@ -187,6 +188,9 @@ def handwriting(
             raise ValueError(f"{name} must be at least {bound}, got {value}")
 
     sizes = (train_sequences, valid_sequences, test_sequences)
+    named = {"train_sequences": sizes[0], "valid_sequences": sizes[1], "test_sequences": sizes[2]}
+    named["sample_rate"] = sample_rate
+    require_memory(12 * sum(sizes) * sample_rate, "the data (a second of each word)", named)
     writers = split_writers(seed, style, [math.ceil(size / words_per_writer) for size in sizes])
     parts = [
         _write_words(*part, sample_rate, tremor, np.random.default_rng([seed, 3, number]))

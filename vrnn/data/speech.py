@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vrnn.data.phonetics import controls_of, draw_score
 from vrnn.data.source_filter import CONTROL_RATE, Array, Voice, synthesise
 from vrnn.data.splits import Sequences, Splits, Standardisation
+from vrnn.memory import require_memory
 
 UTTERANCE_SECONDS = 4.0
 SHORTEST_SECONDS = 2.0  # spoken even where less is used, so that it is a vowel that sets an utterance's level
@@ -98,6 +99,9 @@ def speech(
         raise ValueError(f"seed must be at least 0, got {seed}")
 
     samples = x_dim * num_frames
+    largest = {**sizes, "x_dim": x_dim, "num_frames": num_frames}
+    require_memory(4 * samples * sum(sizes.values()), "the data", largest)
+    require_memory(32 * num_speakers, "the speakers", {"num_speakers": num_speakers})
     # Sequences cut from one utterance; fewer in a small set, so that every speaker has an utterance.
     cuts = max(1, min(round(UTTERANCE_SECONDS * sample_rate / samples), sum(sizes.values()) // num_speakers))
     utterances = tuple(math.ceil(size / cuts) for size in sizes.values())
