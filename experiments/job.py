@@ -77,7 +77,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     if not resume:
         run.write_overrides(overrides)
     with recorded(cfg, run, overrides, keep_former=resume and not several) as result, StopRequest(stop) as stopping:
-        if not resume:
+        if several or not resume:  # a run that goes on has its own config, which may be older than some keys
             require_keys(cfg, "train")
             require_read(list(hydra.overrides.task), "train")
         rule = pruning(cfg, run.path) if several else None
