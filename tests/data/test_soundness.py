@@ -32,6 +32,8 @@ def companded(subtype: str) -> bytes:
 
 
 BROAD = np.random.default_rng(0).integers(-900, 900, (2000, 16)).astype(np.int16)
+# Noise of three steps of 16 bits in two channels, on a tenth of full scale; 30 seconds, over which sums are rounded.
+OFFSET = 0.1 + 1e-4 * np.random.default_rng(0).standard_normal((480_000, 2))
 # What is written, the samples in steps of 16 bits, and the largest error.
 GOOD = {
     "odd chunk": (content(wav_bytes(bytes([128, 0] * 1000 + [255]), bits=8) + b"\0LIST\4\0\0\0info"), None, 0),
@@ -42,6 +44,7 @@ GOOD = {
     "adpcm": (sound(SAMPLES, "IMA_ADPCM"), None, 0),
     "one channel": (sound(np.stack([SAMPLES, 0 * SAMPLES], 1), "PCM_16"), SAMPLES / 2, 0),
     "many channels": (sound(BROAD, "PCM_16"), BROAD.mean(1), 0.01),
+    "offset": (sound(OFFSET), OFFSET.mean(1) * 32_768, 0.01),
     "quiet": (sound(np.where(np.arange(2000) == 5, 1, 0).astype(np.int16), "PCM_16"), None, 0),
     "big end": (content(sphere_bytes(SAMPLES.astype(">i2").tobytes(), 2000, order="10")), SAMPLES, 0),
     "little end": (content(sphere_bytes(BYTES, 2000)), SAMPLES, 0),
