@@ -52,6 +52,9 @@ class Monitor(threading.Thread):
         self.signals = stopping_signals()
         for number in self.signals:
             signal.signal(number, self._request)
+        # A lost session tells every process of its group. Blocked in this thread, it is blocked in all processes that
+        # are started, also in those of libraries, which it would kill. If no other thread got it, it is looked up.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
 
     def run(self) -> None:
         if self.live:
@@ -73,9 +76,15 @@ class Monitor(threading.Thread):
                 self.live.stop()
         for number in self.signals:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        if signal.SIGHUP in signal.sigpending():  # too late to stop anything, and no reason to lose the report
+            signal.sigwait([signal.SIGHUP])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 
     def look(self) -> None:
         """Draws, tells what failed since the last look, and ends the main thread where it is time."""
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait([signal.SIGHUP])
+            self._request(signal.SIGHUP)
         jobs = self.plan.jobs(self.hashes, self.seen)
         with self.view:
             self.tell_failures(jobs)
@@ -107,7 +116,7 @@ class Monitor(threading.Thread):
             else:
                 print(text, file=sys.stderr, flush=True)
 
-    def _request(self, number: int, frame: FrameType | None) -> None:
+    def _request(self, number: int, frame: FrameType | None = None) -> None:
         if self.requested and number == signal.SIGHUP:
             return
         if self.requested:

@@ -12,6 +12,7 @@ from experiments.app import launch
 from experiments.errors import UserError
 from experiments.overview import listing, overview
 from experiments.ownership import PLAN, claim
+from experiments.streams import is_output_lost
 from experiments.sweep_plan import SweepPlan
 from experiments.terminal import console, say
 
@@ -69,5 +70,10 @@ def status_of_all(cfg: DictConfig) -> int:
     return 0
 
 
+def conclude(code: int) -> int:
+    """The exit code: what is shown is all that this app makes, so it has failed where that is lost."""
+    return code or int(is_output_lost())
+
+
 if __name__ == "__main__":
-    launch("status", status)
+    launch("status", status, conclude=conclude)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
 
+from experiments.run_directory import write_json
 from tests.experiments.command_line import WORDS, Apps, Ended, Run
 
 SMALLEST = (
@@ -105,9 +107,12 @@ def test_help_is_readable_in_ascii(apps, tmp_path):
     assert ended.out.isascii()
 
 
+@pytest.mark.parametrize("command", [("train", "--help"), ("status", "dir=sweep")], ids=["help", "status"])
 @pytest.mark.parametrize(("before", "code"), [(BROKEN, 0), (FULL, 1)], ids=["head", "full"])
-def test_help_that_nobody_reads_is_no_failure_but_one_that_is_lost_is(apps, tmp_path, before, code):
-    ended = apps("train", "--help", cwd=tmp_path, before=before)
+def test_words_that_nobody_reads_are_no_failure_but_lost_ones_are(apps, tmp_path, before, code, command):
+    plan = {"format": 1, "command": "", "overrides": [], "keys": ["seed"], "points": [{"seed": "0"}], "trials": None}
+    write_json(tmp_path / "sweep" / "sweep.json", plan)
+    ended = apps(*command, cwd=tmp_path, before=before)
     lost = "warning: stdout: No space left on device; what was to be read there is lost\n"
     assert ended == Ended(code, "", lost if code else "")
 
@@ -153,6 +158,29 @@ def test_a_lost_session_stops_a_run_as_termination_does(apps, long, whole, tmp_p
     assert run.checkpoint("last")["progress"]["step"] == run.metrics[-1]["step"] < 44
     assert apps("train", "resume=run", cwd=tmp_path).code == 0
     assert run.metrics == whole.metrics
+
+
+LAUNCHERS = ["basic", pytest.param("joblib", marks=pytest.mark.soak)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_lost_session_stops_a_multirun(apps, tmp_path, launcher):
+    """Every process of it is told, twice: jobs save, none begins any more, and nothing else is said."""
+    jobs = ("--multirun", *SMALLEST[:-3], "trainer.max_steps=4000", "logger=none", "seed=0,1")
+    call = apps.start("train", *jobs, f"hydra/launcher={launcher}", "multirun.max_parallel=2", cwd=tmp_path)
+    number = 1 if launcher == "basic" else 2
+    deadline = time.monotonic() + 120.0
+    while len(list(tmp_path.glob("outputs/sweeps/*/*/metrics.jsonl"))) < number:
+        assert time.monotonic() < deadline, call.err.read_text()
+        time.sleep(0.01)
+    call.kill(signal.SIGHUP)
+    call.kill(signal.SIGHUP)
+    ended = call.ended()
+    assert ended.code == 128 + signal.SIGHUP
+    assert ended.err == "\nstopping at the jobs' next step; once more stops at once\n"
+    assert "stopped; go on with: python -m experiments.train --multirun " in ended.out
+    assert [run.result["status"] for run in Run.all(tmp_path / "outputs")] == ["interrupted"] * number
 
 
 @pytest.mark.slow
