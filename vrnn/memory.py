@@ -25,9 +25,16 @@ def free_memory(device: torch.device | None = None) -> int:
         kilobytes = {line[0]: int(line[1]) for line in lines}
         found = [1024 * (kilobytes["MemAvailable:"] + kilobytes["SwapFree:"])]
     with contextlib.suppress(OSError, ValueError):  # "max" is no number
-        found.append(int((CGROUP / "memory.max").read_text()) - int((CGROUP / "memory.current").read_text()))
+        found.append(int((CGROUP / "memory.max").read_text()) - _used_by_container())
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     return min([*found, *([limit] if limit != resource.RLIM_INFINITY else [])])
+
+
+def _used_by_container() -> int:
+    """Bytes that a container holds, without the cache of files that it has read, which goes when it is needed."""
+    stat = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    cached = sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
+    return int((CGROUP / "memory.current").read_text()) - cached
 
 
 def require_memory(needed: int, what: str, sizes: dict[str, int], device: torch.device | None = None) -> None:
