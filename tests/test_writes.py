@@ -22,6 +22,7 @@ ALLOWED = {
     "experiments/run_directory.py": {"open", "replace", "unlink"},  # write_whole: a file that was not there before
     "experiments/measuring.py": {"savez"},  # test_sequences.npz, in a directory that is claimed
     "experiments/guard.py": {"unlink"},  # the half of a file that could not be written
+    "experiments/refused.py": {"unlink"},  # the records of a start that was refused, in a directory that it claimed
     "experiments/benchmark.py": {"savefig"},
     "experiments/report/plots.py": {"savefig"},
     "experiments/bench/measure.py": {"write_text"},  # to /proc: the high-water mark of memory starts again
@@ -44,7 +45,7 @@ def calls(path: Path) -> Counter[str]:
         modes = [each.value for each in values if isinstance(each, ast.Constant) and isinstance(each.value, str)]
         of_os = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "os"
         if (
-            name in TAKES_AWAY | REPLACES
+            (name in TAKES_AWAY | REPLACES and (name != "copy" or values))  # a dictionary's copy takes nothing
             or (name == "remove" and of_os)  # a list and a legend have one as well
             or (name == "open" and any(set(mode) & set("wx+") and len(mode) <= 3 for mode in modes))
             or (name == "replace" and isinstance(node.func, ast.Attribute) and (of_os or len(values) == 1))  # of a path
