@@ -142,7 +142,7 @@ def mapped(folder: Path, name: str, content: bytes) -> None:
     from vrnn.data.storage import Filled
 
     storage = Storage(0.0, str(folder))
-    filled = Filled(Standardisation.identity(3), {"train": [True]}, {})
+    filled = Filled(Standardisation.identity(3), {"train": [True]}, {}, [])
     found = storage.stored((4, 3), "x", lambda values: filled)
     (found.folder / name).write_bytes(content)
     storage.stored((4, 3), "x", lambda values: filled)
