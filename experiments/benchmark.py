@@ -14,8 +14,9 @@ from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
 from experiments.build import shown
 from experiments.errors import UserError
+from experiments.files import write_json, write_whole
 from experiments.ownership import claim, mark, read_dict
-from experiments.run_directory import provenance, write_json, write_whole
+from experiments.run_directory import provenance
 from experiments.terminal import console, say
 from vrnn.memory import require_memory
 from vrnn.training.device import find_device, keep_memory

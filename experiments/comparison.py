@@ -14,13 +14,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.composing import explain_composition
 from experiments.errors import UserError
+from experiments.identity import config_hash
 from experiments.jobs import Job, read_job
 from experiments.keys import require_keys, require_read
 from experiments.names import CONF, job_slug, settled
 from experiments.parts import require_parts
 from experiments.reading import read_json
 from experiments.resume import quoted
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 from experiments.schemas import Evaluation
 
 SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume", "trainer.test")

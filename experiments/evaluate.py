@@ -13,12 +13,13 @@ from omegaconf import DictConfig
 from experiments.app import launch
 from experiments.build import build
 from experiments.errors import UserError
+from experiments.files import write_json
 from experiments.introduction import tally_lines
 from experiments.ownership import MEASURED_LATER, claim, read_dict
 from experiments.parts import cautions
 from experiments.removal import rename_measurement
 from experiments.restore import restore
-from experiments.run_directory import RunDirectory, figures_as_json, provenance, write_json
+from experiments.run_directory import RunDirectory, figures_as_json, provenance
 from experiments.sizes import bytes_kept, require_room_for
 from experiments.terminal import say, show_figures
 from vrnn.objectives.base import Objective

@@ -8,10 +8,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
+from experiments.identity import config_hash
 from experiments.jobs import Job, read_job
 from experiments.report.rows import data_settings, differing, settings
 from experiments.report.same_data import other_data
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 
 
 def finished_rows(pattern: str) -> dict[str, list[Job]]:

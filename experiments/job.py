@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
+from experiments.identity import config_hash
 from experiments.introduction import introduce
 from experiments.keys import require_keys, require_read
 from experiments.measuring import measure
@@ -23,7 +24,7 @@ from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
 from experiments.run_data import open_run_data
-from experiments.run_directory import RunDirectory, config_hash, figures_as_json, provenance
+from experiments.run_directory import RunDirectory, figures_as_json, provenance
 from experiments.signals import StopRequest, is_worker
 from experiments.surroundings import answer_to
 from experiments.terminal import Terminal

@@ -12,11 +12,12 @@ from omegaconf import DictConfig
 
 from experiments.app import complete
 from experiments.errors import UserError
+from experiments.identity import config_hash
 from experiments.job import run_job
 from experiments.ownership import STOP, claim, mark, read_mark
 from experiments.processes import is_locked, locked
 from experiments.removal import begin_anew, drop_unfinished, put_aside
-from experiments.run_directory import RunDirectory, config_hash, provenance
+from experiments.run_directory import RunDirectory, provenance
 from experiments.starts import START, has_computed, just_written
 from experiments.terminal import say
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from experiments.errors import UserError
+from experiments.files import write_json
 from experiments.reading import clean, read_text, read_yaml
-from experiments.run_directory import write_json
 
 Kind = Literal["run", "sweep", "comparison", "samples", "benchmark"]
 

@@ -11,11 +11,12 @@ from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError
+from experiments.identity import config_hash
 from experiments.names import CONF, settled
 from experiments.reading import reason
 from experiments.report.rows import differing, settings
 from experiments.resume import value_of
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 from experiments.terminal import say
 from experiments.text import plain
 from experiments.untrusted import check_overrides

@@ -16,9 +16,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments import schemas
 from experiments.errors import UserError
+from experiments.files import write_whole
+from experiments.identity import NOT_IDENTITY
 from experiments.parts import Data
 from experiments.reading import read_json
-from experiments.run_directory import NOT_IDENTITY, RunDirectory, write_whole
+from experiments.run_directory import RunDirectory
 from experiments.untrusted import consent_keys
 from vrnn.data.fingerprint import Change, Fingerprint
 from vrnn.data.splits import Splits, Standardisation

@@ -2,66 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import hashlib
 import importlib.metadata
-import itertools
-import json
-import math
 import platform
 import shlex
 import subprocess
 from pathlib import Path
-from typing import IO, Any, get_type_hints
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from experiments.build import find_target
 from experiments.errors import UserError
+from experiments.files import write_json, write_whole
 from experiments.reading import CheckedMetrics, Unreadable, read_json, read_yaml
 from experiments.schemas import Evaluation, Result
 from experiments.text import plain
 from experiments.untrusted import check_config
-from vrnn.data.splits import Corpus
 from vrnn.training.metrics import Figure
-
-# What a config's identity leaves out: where and how a run was followed, not what it computes.
-NOT_IDENTITY = (
-    "label",
-    "logger",
-    "resume",
-    "run_from",
-    "multirun.max_parallel",
-    "multirun.retry_failed",
-    "multirun.fail_fast",
-    "multirun.view",
-    "multirun.replace_resumed",
-    "figures",
-    "trainer.device",
-    "trainer.compile",
-    "trainer.cuda_graph",
-    "trainer.checkpoint_segments",
-    "trainer.test",
-    "data.root",
-    "data.cache",
-    "data.max_memory_gb",
-)
-# Keys that were added later, each with the value at which a run computes what runs did before there was the key.
-ADDED = {
-    "trainer.precision": "fp32",
-    "data.verify": True,
-    "data.valid_fraction": None,
-    "data.on_bad": "error",
-    "data.assignment": "order",
-}
-# Keys that were added later, each with another key and its values beside which it changes nothing.
-IDLE = {
-    "data.assignment": {"data.variant": ("simplified",), "data.split": ("folders", "lists")},
-}
 
 
 class RunDirectory:
@@ -164,108 +122,8 @@ class RunDirectory:
         write_json(self.result_file, result)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes a JSON file, whole or not at all, whatever the content.
-
-    A number that is not finite, which JSON has no word for, becomes null; a part of a config its plain value, as it
-    stands; what else JSON does not know its text.
-    """
-    write_whole(path, json.dumps(_plain(content), indent=2, allow_nan=False, default=str) + "\n")
-
-
-def _plain(content: Any) -> Any:
-    if OmegaConf.is_config(content):
-        content = OmegaConf.to_container(content)
-    if isinstance(content, dict):
-        return {key: _plain(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_plain(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file by way of a temporary one, so that a kill leaves the former one or the new one.
-
-    The temporary one has a name that nothing else has there, and goes again where it cannot be written. The bytes of a
-    name that is not UTF-8 are spelled.
-
-    Raises:
-      OSError: it names the file.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _open_new(path)
-        with temporary as file:
-            file.write(text)
-        Path(temporary.name).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                Path(temporary.name).unlink()
-        error.filename = error.filename or str(path)  # a full disk tells no name
-        raise
-
-
-def _open_new(path: Path) -> IO[str]:
-    """A temporary file beside a path, which was not there before and is no link."""
-    for number in itertools.count():
-        name = f"{path.name}.{number}.tmp" if number else f"{path.name}.tmp"
-        with contextlib.suppress(FileExistsError):
-            return path.with_name(name).open("x", encoding="utf-8", errors="backslashreplace")
-    raise AssertionError
-
-
 def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:
     return {name: figure.as_dict() for name, figure in figures.items()}
-
-
-def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
-    """Identifies what a run computes: a hash of its config, without logger, device and paths.
-
-    Args:
-      cfg: the config.
-      resolve: follow interpolations; False: take them as they stand.
-
-    Raises:
-      UserError: an interpolation leads nowhere, such as a variable of the environment that is not set.
-    """
-    try:
-        plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
-    except OmegaConfBaseException as error:
-        raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
-    found = functools.partial(OmegaConf.select, plain, throw_on_resolution_failure=False)  # some may not be resolved
-    if found("multirun.stop_below") is None:
-        plain.pop("multirun", None)
-    added = [key for key, value in ADDED.items() if found(key) == value]
-    added += idle_keys(plain)
-    for key in (*added, *NOT_IDENTITY):
-        if key == "data.root" and root_is_identity(cfg):
-            continue
-        parent, _, name = key.rpartition(".")
-        node = found(parent) if parent else plain
-        if node is not None and name in list(node):
-            del node[name]  # pop would resolve it
-    text = json.dumps(OmegaConf.to_container(plain), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def idle_keys(cfg: DictConfig) -> list[str]:
-    """The keys of `IDLE` that change nothing beside the values of other keys of this config."""
-    return [
-        key
-        for key, others in IDLE.items()
-        if any(
-            OmegaConf.select(cfg, other, throw_on_resolution_failure=False) in values
-            for other, values in others.items()
-        )
-    ]
-
-
-def root_is_identity(cfg: DictConfig) -> bool:
-    """Whether another `data.root` means other data, as for any folder of recordings."""
-    target = OmegaConf.select(cfg, "data._target_")
-    return target is not None and get_type_hints(find_target("data", target), include_extras=True).get("root") == Corpus
 
 
 def provenance() -> dict[str, Any]:

@@ -17,9 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.errors import UserError
+from experiments.identity import config_hash
 from experiments.names import CONF
 from experiments.resume import quoted
-from experiments.run_directory import config_hash
 
 PARAMS = "hydra.sweeper.params."
 RUNNING = tuple(f"multirun.{key}" for key in ("max_parallel", "retry_failed", "fail_fast", "view", "replace_resumed"))

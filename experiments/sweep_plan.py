@@ -12,11 +12,13 @@ from omegaconf import DictConfig, open_dict
 
 from experiments.comparison import compose_train
 from experiments.errors import UserError
+from experiments.files import write_json
+from experiments.identity import config_hash
 from experiments.jobs import Job, read_job
 from experiments.names import job_slug, settled
 from experiments.ownership import MARK, PLAN, read_mark
 from experiments.reading import read_json
-from experiments.run_directory import RunDirectory, config_hash, write_json
+from experiments.run_directory import RunDirectory
 from experiments.schemas import Plan
 from experiments.text import plain
 from experiments.untrusted import check_overrides, command_to_show

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from experiments.errors import UserError
+from experiments.files import write_json
 from experiments.reading import read_json
-from experiments.run_directory import write_json
 from experiments.schemas import Identity
 from experiments.wandb_environment import MAX_NAME, cut, encodable, find_mode, refused_variable, valid_tags
 from experiments.warn import reason, warn

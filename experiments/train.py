@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.app import complete, fail, launch
+from experiments.identity import config_hash
 from experiments.job import run_job
 from experiments.jobs import begin, go_on, run_or_continue
 from experiments.ownership import claim
@@ -18,7 +19,7 @@ from experiments.processes import locked
 from experiments.refused import withdrawing
 from experiments.repeat import repeated_arguments
 from experiments.resume import resumed_arguments, resumed_config
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 from experiments.starts import RUN_ELSEWHERE, just_written, require_room
 from experiments.sweeps import Sweep
 

@@ -19,7 +19,7 @@ REPLACES |= {"symlink_to", "hardlink_to", "link_to", "symlink"}
 # module: what it may do. Whoever needs more in experiments/ asks removal.py, or writes by write_whole.
 ALLOWED = {
     "experiments/removal.py": {"unlink", "rename", "rmdir"},
-    "experiments/run_directory.py": {"open", "replace", "unlink"},  # write_whole: a file that was not there before
+    "experiments/files.py": {"open", "replace", "unlink"},  # write_whole: a file that was not there before
     "experiments/measuring.py": {"savez"},  # test_sequences.npz, in a directory that is claimed
     "experiments/guard.py": {"unlink"},  # the half of a file that could not be written
     "experiments/refused.py": {"unlink"},  # the records of a start that was refused, in a directory that it claimed

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from experiments.files import write_whole
 from experiments.guard import WITHOUT, Guard
 from experiments.jobs import Job
 from experiments.report.comparison_page import comparison_page, draw
@@ -18,7 +19,6 @@ from experiments.report.findings import Findings, compare
 from experiments.report.latex import latex
 from experiments.report.published import Published
 from experiments.report.tables import markdown_code, markdown_text
-from experiments.run_directory import write_whole
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import jinja2
 import markupsafe
 
+from experiments.files import write_whole
 from experiments.report.tables import NUMERAL
-from experiments.run_directory import write_whole
 
 
 @dataclass

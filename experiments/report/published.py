@@ -9,7 +9,7 @@ from typing import Any, Literal
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict
 
-from experiments.run_directory import ADDED
+from experiments.identity import ADDED
 
 # Not in conf/, where every folder is a group that builds an object: these are facts, and no run depends on them.
 LITERATURE = Path(__file__).parent / "literature"

@@ -12,11 +12,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.build import find_target
 from experiments.errors import UserError
+from experiments.identity import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 from experiments.jobs import Job
 from experiments.report.groups import Groups, read_groups
 from experiments.report.means import Mean, spread
 from experiments.report.sequences import read_sequences
-from experiments.run_directory import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 
 BOUND = "test/log_likelihood"
 

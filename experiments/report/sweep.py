@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from experiments.files import write_whole
 from experiments.guard import WITHOUT, Guard
 from experiments.report.export import written
 from experiments.report.importance import Importance, find_importance
@@ -19,7 +20,6 @@ from experiments.report.sweep_page import CAPTION, OPEN, sweep_page
 from experiments.report.sweep_plots import draw
 from experiments.report.sweep_tables import plain, ranking_table, records, short_table
 from experiments.report.tables import markdown_code, markdown_text
-from experiments.run_directory import write_whole
 from experiments.sweep_plan import SweepJob, SweepPlan
 
 TOP = 10  # configurations that a terminal shows

@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from experiments.errors import UserError
 from experiments.finished import finished_rows
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.identity import config_hash
+from experiments.run_directory import RunDirectory
 
 
 def write(folder: Path, name: str, dataset: str = "mnist", **changes: object) -> None:

@@ -13,9 +13,10 @@ from omegaconf import OmegaConf
 from experiments import parts
 from experiments.comparison import has_estimate
 from experiments.errors import UserError
+from experiments.files import write_json
 from experiments.jobs import read_job
 from experiments.report.rows import Row
-from experiments.run_directory import RunDirectory, write_json
+from experiments.run_directory import RunDirectory
 from tests.experiments.command_line import Run
 from vrnn.data.splits import Sequences, Splits, Standardisation
 from vrnn.likelihoods.base import Likelihood

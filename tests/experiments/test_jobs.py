@@ -9,8 +9,9 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.errors import UserError
+from experiments.identity import config_hash
 from experiments.jobs import read_job
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
 from tests.faults.trees import OLD
 

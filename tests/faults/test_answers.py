@@ -16,7 +16,9 @@ from omegaconf import OmegaConf
 from experiments import job
 from experiments.app import answer
 from experiments.errors import UserError
-from experiments.run_directory import RunDirectory, config_hash, write_json, write_whole
+from experiments.files import write_json, write_whole
+from experiments.identity import config_hash
+from experiments.run_directory import RunDirectory
 from experiments.surroundings import answer_to, require_working_directory
 from tests.experiments.command_line import WORDS, Run
 from tests.faults.test_surroundings import BROKEN, SMALLEST

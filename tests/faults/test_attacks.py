@@ -21,12 +21,13 @@ from omegaconf import OmegaConf
 from experiments.comparison import has_estimate
 from experiments.errors import UserError
 from experiments.finished import finished_rows
+from experiments.identity import config_hash
 from experiments.jobs import read_job
 from experiments.overview import Standing
 from experiments.repeat import repeated_arguments
 from experiments.report.rows import Row, measures
 from experiments.restore import restore
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 from experiments.sweep_plan import SweepJob, SweepPlan
 from experiments.text import plain
 from experiments.tracking import first_identity

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from experiments.identity import config_hash
 from experiments.jobs import read_job
 from experiments.ownership import mark, read_mark
-from experiments.run_directory import RunDirectory, config_hash
+from experiments.run_directory import RunDirectory
 from experiments.sweep_plan import SweepPlan
 from tests.experiments.command_line import Run
 from tests.faults.trees import OLD, SWEEPS, resolvers, tree

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import UserError
+from experiments.files import write_whole
 from experiments.jobs import read_job
 from experiments.ownership import LOCK, MARK, MEASURED_LATER, claim, mark
 from experiments.removal import clear, discard, drop_unfinished, put_aside
-from experiments.run_directory import RunDirectory, write_whole
+from experiments.run_directory import RunDirectory
 from tests.experiments.command_line import Run
 from tests.faults.trees import thesis, tree
 
