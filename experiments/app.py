@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.arguments import checked_arguments, read_arguments
 from experiments.errors import UserError
 from experiments.keys import require_keys, require_read
-from experiments.names import CONF, register_resolvers, settled
+from experiments.names import CONF, as_typed, register_resolvers, settled
 from experiments.nearest import nearest
 from experiments.processes import take_gpu
 from experiments.refused import leave_no_folder
@@ -119,10 +119,10 @@ def complete(cfg: DictConfig, app: str | None = None) -> DictConfig:
         settled(cfg)
         OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(unresolved(error, list(HydraConfig.get().overrides.task))) from error
+        raise UserError(unresolved(error, as_typed())) from error
     if app is not None:
         require_keys(cfg, app)
-        require_read(list(HydraConfig.get().overrides.task), app)
+        require_read(as_typed(), app)
     return cfg
 
 

@@ -8,7 +8,6 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.app import launch
@@ -18,7 +17,7 @@ from experiments.errors import UserError
 from experiments.finished import finished_rows
 from experiments.guard import build_tracker
 from experiments.jobs import Job, tell_changed
-from experiments.names import CONF, first_line
+from experiments.names import CONF, as_typed, first_line
 from experiments.ownership import claim, mark
 from experiments.processes import jobs_at_once, locked, run
 from experiments.removal import drop_unfinished
@@ -131,7 +130,7 @@ class Compare:
 
     def command(self) -> str:
         """What to type to make this comparison, or to go on with it."""
-        return shlex.join(["python", "-m", "experiments.compare", *self.shared, *HydraConfig.get().overrides.task])
+        return shlex.join(["python", "-m", "experiments.compare", *self.shared, *as_typed()])
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from experiments.identity import config_hash
 from experiments.introduction import introduce
 from experiments.keys import require_keys, require_read
 from experiments.measuring import measure
+from experiments.names import as_typed
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
 from experiments.resume import resume_command
@@ -74,13 +75,13 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     several = hydra.mode == RunMode.MULTIRUN
     silent = several and cfg.multirun.view == "table"
     terminal = Terminal(f"#{hydra.job.num}  " if several else "", quiet=silent)
-    overrides = all_overrides(run, list(hydra.overrides.task), resume=resume)
+    overrides = all_overrides(run, as_typed(), resume=resume)
     if not resume:
         run.write_overrides(overrides)
     with recorded(cfg, run, overrides, keep_former=resume and not several) as result, StopRequest(stop) as stopping:
         if several or not resume:  # a run that goes on has its own config, which may be older than some keys
             require_keys(cfg, "train")
-            require_read(list(hydra.overrides.task), "train")
+            require_read(as_typed(), "train")
         rule = pruning(cfg, run.path) if several else None
         parts = build_parts(cfg)
         resumed = resume and (run.checkpoints / "last.pt").exists()
@@ -98,7 +99,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         if notice := parts.tracker.notice():
             terminal.say(f"tracking    {notice}")
         subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]
-        name = run_name(list(hydra.overrides.task), subdir) or run.path.name
+        name = run_name(as_typed(), subdir) or run.path.name
         chosen = [hydra.runtime.choices.get(group) for group in TAGS]
         tags = [choice for choice in chosen if choice is not None]
         parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, run.path.parent.name, tags)

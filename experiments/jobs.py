@@ -14,6 +14,7 @@ from experiments.app import complete
 from experiments.errors import UserError
 from experiments.identity import config_hash
 from experiments.job import run_job
+from experiments.names import as_typed
 from experiments.ownership import STOP, claim, mark, read_mark
 from experiments.processes import is_locked, locked
 from experiments.removal import begin_anew, drop_unfinished, put_aside
@@ -146,7 +147,7 @@ def begin(run: RunDirectory, identity: str | None) -> None:
     former = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
     if former:
         say(f"what was measured of a failed start is put aside in  {former}")
-    overrides = list(HydraConfig.get().overrides.task)
+    overrides = as_typed()
     mark(run.path, "run", overrides=overrides, config_hash=identity, start=os.environ.get(START))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.errors import UserError
@@ -66,6 +66,16 @@ def job_name(*keys: str, _root_: DictConfig) -> str:
             except OmegaConfBaseException:  # a reference that leads nowhere, of which the job tells
                 chosen.append(typed)
     return job_slug(chosen)
+
+
+def as_typed(overrides: ListConfig | list[str] | None = None) -> list[str]:
+    """The overrides of this job as they were typed: what they refer to is not looked up.
+
+    Args:
+      overrides: Hydra's; None: those of the job that is running.
+    """
+    found = HydraConfig.get().overrides.task if overrides is None else overrides
+    return OmegaConf.to_container(found, resolve=False) if OmegaConf.is_list(found) else list(found)
 
 
 def job_slug(overrides: Sequence[str]) -> str:

@@ -12,13 +12,13 @@ import shlex
 import shutil
 import sys
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
+from experiments.names import as_typed
 from experiments.run_directory import RunDirectory
 from experiments.terminal import say
 from experiments.untrusted import consent_keys, withdraw_consent
@@ -99,7 +99,7 @@ def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:
       UserError: an override that would change what the run computes.
     """
     saved = run.read_config()
-    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    overrides = OverridesParser.create().parse_overrides(as_typed())
     typed = {override.key_or_group for override in overrides}
     allowed = (*ALLOWED, *consent_keys(saved))
     for key in withdraw_consent(saved, typed):

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.errors import UserError
 from experiments.files import write_json, write_whole
+from experiments.names import as_typed
 from experiments.reading import CheckedMetrics, Unreadable, read_json, read_yaml
 from experiments.schemas import Evaluation, Result
 from experiments.text import plain
@@ -128,7 +129,7 @@ def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:
 
 def provenance() -> dict[str, Any]:
     """The command, the commit and the versions that made a result."""
-    overrides = HydraConfig.get().overrides.task
+    overrides = as_typed()
     versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "hydra-core", "wandb")}
     return {
         "command": shlex.join(["python", "-m", f"experiments.{HydraConfig.get().job.name}", *overrides]),

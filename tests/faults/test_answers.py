@@ -200,3 +200,13 @@ def test_the_working_directory_is_looked_at(tmp_path: Path, monkeypatch: pytest.
     os.chdir(folder)
     with pytest.raises(UserError, match="holds '\\$\\{'"):
         require_working_directory()
+
+
+def test_a_reference_is_told_and_kept_as_it_was_typed(apps, tmp_path: Path):
+    ended = apps("train", *SMALLEST, "label=${oc.env:NOT_SET}", "hydra.run.dir=run", cwd=tmp_path)
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert ended.err.startswith("error: label=${oc.env:NOT_SET}: ")
+    assert not (tmp_path / "run").exists()
+    ended = apps("train", *SMALLEST, "label=${oc.env:HOME}", "hydra.run.dir=run", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "label=${oc.env:HOME}" in (tmp_path / "run" / "overrides.yaml").read_text()

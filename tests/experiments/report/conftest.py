@@ -24,7 +24,7 @@ STANDARD = {
     "model": {"_target_": "vrnn.models.vrnn.VRNN", "prior": [8]},
     "likelihood": {"_target_": "vrnn.likelihoods.bernoulli.Bernoulli"},
     "objective": {"_target_": "vrnn.objectives.elbo.ELBO"},
-    "optimizer": {"_target_": "torch.optim.Adam"},
+    "optimizer": {"_target_": "torch.optim.Adam", "_partial_": True},
     "trainer": {"_target_": "vrnn.training.trainer.Trainer", "device": "cpu"},
     "seed": 0,
 }
