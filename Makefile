@@ -5,6 +5,7 @@ VENV := .venv
 MADE := .made-by-make
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+COMMANDS := experiments/test_train.py experiments/test_tracking.py experiments/test_build.py faults/test_old_directories.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -19,8 +20,9 @@ train: $(VENV)/installed  ## the main job: a VRNN on synthetic speech, a few min
 test: $(VENV)/installed-test  ## the whole test suite, on all cores (ARGS="-k name ...")
 	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
-test-lowest: $(LOWEST)/installed-test  ## the fast tests against the lowest versions that pyproject.toml allows
-	$(LOWEST)/bin/python -m pytest -n auto --dist loadscope --no-loadscope-reorder -m "not slow and not soak" $(ARGS)
+test-lowest: $(LOWEST)/installed-test  ## the tests of the library and of the main commands against the lowest versions that pyproject.toml allows
+	$(LOWEST)/bin/python -m pytest -n auto --dist loadscope -m "not slow and not soak" --ignore=tests/experiments --ignore=tests/faults $(ARGS)
+	$(LOWEST)/bin/python -m pytest -n auto --dist loadscope -m "not slow and not soak" $(addprefix tests/,$(COMMANDS)) $(ARGS)
 
 coverage: $(VENV)/installed-test  ## lines of vrnn/ that the tests of the library run, without the command line; fewer than 95 % fail
 	$(BIN)/python -m pytest -n auto --cov=vrnn --cov-report=term --cov-fail-under=95 --ignore=tests/experiments --ignore=tests/faults $(ARGS)
