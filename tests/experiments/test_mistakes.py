@@ -144,6 +144,8 @@ def test_missing_data_are_named_with_the_folder_and_what_to_do(refused, tmp_path
     [
         (["optimizer.lr=abc"], "error: optimizer.lr=abc: expected float or Tensor, got 'abc' (str)\n"),
         ([*SPEECH, "likelihood=bernoulli"], "error: these data and this likelihood do not go together: "),
+        (["label=${nope}"], "error: label=${nope}: label: Interpolation key 'nope' not found\n"),
+        (["latent.z_dim=${latent.h_dim}", "latent.h_dim=${latent.z_dim}"], "error: latent.h_dim=${latent.z_dim}: "),
         (["seed=-1", "hydra.run.dir=a/b"], "error: seed=-1: expected an integer of at least 0, got -1\n"),
     ],
 )
