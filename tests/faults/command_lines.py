@@ -41,8 +41,9 @@ class Line(NamedTuple):
 
     @property
     def is_wrong(self) -> bool:
-        """Whether some word of it cannot be right."""
-        return any(word.right is False for word in self.words)
+        """Whether some word of it cannot be right; of several for one key the last counts, whatever it is."""
+        keys = [word.key for word in self.words]
+        return any(word.right is False and keys.count(word.key) == 1 for word in self.words)
 
     @property
     def is_right(self) -> bool:
