@@ -188,7 +188,8 @@ def words(draw: st.DrawFn, app: str) -> Word:
     if kind == "unknown":
         return Word(f"{typo(key, draw(st.integers(0, 30)))}={draw(st.sampled_from(right + wrong))}", False)
     if kind == "add":
-        return Word(f"+{draw(st.sampled_from(('foo', 'lr', key)))}=3", False)
+        name = draw(st.sampled_from(("foo", "lr", key)))
+        return Word(f"+{name}=3", None if name == key else False)  # Hydra adds a key that is there, but null
     if kind == "delete":
         return Word(f"~{draw(st.sampled_from((*NEEDED[app], 'foo.bar')))}", False)
     if kind == "garbled":
