@@ -152,15 +152,18 @@ def is_sweep(directory: Path) -> bool:
 def is_comparison(directory: Path) -> bool:
     """Whether a comparison was made there by a version that set no mark."""
     try:
-        text = (directory / "comparison.md").read_text(encoding="utf-8")
-    except (OSError, ValueError):
+        text = read_text(directory / "comparison.md")
+    except (OSError, UserError):
         text = ""
     return "\npython -m experiments.compare" in text or holds_only_jobs(directory)
 
 
 def holds_only_jobs(directory: Path) -> bool:
-    """Whether there are runs of the suite, and nothing beside them but what it writes of all together."""
-    others = {*NOTHING, *(name.partition("/")[0] for name in SWEEP), "wandb"}
+    """Whether there are runs of the suite, and nothing beside them that a person may have written.
+
+    A report or a study there would be replaced, and only a plan or a comparison beside it tells whose it is.
+    """
+    others = {*NOTHING, STOP, *BY_HYDRA, "wandb"}
     rest = [path for path in directory.iterdir() if path.name not in others]
     return bool(rest) and all(path.is_dir() and (read_mark(path).get("kind") == "run" or is_run(path)) for path in rest)
 

@@ -29,6 +29,9 @@ def test_directories_of_earlier_versions_are_known(directory, kind):
     claim(directory, kind, "give another")
 
 
+REPORTS = ("comparison.csv", "comparison.md", "sweep.html", "study.db", "figures/bounds.png")
+
+
 def another_project(folder: Path) -> None:
     (folder / "checkpoints").mkdir()
     (folder / "config.yaml").write_text("model: {}\ndata: {}\ntrainer: {}\nseed: 0\n")
@@ -44,7 +47,19 @@ def runs_beside_others(folder: Path) -> None:
     (folder / "thesis.tex").write_text("mine")
 
 
+def runs_beside(name: str) -> Callable[[Path], None]:
+    """Runs in a folder in which a person keeps a file that a report would have the name of."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(OLD / "finished", folder / "run")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("mine")
+
+    return make
+
+
 STRANGERS: dict[str, Callable[[Path], None]] = {
+    **{f"runs beside a {name} of one's own": runs_beside(name) for name in REPORTS},
     "another project's run": another_project,
     "another program's sweep.json": plan_of_another,
     "runs beside other files": runs_beside_others,
