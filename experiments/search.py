@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import DictConfig
 
+from experiments.cma_states import require_plain_states
 from experiments.errors import UserError
 from experiments.jobs import read_job
 from experiments.ownership import STUDY
@@ -96,7 +97,7 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
     """The study, made at the first start.
 
     Raises:
-      UserError: it cannot be read.
+      UserError: it cannot be read, or holds a pickle that could run code.
     """
     import optuna
 
@@ -110,7 +111,7 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
             direction=direction_of(cfg),
             load_if_exists=True,
         )
-        study.get_trials(deepcopy=False)  # all that it holds is read here
+        trials = study.get_trials(deepcopy=False)  # all that it holds is read here
     except Exception as error:  # a damaged database fails in sqlite, sqlalchemy, json or optuna, each in its own way
         if sweeper.storage:  # whose address may hold a password
             raise UserError(f"hydra.sweeper.storage: the study cannot be read ({type(error).__name__})") from error
@@ -118,6 +119,7 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
             f"{plain(str(plan.directory / STUDY))}: the study of this search cannot be read ({reason(error)}); take it "
             "away to search anew, or give another hydra.sweep.dir"
         ) from error
+    require_plain_states([trial.system_attrs for trial in trials], plan.directory / STUDY)
     return study
 
 
