@@ -95,9 +95,11 @@ def locked(directory: Path, what: str = "these jobs are", wait: float = 1.0) -> 
       wait: seconds to wait for it: to look whether it is locked takes the lock for a moment.
 
     Raises:
-      UserError: it is being done already.
+      UserError: it is being done already, or the lock is no file.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(directory / LOCK) and not (directory / LOCK).is_file():
+        raise UserError(f"{directory / LOCK}: expected a file, and this is something else; take it away")
     deadline = time.monotonic() + wait
     with (directory / LOCK).open("a") as file:
         while True:
@@ -115,6 +117,8 @@ def locked(directory: Path, what: str = "these jobs are", wait: float = 1.0) -> 
 
 def is_locked(directory: Path) -> bool:
     """Whether a living process works in a directory."""
+    if not (directory / LOCK).is_file():  # nothing was begun there; to open a pipe would wait for ever
+        return False
     try:
         with (directory / LOCK).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -122,4 +126,4 @@ def is_locked(directory: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError:
-        return False  # nothing was begun there
+        return False  # it has gone again, or may not be read

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
+import threading
 import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from experiments.processes import take_place
+from experiments.errors import UserError
+from experiments.ownership import LOCK
+from experiments.processes import is_locked, locked, take_place
 
 # An employer that is killed when its worker has done one job, and waits for another or is in the midst of it.
 EMPLOYER = """
@@ -78,3 +82,15 @@ def test_a_worker_ends_with_its_employer_but_ends_its_job_first(tmp_path: Path, 
         time.sleep(0.05)
     assert not is_alive(int(pid))
     assert end.exists() == (rest == BUSY)
+
+
+def test_a_lock_that_is_a_pipe_keeps_nobody_waiting(tmp_path: Path):
+    os.mkfifo(tmp_path / LOCK)
+    ends = threading.Timer(3.0, os.open, (tmp_path / LOCK, os.O_RDWR))  # of a wait, which fails the test
+    ends.start()
+    begun = time.monotonic()
+    assert not is_locked(tmp_path)
+    with pytest.raises(UserError, match=r"\.lock: expected a file, and this is something else; take it away"):
+        locked(tmp_path).__enter__()
+    assert time.monotonic() - begun < 2.0
+    ends.cancel()
