@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,50 +9,26 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.errors import UserError
 from experiments.gallery import draw_gallery
 from experiments.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
-from experiments.identity import config_hash
 from experiments.introduction import introduce
 from experiments.keys import require_keys, require_read
 from experiments.measuring import measure
 from experiments.names import as_typed
 from experiments.parts import Parts, build_parts, cautions
 from experiments.pruning import Pruning, pruning
+from experiments.record import Recorder, recorded
 from experiments.resume import resume_command
 from experiments.run_data import open_run_data
-from experiments.run_directory import RunDirectory, figures_as_json, provenance
+from experiments.run_directory import RunDirectory, figures_as_json
 from experiments.signals import StopRequest, is_worker
-from experiments.surroundings import answer_to
 from experiments.terminal import Terminal
-from experiments.warn import reason, recorded_warnings, warn
 from vrnn.figures.curves import draw_curves
-from vrnn.objectives.base import Kind
 from vrnn.training import checkpoint
 from vrnn.training.metrics import MARKS, Figure
-from vrnn.training.progress import Diverged, Interrupted, Observer
+from vrnn.training.progress import Interrupted
 
 TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
-
-
-class Recorder(Observer):
-    """Writes every metric to the run's own file, which a killed process leaves whole, and the step to its result."""
-
-    def __init__(self, run: RunDirectory, result: dict[str, Any], kind: Kind):
-        self.run = run
-        self.result = result
-        self.kind = kind
-
-    def start(self, step: int, total_steps: int) -> None:
-        self.result["step"] = step
-        self.total_steps = total_steps
-
-    def advance(self, step: int) -> None:
-        self.result["step"] = step
-
-    def log(self, metrics: dict[str, Any]) -> None:
-        kind = {"kind": self.kind} if "valid/log_likelihood" in metrics else {}
-        self.run.metrics.write({**metrics, **kind, "total_steps": self.total_steps})
 
 
 def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | None = None) -> int:
@@ -140,57 +112,6 @@ def run_name(overrides: list[str], subdir: str) -> str:
     keys = subdir.removeprefix("${job_name:").removesuffix("}").split(",")
     told = [text for text in overrides if not text.startswith("multirun.")]
     return " ".join(sorted(told, key=lambda text: text.partition("=")[0].lstrip("+") not in keys))
-
-
-@contextmanager
-def recorded(
-    cfg: DictConfig, run: RunDirectory, overrides: list[str], *, keep_former: bool
-) -> Iterator[dict[str, Any]]:
-    """Gives the result to fill in, and writes result.json however the work within ends.
-
-    With `keep_former`, a result that is there is kept where this attempt did not even reach its training.
-    The overrides are those of all its starts together; the command is that of this one.
-    """
-    result: dict[str, Any] = {
-        "format": 1,
-        "status": "failed",
-        "error": None,
-        "warnings": [],
-        "config_hash": config_hash(cfg),
-        "seed": cfg.get("seed"),
-        "step": 0,
-        "figures": {},
-        "overrides": overrides,
-        **provenance(),
-    }
-    started = time.monotonic()
-    raised: BaseException | None = None
-    try:
-        with recorded_warnings(result["warnings"]):
-            yield result
-    except KeyboardInterrupt as error:
-        result["status"] = "interrupted"
-        raised = error
-        raise
-    except BaseException as error:
-        raised = error
-        result["status"] = "failed"
-        told = answer_to(error) if isinstance(error, OSError) else None
-        result["error"] = {"kind": type(error).__name__, "message": told or str(error)}
-        if not (told or isinstance(error, UserError | Diverged | checkpoint.CheckpointError)):
-            result["error"]["traceback"] = traceback.format_exc()
-        if isinstance(error, Diverged | checkpoint.CheckpointError):
-            raise UserError(str(error)) from error
-        raise
-    finally:
-        result["seconds"] = time.monotonic() - started
-        if not (keep_former and "parameters" not in result and run.read_result()):
-            try:
-                run.write_result(result)
-            except OSError as error:
-                if raised is None:
-                    raise
-                warn(f"the result could not be written ({reason(error)}); what ended the run is told here")
 
 
 def train(

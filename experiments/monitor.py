@@ -109,7 +109,7 @@ class Monitor(threading.Thread):
             self.told.add(found.words)
             more = f" (the traceback is in {file})" if "traceback" in (found.job.result.get("error") or {}) else ""
             reason = why_not(found.job).removeprefix("failed: ")
-            where = "" if reason.startswith(f"{found.words}: ") else f"{found.words}: "
+            where = "" if not found.words or reason.startswith(f"{found.words}: ") else f"{found.words}: "
             text = f"error: {where}{reason}{more}"
             if self.live:
                 say(text)  # above the view

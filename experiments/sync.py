@@ -45,7 +45,8 @@ def sync(folder: Path) -> int:
 
 def unsynced(folder: Path) -> list[Path]:
     """The logs <run>/wandb/offline-run-<time>-<id>/run-<id>.wandb of ended runs that are not uploaded yet, by time."""
-    logs = [log for log in folder.rglob("wandb/offline-run-*/run-*.wandb") if not marker(log).exists()]
+    found = folder.rglob("wandb/offline-run-*/run-*.wandb")
+    logs = [log for log in found if not (log.is_symlink() or os.path.lexists(marker(log)))]
     ended = [log for log in logs if log.stat().st_size > NOTHING and not is_locked(log.parents[2])]
     return sorted(ended, key=lambda log: log.parent.name)
 

@@ -175,6 +175,11 @@ def test_what_still_runs_and_what_is_empty_is_left_alone(tmp_path):
     make("a/empty", "20260101_000000", 7)
     make("a/done", "20260101_000001", 99).with_suffix(".wandb.synced").touch()
     late, early, running = (make(run, f"2026010{day}_0", 99) for run, day in (("a/x", 3), ("b", 2), ("c", 1)))
+    (tmp_path / "elsewhere.wandb").write_bytes(b"." * 99)
+    folder = make("a/linked", "20260101_000002", 99).parent
+    (folder / "run-id.wandb").unlink()
+    (folder / "run-id.wandb").symlink_to(tmp_path / "elsewhere.wandb")
+    make("a/marked", "20260101_000003", 99).with_suffix(".wandb.synced").symlink_to(tmp_path / "not there")
     with locked(running.parents[2]):
         assert unsynced(tmp_path) == [early, late]
     assert unsynced(tmp_path) == [running, early, late]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from experiments import job
+from experiments import record
 from experiments.app import answer
 from experiments.errors import UserError
 from experiments.files import write_json, write_whole
@@ -84,6 +84,11 @@ def test_a_variable_that_is_not_set_is_answered_by_every_job(apps, tmp_path: Pat
     assert [json.loads(file.read_text())["error"]["message"] for file in results] == [f"{key}: {UNSET}"] * 2
 
 
+def test_the_only_job_of_a_multirun_answers_it_as_well(apps, tmp_path: Path):
+    ended = apps("train", *JOBS, "seed=0", "label=${nowhere}", cwd=tmp_path)
+    assert (ended.code, ended.err) == (1, "error: label: Interpolation key 'nowhere' not found\n")
+
+
 def test_a_comparison_answers_it_as_well(apps, tmp_path: Path):
     ended = apps("compare", *WORDS, "data.seed=${oc.env:VRNN_NOWHERE}", cwd=tmp_path)
     assert ended == (1, "", f"error: data.seed: {UNSET}\n")
@@ -145,7 +150,7 @@ def test_a_full_disk_is_told_with_the_file_and_leaves_the_former_one(tmp_path: P
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     """A run directory whose result cannot be written."""
-    monkeypatch.setattr(job, "provenance", dict)
+    monkeypatch.setattr(record, "provenance", dict)
     run = RunDirectory(tmp_path)
 
     def write_result(result: object) -> None:
@@ -157,7 +162,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
 
 def test_a_mistake_is_answered_though_its_result_cannot_be_written(run: RunDirectory, capsys):
     cfg = OmegaConf.create({"seed": -1})
-    with pytest.raises(UserError, match=r"^seed=-1: "), job.recorded(cfg, run, [], keep_former=False):
+    with pytest.raises(UserError, match=r"^seed=-1: "), record.recorded(cfg, run, [], keep_former=False):
         raise UserError("seed=-1: expected another")
     said = capsys.readouterr().err
     assert said.startswith(f"warning: the result could not be written ({run.result_file}: No space left on device)")
@@ -166,16 +171,16 @@ def test_a_mistake_is_answered_though_its_result_cannot_be_written(run: RunDirec
 def test_a_run_whose_result_cannot_be_written_is_not_done(run: RunDirectory):
     with (
         pytest.raises(OSError, match="No space left on device"),
-        job.recorded(OmegaConf.create({"seed": 0}), run, [], keep_former=False) as result,
+        record.recorded(OmegaConf.create({"seed": 0}), run, [], keep_former=False) as result,
     ):
         result["status"] = "done"
 
 
 def test_whatever_ends_a_run_is_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(job, "provenance", dict)
+    monkeypatch.setattr(record, "provenance", dict)
     run = RunDirectory(tmp_path)
     for error, kind in ((SystemExit(3), "SystemExit"), (OSError(errno.ENOSPC, "No space", "a"), "OSError")):
-        with pytest.raises(type(error)), job.recorded(OmegaConf.create({"seed": 0}), run, [], keep_former=False):
+        with pytest.raises(type(error)), record.recorded(OmegaConf.create({"seed": 0}), run, [], keep_former=False):
             raise error
         result = run.read_result()
         assert (result["status"], result["error"]["kind"]) == ("failed", kind)
