@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.report.sequences import open_arrays
 from experiments.report.significance import MIN_GROUPS
 
 WORD = re.compile("[a-z]{1,20}")  # for instance "speaker"; shown in reports
@@ -58,7 +59,7 @@ def read_groups(file: Path, num: int) -> Groups:
     """The groups of the `num` sequences in a test_sequences.npz; unknown where it is damaged or says nothing."""
     unknown = Groups(num, None)
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with open_arrays(file) as arrays:
             word = str(arrays["grouping"][()])
             numbers = arrays.get("groups")
     except Exception:  # older ones have none, and a damaged archive fails in zipfile, zlib or numpy in many ways

@@ -16,6 +16,19 @@ MOST_BYTES = 2**28  # of all arrays together
 KINDS = {"bounds": "f", "lengths": "iu", "kl_by_step": "f"}  # of numbers, by the name of the array
 
 
+def open_arrays(file: Path) -> np.lib.npyio.NpzFile:
+    """The run's own test_sequences.npz, which holds no pickled objects and no more than memory should.
+
+    Raises:
+      Exception: of many kinds, where it is damaged or something else.
+    """
+    require_own_file(file, MOST_BYTES)
+    with zipfile.ZipFile(file) as archive:  # numpy would take whatever else it is for a pickle
+        if (size := sum(member.file_size for member in archive.infolist())) > MOST_BYTES:
+            raise ValueError(f"{size:,} bytes, expected at most {MOST_BYTES:,}")
+    return np.load(file, allow_pickle=False)
+
+
 def read_sequences(file: Path) -> dict[str, np.ndarray]:
     """The arrays, by name: bounds [N], lengths [N] and kl_by_step [T], each where it is there; none without a file.
 
@@ -25,11 +38,7 @@ def read_sequences(file: Path) -> dict[str, np.ndarray]:
     if not os.path.lexists(file):
         return {}
     try:
-        require_own_file(file, MOST_BYTES)
-        with zipfile.ZipFile(file) as archive:  # numpy would take whatever else it is for a pickle
-            if (size := sum(member.file_size for member in archive.infolist())) > MOST_BYTES:
-                raise ValueError(f"{size:,} bytes, expected at most {MOST_BYTES:,}")
-        with np.load(file, allow_pickle=False) as archive:
+        with open_arrays(file) as archive:
             found = {name: archive[name] for name in archive.files if name in KINDS}
         for name, array in found.items():
             if array.ndim != 1 or array.dtype.kind not in KINDS[name] or not np.isfinite(array).all():

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from vrnn.data import files
-from vrnn.data.files import is_hidden, listed, memory, require_archive, require_file, require_folder, shown
+from vrnn.data.files import is_hidden, listed, require_archive, require_file, require_folder, shown
+from vrnn.memory import free_memory
 
 
 def refusal(path: Path) -> str:
@@ -82,8 +83,8 @@ def test_archives_that_fill_the_memory_are_refused_by_their_own_table(tmp_path, 
 
     noise = np.random.default_rng(0).bytes(400_000)
     require_archive(write("zeros", bytes(400_000)))
-    assert memory() > 2**28
-    monkeypatch.setattr(files, "memory", lambda: 1_000_000)
+    assert free_memory() > 2**28
+    monkeypatch.setattr(files, "free_memory", lambda: 1_000_000)
     require_archive(write("few zeros", bytes(250_000)))
     require_archive(write("noise", noise))
     bomb = write("bomb", bytes(250_001))

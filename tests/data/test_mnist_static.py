@@ -30,7 +30,7 @@ def test_a_missing_published_sample_says_what_to_do(tmp_path, file):
 
 @pytest.mark.parametrize("damage", ["short", "text", "keys", "pickle", "width", "empty part", "bomb"])
 def test_a_damaged_published_sample_is_named(root, tmp_path, file, damage, monkeypatch):
-    monkeypatch.setattr(files, "memory", lambda: 2**22)
+    monkeypatch.setattr(files, "free_memory", lambda: 2**22)
     whole = (root / "mnist_static_binarized" / file.name).read_bytes()
     bits = np.zeros((4, 98), dtype=np.uint8)
     arrays = {

@@ -6,6 +6,8 @@ import os
 import zipfile
 from pathlib import Path
 
+from vrnn.memory import free_memory
+
 MAX_RATIO = 100  # by which an archive may shrink that unpacks to a large share of memory; zeros shrink 1000 times
 SHARE_OF_MEMORY = 0.25
 
@@ -88,13 +90,8 @@ def require_archive(path: Path) -> None:
             raise ValueError(f"it is no zip archive, or cut short; it begins with {file.read(16)!r}")
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
-    if size > SHARE_OF_MEMORY * memory() and size > MAX_RATIO * path.stat().st_size:
+    if size > SHARE_OF_MEMORY * free_memory() and size > MAX_RATIO * path.stat().st_size:
         raise ValueError(f"its {path.stat().st_size} bytes claim to unpack to {size}, more than there is room for")
-
-
-def memory() -> int:
-    """Bytes of memory that this machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def listed(path: Path, folder: Path) -> tuple[str, int]:
