@@ -32,6 +32,7 @@ from experiments.sweep_plan import SweepJob, SweepPlan
 from experiments.text import plain
 from experiments.tracking import first_identity
 from experiments.untrusted import check_overrides, command_to_show
+from tests.data.recordings import clip, write_audio
 from tests.faults.strangers import EVIL, OLD, stranger
 
 SECRET = "correct horse battery staple"
@@ -93,7 +94,7 @@ def refusals(run: Path, names: Sequence[str] = tuple(READERS)) -> list[str]:
 
 def change_config(run: Path, key: str, value: object) -> None:
     cfg = OmegaConf.load(run / "config.yaml")
-    OmegaConf.update(cfg, key, value, force_add=True)
+    OmegaConf.update(cfg, key, value, merge=False, force_add=True)
     (run / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
 
 
@@ -378,14 +379,19 @@ def test_a_drawing_is_not_unpickled_by_a_strangers_consent(place):
     data = {"_target_": "vrnn.data.sketch.sketch", "x_dim": 3, "seed": 0, "root": "run", "allow_pickle": True}
     change_config(place / "run", "data", data)
     refused = next(text for text in refusals(place / "run") if text.startswith("restore"))
+    assert "allow_pickle must be true" in refused
     assert "consent=[data.allow_pickle]" in refused
 
 
 def test_a_cache_is_not_made_where_a_stranger_says(place):
-    data = {"_target_": "vrnn.data.audio.audio", "root": "run", "max_memory_gb": 0.0, "cache": str(place / "pwned")}
-    change_config(place / "run", "data", data)
-    assert refusals(place / "run")
+    for number in range(6):
+        write_audio(place / "recordings" / f"{number}.wav", clip(number, 2000, 8000), 8000)
+    data = {"_target_": "vrnn.data.audio.audio", "root": "recordings", "x_dim": 3, "num_frames": 10, "seed": 0}
+    data |= {"sample_rate": 8000, "valid_fraction": 0.3, "test_fraction": 0.3, "max_memory_gb": 0.0}
+    change_config(place / "run", "data", data | {"cache": str(place / "pwned")})
+    assert refusals(place / "run", ["restore"])
     assert not (place / "pwned").exists()
+    assert list((place / "outputs" / ".cache" / "audio").iterdir())  # it got as far as making one
 
 
 def test_a_bomb_of_arrays_is_not_unpacked(place):
