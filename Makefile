@@ -51,7 +51,7 @@ format: $(VENV)/installed-test  ## mend what lint finds where that is safe
 	$(BIN)/ruff format .
 
 clean:  ## remove the environment and the caches that make has made, never outputs/
-	@if [ -f "$(VENV)/$(MADE)" ]; then rm -rf "$(VENV)"; elif [ -e "$(VENV)" ]; then echo "kept $(VENV): make has not made it; remove it yourself"; fi
+	@for made in "$(VENV)" "$(LOWEST)"; do if [ -f "$$made/$(MADE)" ]; then rm -rf "$$made"; elif [ -e "$$made" ]; then echo "kept $$made: make has not made it; remove it yourself"; fi; done
 	@for cache in .pytest_cache .ruff_cache; do if [ -f $$cache/CACHEDIR.TAG ]; then rm -rf $$cache; fi; done
 	@if grep -qs '^Name: vrnn$$' vrnn.egg-info/PKG-INFO; then rm -rf vrnn.egg-info; fi
 
@@ -73,7 +73,9 @@ $(VENV)/installed-test: pyproject.toml | $(VENV)/bin/python
 	@touch $@ $(VENV)/installed
 
 $(LOWEST)/installed-test: pyproject.toml .ci/lowest.py $(VENV)/bin/python
+	@[ ! -e $(LOWEST) ] || [ -f $(LOWEST)/$(MADE) ] || { echo "error: $(LOWEST) is there, and make has not made it; take it away" >&2; exit 1; }
 	$(PYTHON) -m venv $(LOWEST)
+	@touch $(LOWEST)/$(MADE)
 	$(BIN)/python .ci/lowest.py pyproject.toml > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --disable-pip-version-check --quiet --constraint $(LOWEST)/constraints.txt --editable '.[test]'
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,6 +20,8 @@ def checkout(tmp_path: Path) -> Path:
     files = {
         ".venv/.made-by-make": "",
         ".venv/bin/python": "",
+        ".venv-lowest/.made-by-make": "",
+        ".venv-lowest/bin/python": "",
         ".pytest_cache/CACHEDIR.TAG": "",
         ".ruff_cache/CACHEDIR.TAG": "",
         "vrnn.egg-info/PKG-INFO": "Metadata-Version: 2.4\nName: vrnn\n",
@@ -32,9 +35,16 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def make(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A call of make, that knows nothing of another one which these tests may be part of."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *arguments], cwd=checkout, env=own, capture_output=True, text=True)
+
+
 def clean(checkout: Path, *arguments: str) -> tuple[set[str], str]:
     """What is left, and what was said."""
-    done = subprocess.run(["make", "clean", *arguments], cwd=checkout, capture_output=True, text=True, check=True)
+    done = make(checkout, "clean", *arguments)
+    assert done.returncode == 0, done.stderr
     files = {str(path.relative_to(checkout)) for path in checkout.rglob("*") if path.is_file()}
     return files - {"Makefile", "pyproject.toml"}, done.stdout
 
@@ -57,7 +67,7 @@ def test_make_clean_keeps_an_environment_and_folders_of_a_users_own(checkout):
 
 
 def test_an_environment_is_not_made_in_a_folder_that_holds_other_things(checkout):
-    done = subprocess.run(["make", "train", "VENV=outputs"], cwd=checkout, capture_output=True, text=True)
+    done = make(checkout, "train", "VENV=outputs")
     assert done.returncode != 0
     assert done.stderr.startswith("error: outputs holds other things, and no bin/python; move it, or give VENV=")
     assert {path.name for path in (checkout / "outputs").iterdir()} == {"run"}
