@@ -162,14 +162,20 @@ def refuse_what_cannot_vary(own: Sequence[Override], typed: Sequence[Override]) 
 
 
 def first_values(overrides: Iterable[Override]) -> list[str]:
-    """The overrides, each with its first value; of an interval its lower end."""
+    """The overrides, each with its first value; of an interval its lower end.
+
+    Raises:
+      UserError: a glob matches nothing.
+    """
     found = []
     for override in overrides:
         if not override.is_sweep_override():
             found.append(override.input_line)
             continue
         value = override.value()
-        first = value.start if isinstance(value, IntervalSweep) else next(iter(override.sweep_string_iterator()))
+        first = value.start if isinstance(value, IntervalSweep) else next(iter(override.sweep_string_iterator()), None)
+        if first is None:
+            raise UserError(f"{override.input_line}: nothing matches it; expected a pattern of options that there are")
         found.append(f"{override.get_key_element()}={first}")
     return found
 

@@ -187,3 +187,10 @@ def test_what_asks_for_one_run_is_none(words: list[str]):
 def test_what_does_not_compose_is_left_to_hydras_own_message(words: list[str]):
     with pytest.raises(HydraException):
         read_space(words, multirun=True)
+
+
+@pytest.mark.parametrize("word", ["model=glob(x*)", "data=glob(nothing)"])
+def test_a_pattern_that_nothing_matches_is_named(word):
+    with pytest.raises(UserError) as refused:
+        read_space([word, "seed=0,1"], multirun=True)
+    assert str(refused.value).startswith(f"{word}: nothing matches it")
