@@ -57,6 +57,14 @@ def test_what_is_no_form_is_refused_by_list_and_line(make, root, form):
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("name", ["../outside.txt", "/etc/hosts", "a/../../outside.txt"])
+def test_a_list_outside_of_the_folder_is_not_read(make, root, name):
+    (root.parent / "outside.txt").write_text("not for others")
+    with pytest.raises(ValueError, match=r"^valid_lists: .* leads out of .*: expected a path below it") as caught:
+        make(valid_lists=[name])
+    assert "not for" not in str(caught.value)
+
+
 def test_a_list_that_is_a_folder_or_a_dangling_link_is_told(make, root):
     (root / "testset_f.txt").unlink()
     (root / "testset_f.txt").mkdir()

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from vrnn.data.files import data_folder, listed, printable, require_file, require_folder, shown
-from vrnn.data.lists import MARKS, read_list
+from vrnn.data.lists import MARKS, find_below, read_list
 from vrnn.data.splits import Splits
 from vrnn.data.strokes import Ink, ink_splits, require_pen
 
@@ -70,7 +70,7 @@ def iamondb(
       ValueError: a file is damaged, a list is empty, or train shares a form with another part.
     """
     require_pen(x_dim, seed)
-    folder = data_folder(root)
+    folder = data_folder(root).absolute()
     require_folder("IAM-OnDB is read from", folder / "lineStrokes", SOURCE)
     lists = {"train_lists": train_lists, "valid_lists": valid_lists, "test_lists": test_lists}
     train, valid, test = forms = [_forms(folder, key, names) for key, names in lists.items()]
@@ -82,7 +82,7 @@ def iamondb(
     paths = {form: _paths(folder, form) for part in forms for form in part}
     parts = [[read_line(path)._replace(group=form) for form in part for path in paths[form]] for part in forms]
     splits = ink_splits(parts, dequantise, seed, "lines", grouping="form")
-    read = [folder / name for names in lists.values() for name in names]
+    read = [path for key, names in lists.items() for path in _list_files(folder, key, names)]
     read += [path for form in sorted(paths) for path in paths[form]]
     splits = replace(splits, files=[listed(path, folder) for path in dict.fromkeys(read)])
     if shared := set(valid) & set(test):
@@ -91,10 +91,18 @@ def iamondb(
     return splits
 
 
+def _list_files(folder: Path, key: str, names: Sequence[str]) -> list[Path]:
+    """Where the lists of these names lie; ValueError if one leads out of the folder."""
+    try:
+        return [find_below(folder, name) for name in names]
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
+
+
 def _forms(folder: Path, key: str, names: Sequence[str]) -> list[str]:
     """The forms of all these lists, each once."""
     forms: list[str] = []
-    for path in (folder / name for name in names):
+    for path in _list_files(folder, key, names):
         require_file(f"{key} names", path, SOURCE)
         for number, line in enumerate(read_list(path), 1):
             for form in line.split():
