@@ -8,16 +8,16 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.app import launch
 from experiments.bench.measure import GROWTH, around_the_step, growth, machine, shape_times
 from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
-from experiments.build import shown
+from experiments.cli.app import launch
+from experiments.cli.terminal import console, say
+from experiments.config.build import shown
+from experiments.disk.files import write_json, write_whole
+from experiments.disk.ownership import claim, mark, read_dict
 from experiments.errors import UserError
-from experiments.files import write_json, write_whole
-from experiments.ownership import claim, mark, read_dict
-from experiments.run_directory import provenance
-from experiments.terminal import console, say
+from experiments.run.directory import provenance
 from vrnn.memory import require_memory
 from vrnn.training.device import find_device, keep_memory
 

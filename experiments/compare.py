@@ -10,20 +10,20 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.app import launch
-from experiments.arguments import arranged, read_arguments
-from experiments.comparison import compose_train, estimates_command, plan
+from experiments.cli.app import launch
+from experiments.cli.arguments import arranged, read_arguments
+from experiments.cli.processes import jobs_at_once, locked, run
+from experiments.cli.terminal import console, say
+from experiments.comparison.finished import finished_rows
+from experiments.comparison.plan import compose_train, estimates_command, plan
+from experiments.config.names import CONF, as_typed, first_line
+from experiments.disk.ownership import claim, mark
+from experiments.disk.removal import drop_unfinished
 from experiments.errors import UserError
-from experiments.finished import finished_rows
-from experiments.guard import build_tracker
-from experiments.jobs import Job, tell_changed
-from experiments.names import CONF, as_typed, first_line
-from experiments.ownership import claim, mark
-from experiments.processes import jobs_at_once, locked, run
-from experiments.removal import drop_unfinished
-from experiments.report.comparison import write_comparison
-from experiments.report.published import find_published
-from experiments.terminal import console, say
+from experiments.report.comparison.published import find_published
+from experiments.report.comparison.write import write_comparison
+from experiments.run.state import Job, tell_changed
+from experiments.tracking.guard import build_tracker
 
 ELSEWHERE = "give another output, an empty folder or a new one"
 

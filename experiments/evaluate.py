@@ -10,18 +10,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.app import launch
-from experiments.build import build
+from experiments.cli.app import launch
+from experiments.cli.terminal import say, show_figures
+from experiments.config.build import build
+from experiments.config.sizes import bytes_kept, require_room_for
+from experiments.disk.files import write_json
+from experiments.disk.ownership import MEASURED_LATER, claim, read_dict
+from experiments.disk.removal import rename_measurement
 from experiments.errors import UserError
-from experiments.files import write_json
-from experiments.introduction import tally_lines
-from experiments.ownership import MEASURED_LATER, claim, read_dict
-from experiments.parts import cautions
-from experiments.removal import rename_measurement
-from experiments.restore import restore
-from experiments.run_directory import RunDirectory, figures_as_json, provenance
-from experiments.sizes import bytes_kept, require_room_for
-from experiments.terminal import say, show_figures
+from experiments.run.directory import RunDirectory, figures_as_json, provenance
+from experiments.run.introduction import tally_lines
+from experiments.run.parts import cautions
+from experiments.run.restore import restore
 from vrnn.objectives.base import Objective
 from vrnn.training.device import find_device
 from vrnn.training.evaluation import Space, evaluate, rows_within

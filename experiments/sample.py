@@ -7,16 +7,16 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from experiments.app import launch
-from experiments.build import build
+from experiments.cli.app import launch
+from experiments.cli.terminal import say
+from experiments.config.build import build
+from experiments.config.sizes import bytes_kept, require_room_for
+from experiments.disk.ownership import MEASURED_LATER, claim, mark, read_mark
+from experiments.disk.removal import discard
 from experiments.errors import UserError
-from experiments.gallery import draw_gallery
-from experiments.ownership import MEASURED_LATER, claim, mark, read_mark
-from experiments.removal import discard
-from experiments.restore import Restored, restore
-from experiments.run_directory import RunDirectory
-from experiments.sizes import bytes_kept, require_room_for
-from experiments.terminal import say
+from experiments.run.directory import RunDirectory
+from experiments.run.gallery import draw_gallery
+from experiments.run.restore import Restored, restore
 
 ELSEWHERE = "give another output, an empty folder or a new one"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.live import Live
 
-from experiments.app import launch
+from experiments.cli.app import launch
+from experiments.cli.streams import is_output_lost
+from experiments.cli.terminal import console, say
+from experiments.disk.ownership import PLAN, claim
 from experiments.errors import UserError
-from experiments.overview import listing, overview
-from experiments.ownership import PLAN, claim
-from experiments.streams import is_output_lost
-from experiments.sweep_plan import SweepPlan
-from experiments.terminal import console, say
+from experiments.sweep.overview import listing, overview
+from experiments.sweep.plan import SweepPlan
 
 SWEEPS = Path("outputs/sweeps")
 
@@ -40,7 +40,7 @@ def status(cfg: DictConfig) -> int:
     if missing or len(jobs) < plan.total:
         say(f"go on with  {plan.command_to_show}")
     if cfg.report:
-        from experiments.report.sweep import write_sweep
+        from experiments.report.sweep.write import write_sweep
 
         claim(directory, "sweep", "give the directory of a sweep of this suite")
         for file in write_sweep(plan, jobs, title=f"Sweep {directory.name}").files[:3]:

@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.app import answer
-from experiments.arguments import Parser
+from experiments.cli.app import answer
+from experiments.cli.arguments import Parser
+from experiments.cli.processes import is_locked
+from experiments.cli.streams import protect_streams
 from experiments.errors import UserError
-from experiments.processes import is_locked
-from experiments.streams import protect_streams
 
 OUTPUTS = Path("outputs")
 NOTHING = 7  # bytes of a log that holds no record: its run was killed before the first one was flushed

@@ -10,18 +10,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from experiments.app import complete, fail, launch
-from experiments.identity import config_hash
-from experiments.job import run_job
-from experiments.jobs import begin, go_on, run_or_continue
-from experiments.ownership import claim
-from experiments.processes import locked
-from experiments.refused import withdrawing
-from experiments.repeat import repeated_arguments
-from experiments.resume import resumed_arguments, resumed_config
-from experiments.run_directory import RunDirectory
-from experiments.starts import RUN_ELSEWHERE, just_written, require_room
-from experiments.sweeps import Sweep
+from experiments.cli.app import complete, fail, launch
+from experiments.cli.processes import locked
+from experiments.config.identity import config_hash
+from experiments.disk.ownership import claim
+from experiments.run.directory import RunDirectory
+from experiments.run.job import run_job
+from experiments.run.refused import withdrawing
+from experiments.run.repeat import repeated_arguments
+from experiments.run.resume import resumed_arguments, resumed_config
+from experiments.run.starts import RUN_ELSEWHERE, just_written, require_room
+from experiments.run.state import begin, go_on, run_or_continue
+from experiments.sweep.grid import Sweep
 
 
 def train(cfg: DictConfig) -> int:

@@ -14,10 +14,10 @@ import torch
 from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.app import CONF
-from experiments.build import build, check
-from experiments.names import first_line, register_resolvers
-from experiments.parts import CHECKED
+from experiments.cli.app import CONF
+from experiments.config.build import build, check
+from experiments.config.names import first_line, register_resolvers
+from experiments.run.parts import CHECKED
 from tests.conf import composed, options, overridden, raw
 from tests.data.conftest import write_idx
 from tests.data.recordings import write_corpora

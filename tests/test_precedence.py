@@ -10,9 +10,9 @@ import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.build import check
-from experiments.names import CONF, first_line, register_resolvers
-from experiments.parts import CHECKED
+from experiments.config.build import check
+from experiments.config.names import CONF, first_line, register_resolvers
+from experiments.run.parts import CHECKED
 from tests.conf import chosen, composed, options, overridden, raw
 
 

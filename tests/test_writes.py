@@ -18,13 +18,13 @@ REPLACES |= {"symlink_to", "hardlink_to", "link_to", "symlink"}
 
 # module: what it may do. Whoever needs more in experiments/ asks removal.py, or writes by write_whole.
 ALLOWED = {
-    "experiments/removal.py": {"unlink", "rename", "rmdir"},
-    "experiments/files.py": {"open", "replace", "unlink"},  # write_whole: a file that was not there before
-    "experiments/measuring.py": {"savez"},  # test_sequences.npz, in a directory that is claimed
-    "experiments/guard.py": {"unlink"},  # the half of a file that could not be written
-    "experiments/refused.py": {"unlink"},  # the records of a start that was refused, in a directory that it claimed
+    "experiments/disk/removal.py": {"unlink", "rename", "rmdir"},
+    "experiments/disk/files.py": {"open", "replace", "unlink"},  # write_whole: a file that was not there before
+    "experiments/run/measuring.py": {"savez"},  # test_sequences.npz, in a directory that is claimed
+    "experiments/tracking/guard.py": {"unlink"},  # the half of a file that could not be written
+    "experiments/run/refused.py": {"unlink"},  # the records of a start that was refused, in a directory that it claimed
     "experiments/benchmark.py": {"savefig"},
-    "experiments/report/plots.py": {"savefig"},
+    "experiments/report/blocks/plots.py": {"savefig"},
     "experiments/bench/measure.py": {"write_text"},  # to /proc: the high-water mark of memory starts again
     "vrnn/training/checkpoint.py": {"open", "replace", "unlink"},
     "vrnn/training/metrics.py": {"write_text", "replace"},

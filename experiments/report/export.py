@@ -7,9 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from experiments.report.blocks.scales import as_number
 from experiments.report.ranking import Ranking
 from experiments.report.rows import BOUND, Row, seed_of, training_seconds
-from experiments.report.scales import as_number
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # with which a spreadsheet's formulas begin
 

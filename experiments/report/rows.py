@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.build import find_target
+from experiments.config.build import find_target
+from experiments.config.identity import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
 from experiments.errors import UserError
-from experiments.identity import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
-from experiments.jobs import Job
+from experiments.report.blocks.cells import Mean, spread
 from experiments.report.groups import Groups, read_groups
-from experiments.report.means import Mean, spread
 from experiments.report.sequences import read_sequences
+from experiments.run.state import Job
 
 BOUND = "test/log_likelihood"
 

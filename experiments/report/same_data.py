@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from experiments.errors import UserError
-from experiments.jobs import Job
-from experiments.run_data import read_run_data
+from experiments.run.data import read_run_data
+from experiments.run.state import Job
 
 
 def other_data(jobs: Iterable[Job]) -> str | None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.disk.reading import reason, require_own_file
 from experiments.errors import UserError
-from experiments.reading import reason, require_own_file
 from experiments.text import plain
 
 MOST_BYTES = 2**28  # of all arrays together

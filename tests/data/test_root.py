@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hydra import initialize_config_dir
 
-from experiments.app import CONF
-from experiments.build import build
+from experiments.cli.app import CONF
+from experiments.config.build import build
+from experiments.config.names import register_resolvers
 from experiments.errors import UserError
-from experiments.names import register_resolvers
 from tests.conf import composed, options, raw
 from tests.data.recordings import clip, write_audio
 from vrnn.data.audio import audio

@@ -13,11 +13,11 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.app import CONF
+from experiments.cli.app import CONF
+from experiments.config.checks import require_keys
+from experiments.config.names import first_line, register_resolvers
 from experiments.errors import UserError
 from experiments.evaluate import measure
-from experiments.keys import require_keys
-from experiments.names import first_line, register_resolvers
 from experiments.sample import sample
 from tests.experiments.command_line import Run, is_drawn
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from experiments.cli.processes import locked
 from experiments.errors import UserError
-from experiments.overview import Standing, overview
-from experiments.processes import locked
-from experiments.run_directory import RunDirectory
-from experiments.sweep_plan import SweepPlan
+from experiments.run.directory import RunDirectory
+from experiments.sweep.overview import Standing, overview
+from experiments.sweep.plan import SweepPlan
 from tests.experiments.command_line import SMALL, WORDS, Apps
 from tests.faults.trees import OLD
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from experiments.processes import locked
+from experiments.cli.processes import locked
 from experiments.sync import sync, unsynced
-from experiments.tracking import WandbTracker
+from experiments.tracking.trackers import WandbTracker
 from tests.experiments.command_line import Apps
 
 

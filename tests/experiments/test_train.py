@@ -15,8 +15,8 @@ from matplotlib.image import imread
 from omegaconf import OmegaConf
 from scipy.io import wavfile
 
-from experiments.names import job_name
-from experiments.ownership import LOCK, MARK, RUN
+from experiments.config.names import job_name
+from experiments.disk.ownership import LOCK, MARK, RUN
 from tests.experiments.command_line import SPEECH, Run, is_drawn
 
 SIZES = {"train": 16, "valid": 6, "test": 5}

@@ -23,10 +23,10 @@ SECONDS = 30  # that one call may take
 WORK = (
     "vrnn.training.trainer.Trainer.fit",
     "vrnn.training.evaluation.evaluate",
-    "experiments.gallery.draw_gallery",
+    "experiments.run.gallery.draw_gallery",
     "experiments.bench.measure.machine",
-    "experiments.processes.run",
-    "experiments.report.comparison.write_comparison",
+    "experiments.cli.processes.run",
+    "experiments.report.comparison.write.write_comparison",
     "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher.launch",
 )
 

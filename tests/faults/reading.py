@@ -12,12 +12,12 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
-from experiments.finished import finished_rows
-from experiments.repeat import repeated_arguments
-from experiments.report.findings import compare
-from experiments.restore import restore
-from experiments.run_directory import RunDirectory
+from experiments.report.comparison.findings import compare
+from experiments.run.directory import RunDirectory
+from experiments.run.repeat import repeated_arguments
+from experiments.run.restore import restore
 
 SECRET = "hunter2"  # in the environment
 CODE = "from pathlib import Path\nPath(__file__).with_name('canary').touch()\ndef boom(*a, **k): pass\n"

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from experiments import record
-from experiments.app import answer
+from experiments.cli.app import answer
+from experiments.cli.surroundings import answer_to, require_working_directory
+from experiments.config.identity import config_hash
+from experiments.disk.files import write_json, write_whole
 from experiments.errors import UserError
-from experiments.files import write_json, write_whole
-from experiments.identity import config_hash
-from experiments.run_directory import RunDirectory
-from experiments.surroundings import answer_to, require_working_directory
+from experiments.run import record
+from experiments.run.directory import RunDirectory
 from tests.experiments.command_line import WORDS, Run
 from tests.faults.test_surroundings import BROKEN, SMALLEST
 from vrnn.training.metrics import MetricsFile

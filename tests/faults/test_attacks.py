@@ -18,20 +18,20 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from experiments.comparison import has_estimate
+from experiments.comparison.finished import finished_rows
+from experiments.comparison.plan import has_estimate
+from experiments.config.identity import config_hash
+from experiments.config.untrusted import check_overrides, command_to_show
 from experiments.errors import UserError
-from experiments.finished import finished_rows
-from experiments.identity import config_hash
-from experiments.jobs import read_job
-from experiments.overview import Standing
-from experiments.repeat import repeated_arguments
 from experiments.report.rows import Row, measures
-from experiments.restore import restore
-from experiments.run_directory import RunDirectory
-from experiments.sweep_plan import SweepJob, SweepPlan
+from experiments.run.directory import RunDirectory
+from experiments.run.repeat import repeated_arguments
+from experiments.run.restore import restore
+from experiments.run.state import read_job
+from experiments.sweep.overview import Standing
+from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.text import plain
-from experiments.tracking import first_identity
-from experiments.untrusted import check_overrides, command_to_show
+from experiments.tracking.trackers import first_identity
 from tests.data.recordings import clip, write_audio
 from tests.faults.strangers import EVIL, OLD, stranger
 

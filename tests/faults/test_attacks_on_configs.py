@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.repeat import repeated_arguments
+from experiments.run.repeat import repeated_arguments
 from tests.faults.reading import LAUGHS, WAYS, added, answers, evaluated, nested, put, repeated, target, text
 
 HANDWRITING = "vrnn.data.handwriting.handwriting"

@@ -17,9 +17,9 @@ from rich.console import Console
 
 from experiments.errors import UserError
 from experiments.report import sequences
-from experiments.report.comparison import Comparison, write_comparison
-from experiments.report.comparison_page import draw
-from experiments.report.gallery import gallery
+from experiments.report.blocks.gallery import gallery
+from experiments.report.comparison.page import draw
+from experiments.report.comparison.write import Comparison, write_comparison
 from experiments.report.ranking import Sign
 from experiments.report.rows import Row
 from experiments.report.sequences import read_sequences

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
-from experiments.finished import finished_rows
-from experiments.report.findings import compare
+from experiments.report.comparison.findings import compare
 from tests.faults.reading import (
     answers,
     as_text,

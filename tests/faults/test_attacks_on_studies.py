@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from experiments.cma_states import require_plain_states
 from experiments.errors import UserError
+from experiments.sweep.cma_states import require_plain_states
 from tests.experiments.command_line import Apps
 from tests.faults.strangers import OLD
 from tests.faults.test_attacks_on_apps import told

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from experiments.background import Background
 from experiments.errors import UserError
-from experiments.guard import Guard, GuardedDrawing, GuardedObserver, GuardedTracker
-from experiments.tracking import NoTracker
+from experiments.tracking.background import Background
+from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, GuardedTracker
+from experiments.tracking.trackers import NoTracker
 from experiments.warn import recorded_warnings
 from vrnn.training.progress import Observer
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.identity import config_hash
-from experiments.jobs import read_job
-from experiments.ownership import mark, read_mark
-from experiments.run_directory import RunDirectory
-from experiments.sweep_plan import SweepPlan
+from experiments.config.identity import config_hash
+from experiments.disk.ownership import mark, read_mark
+from experiments.run.directory import RunDirectory
+from experiments.run.state import read_job
+from experiments.sweep.plan import SweepPlan
 from tests.experiments.command_line import Run
 from tests.faults.trees import OLD, SWEEPS, resolvers, tree
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from experiments.disk.ownership import LOCK, MARK, claim, is_own, mark
 from experiments.errors import UserError
-from experiments.ownership import LOCK, MARK, claim, is_own, mark
-from experiments.sweep_plan import SweepPlan
+from experiments.sweep.plan import SweepPlan
 from tests.faults.trees import OLD, SWEEPS, tree
 
 

@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 
+from experiments.disk.ownership import mark
 from experiments.errors import UserError
-from experiments.jobs import Job, put_former_aside
-from experiments.ownership import mark
-from experiments.run_directory import RunDirectory
-from experiments.starts import START, require_room
-from experiments.sweep_plan import SweepPlan
-from experiments.sweeps import Sweep
+from experiments.run.directory import RunDirectory
+from experiments.run.starts import START, require_room
+from experiments.run.state import Job, put_former_aside
+from experiments.sweep.grid import Sweep
+from experiments.sweep.plan import SweepPlan
 from tests.experiments.command_line import SMALL, WORDS, Run
 from tests.faults.trees import resolvers, thesis, tree
 

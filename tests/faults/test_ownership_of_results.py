@@ -14,13 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.benchmark import benchmark
 from experiments.compare import Compare
+from experiments.config.names import CONF, register_resolvers
+from experiments.disk.ownership import mark
 from experiments.errors import UserError
 from experiments.evaluate import make_room
-from experiments.jobs import Job
-from experiments.names import CONF, register_resolvers
-from experiments.ownership import mark
 from experiments.report.rows import Row
-from experiments.run_directory import RunDirectory
+from experiments.run.directory import RunDirectory
+from experiments.run.state import Job
 from experiments.sample import sample
 from tests.faults.trees import OLD, thesis, tree
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from experiments.disk.files import write_whole
+from experiments.disk.ownership import LOCK, MARK, MEASURED_LATER, claim, mark
+from experiments.disk.removal import clear, discard, drop_unfinished, put_aside
 from experiments.errors import UserError
-from experiments.files import write_whole
-from experiments.jobs import read_job
-from experiments.ownership import LOCK, MARK, MEASURED_LATER, claim, mark
-from experiments.removal import clear, discard, drop_unfinished, put_aside
-from experiments.run_directory import RunDirectory
+from experiments.run.directory import RunDirectory
+from experiments.run.state import read_job
 from tests.experiments.command_line import Run
 from tests.faults.trees import thesis, tree
 

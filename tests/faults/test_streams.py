@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import streams
-from experiments.streams import READABLE, Descriptor, protect_streams, spell, wrapped
+from experiments.cli import streams
+from experiments.cli.streams import READABLE, Descriptor, protect_streams, spell, wrapped
 from experiments.warn import recorded_warnings
 
 

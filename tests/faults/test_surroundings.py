@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.files import write_json
+from experiments.disk.files import write_json
 from tests.experiments.command_line import WORDS, Apps, Ended, Run
 
 SMALLEST = (

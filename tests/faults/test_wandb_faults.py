@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from experiments.errors import UserError
-from experiments.wandb_environment import MAX_TAG, cut, encodable, find_mode, refused_variable, valid_tags
+from experiments.tracking.environment import MAX_TAG, cut, encodable, find_mode, refused_variable, valid_tags
 from tests.experiments.command_line import Run
 from tests.faults.test_surroundings import SMALLEST
 

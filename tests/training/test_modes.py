@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from experiments.gallery import draw_gallery
+from experiments.run.gallery import draw_gallery
 from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.training.evaluation import evaluate

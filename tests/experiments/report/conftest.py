@@ -12,10 +12,10 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from experiments.jobs import Job, read_job
-from experiments.report.findings import Findings
+from experiments.report.comparison.findings import Findings
 from experiments.report.groups import saved_groups
-from experiments.run_directory import RunDirectory, figures_as_json
+from experiments.run.directory import RunDirectory, figures_as_json
+from experiments.run.state import Job, read_job
 from vrnn.training.evaluation import Evaluation, Space
 
 COUNT, STEPS = 40, 6  # test sequences, and the steps of the longest

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.report.findings import compare
+from experiments.cli.terminal import figures_table
+from experiments.report.blocks.latex import latex
+from experiments.report.comparison.findings import compare
 from experiments.report.groups import read_groups, saved_groups
-from experiments.report.latex import latex
-from experiments.terminal import figures_table
 from tests.experiments.report.conftest import COUNT, bold, column
 from vrnn.training.metrics import Figure
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from experiments.jobs import read_job
-from experiments.report.comparison_tables import differing_settings
+from experiments.report.comparison.notes import left_out
+from experiments.report.comparison.tables import differing_settings
 from experiments.report.export import as_csv
-from experiments.report.notes import left_out
 from experiments.report.rows import BOUND, Row, data_settings, differing
+from experiments.run.state import read_job
 
 
 def test_mean_and_standard_error_over_seeds(runs, bounds):

@@ -8,16 +8,16 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
-from experiments.finished import finished_rows
-from experiments.jobs import Job, read_job
-from experiments.parts import Data
-from experiments.report.findings import compare
+from experiments.report.comparison.findings import compare
 from experiments.report.same_data import other_data
-from experiments.report.sweep_findings import find
-from experiments.report.sweep_notes import summary, warnings
-from experiments.run_data import write_run_data
-from experiments.sweep_plan import SweepJob, SweepPlan
+from experiments.report.sweep.findings import find
+from experiments.report.sweep.notes import summary, warnings
+from experiments.run.data import write_run_data
+from experiments.run.parts import Data
+from experiments.run.state import Job, read_job
+from experiments.sweep.plan import SweepJob, SweepPlan
 from vrnn.data.inspection import inspect
 from vrnn.data.splits import Sequences, Splits, Standardisation
 

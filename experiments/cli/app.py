@@ -1,0 +1,183 @@
+"""What all apps share: composing with Hydra, answering mistakes, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.cli.arguments import checked_arguments, read_arguments
+from experiments.cli.processes import take_gpu
+from experiments.cli.signals import at_work, is_worker
+from experiments.cli.streams import is_output_lost, protect_streams
+from experiments.cli.surroundings import answer_to, hydra_raising, require_working_directory
+from experiments.config.checks import require_keys, require_read
+from experiments.config.names import CONF, as_typed, register_resolvers, settled
+from experiments.errors import UserError
+from experiments.nearest import nearest
+from experiments.run.refused import leave_no_folder
+
+DEVICE = ("trainer.device", "device")  # keys under which the apps' configs have it
+NO_BEST_TRIAL = "Record does not exist."  # Optuna on a study in which nothing has succeeded
+
+
+class JobFailed(CompactHydraException):
+    """One job of a multirun failed; derived so that Hydra lets the other jobs go on and prints no traceback."""
+
+
+def fail(cfg: DictConfig, code: int) -> None:
+    """The outcome of a job whose app knows nothing better: nothing, or a failure that ends in the exit code 1."""
+    if code:
+        raise JobFailed(f"job {HydraConfig.get().job.override_dirname or HydraConfig.get().job.num} failed")
+
+
+def launch(
+    config_name: str,
+    task: Callable[[DictConfig], int],
+    prepare: Callable[[list[str]], list[str]] = list,
+    outcome: Callable[[DictConfig, int], float | None] = fail,
+    conclude: Callable[[int], int] = int,
+    ready: Callable[[DictConfig], DictConfig] | None = None,
+) -> NoReturn:
+    """Runs `task` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
+
+    Args:
+      config_name: the app's YAML in conf/.
+      task: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
+        defect of the suite, so its traceback is shown.
+      prepare: the command line's arguments -> those that Hydra is to see.
+      outcome: of a job of a multirun and its exit code, the number that a sweeper is to maximise.
+      conclude: called at the end, with the exit code; returns the final one.
+      ready: the composed config -> what `task` is called with; None: `complete`.
+    """
+    protect_streams()
+    register_resolvers()
+    is_traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+    try:
+        require_working_directory()
+        sys.argv[1:] = prepare(checked_arguments(sys.argv[1:]))
+        require_package(sys.argv[1:], config_name)
+    except Exception as error:
+        tell(error if is_traced else explained(error, config_name))
+        sys.exit(1)
+    codes: list[int] = []
+    process = os.getpid()
+
+    def guarded(cfg: DictConfig) -> float | None:
+        protect_streams()  # a worker has streams of its own
+        with at_work(process):
+            if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
+                take_gpu(process)
+            code = answer(lambda: task((ready or partial(complete, app=config_name))(cfg)))
+        codes.append(code)
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            return None
+        if code > 128 and not is_worker():  # stopped by a signal: so is the whole multirun
+            raise KeyboardInterrupt
+        return outcome(cfg, code)
+
+    code = 0
+    try:
+        with hydra_raising():
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+    except KeyboardInterrupt:
+        code = next((code for code in codes if code > 128), 130)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        code = 1
+        if str(error) != NO_BEST_TRIAL:
+            tell(error if is_traced or codes else explained(error, config_name))
+    code = code or next((code for code in codes if code), 0)
+    if code:
+        leave_no_folder()
+    code = conclude(code)
+    lost = not codes and is_output_lost()  # of --help or --cfg, which do nothing but write
+    sys.exit(code or int(lost))
+
+
+def complete(cfg: DictConfig, app: str | None = None) -> DictConfig:
+    """The config, if every value that must be given was, every reference leads somewhere, and an app's keys fit.
+
+    Raises:
+      UserError: names the first for which that is not so.
+    """
+    try:
+        for key in sorted(OmegaConf.missing_keys(cfg)):
+            raise UserError(f"{key}: no value was given; add {key}=<value>, --help says what it is")
+        settled(cfg)
+        OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise UserError(unresolved(error, as_typed())) from error
+    if app is not None:
+        require_keys(cfg, app)
+        require_read(as_typed(), app)
+    return cfg
+
+
+def unresolved(error: OmegaConfBaseException, words: list[str]) -> str:
+    """Why a reference leads nowhere, by the word that took its goal away, or that made it."""
+    text = f"{error.full_key}: {str(error).partition(chr(10))[0]}"
+    for word in words:
+        key = word.lstrip("+~").partition("=")[0]
+        if word.startswith("~") and (f"'{key}'" in text or f"'{key}." in text):
+            return f"{word}: {text}; leave {word} out"
+    made = [word for word in words if "${" in word]
+    named = [word for word in made if word.lstrip("+~").startswith(f"{error.full_key}=")] or made
+    return f"{named[-1]}: {text}" if named else text
+
+
+def answer(work: Callable[[], int]) -> int:
+    """The exit code of `work`; mistakes and failures of the machine are told on stderr, and give 1."""
+    try:
+        return work()
+    except Exception as error:
+        tell(error)
+    return 1
+
+
+def require_package(arguments: list[str], config_name: str) -> None:
+    """Raises UserError where --package names no part of the config that --cfg is to show."""
+    asked = read_arguments(arguments)
+    if asked.package is not None:
+        from experiments.config.explain import known_names
+
+        names = known_names(asked.overrides, "", config_name)
+        if asked.package not in ("_global_", *names):
+            raise UserError(f"--package {asked.package}: the config has no such part{nearest(asked.package, names)}")
+
+
+def explained(error: Exception, config_name: str) -> Exception:
+    """What Hydra raised before any job began, by the word that is at fault; a defect of the suite as it is."""
+    from experiments.config.explain import explain_composition
+
+    if isinstance(error, UserError | OSError) and not isinstance(error, CompactHydraException):
+        return error
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    text = explain_composition(error, words, config_name)
+    return error if text is None else UserError(text)
+
+
+def tell(error: Exception) -> None:
+    """Says on stderr what went wrong: mistakes and failures of the machine in a line, defects with their traceback."""
+    text = answer_to(error) if isinstance(error, OSError) else None
+    if isinstance(error, UserError | JobFailed) or text:
+        print(f"error: {in_a_line(text or str(error))}", file=sys.stderr, flush=True)
+    else:
+        traceback.print_exception(error)
+
+
+def in_a_line(text: str) -> str:
+    """A message whose values may hold line ends, in one line."""
+    return " ".join(text.splitlines()) if len(text.splitlines()) > 1 else text

@@ -1,0 +1,129 @@
+"""Other apps of the suite in processes of their own, the lock that keeps two of them apart, and their GPUs."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import torch
+
+from experiments.cli.signals import stopping_signals
+from experiments.disk.ownership import LOCK
+from experiments.errors import UserError
+from vrnn.training.device import find_device
+
+
+def run(app: str, arguments: Sequence[str], lock: int) -> int:
+    """Runs one of the suite's apps in a process of its own, one thread to a job; returns its exit code.
+
+    Args:
+      app: for instance "train".
+      arguments: of its command line.
+      lock: file descriptor that the process holds as well, so that it is not freed while jobs of a killed comparison
+        go on.
+    """
+    # Several jobs with two threads each would stand in each other's way.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", f"experiments.{app}", *arguments]
+    with subprocess.Popen(command, env=environment, pass_fds=[lock]) as process:
+        passed_on = [number for number in stopping_signals() if number != signal.SIGINT]
+        former = {
+            number: signal.signal(number, lambda number, frame: process.send_signal(number)) for number in passed_on
+        }
+        try:
+            while True:
+                try:
+                    code = process.wait()
+                    return 128 - code if code < 0 else code  # ended by a signal: as a shell tells it
+                except KeyboardInterrupt:  # the terminal told it as well, and it is saving its checkpoints
+                    continue
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+
+def jobs_at_once(device: str) -> int:
+    """As many jobs as cores, or as GPUs where the jobs run on one."""
+    return torch.cuda.device_count() if find_device(device).type == "cuda" else len(os.sched_getaffinity(0))
+
+
+def take_gpu(employer: int) -> None:
+    """Makes "cuda" a GPU of this process's own among the workers of one employer, where the machine has several.
+
+    More workers than GPUs share them evenly. A process keeps its GPU for as long as it lives.
+    """
+    count = torch.cuda.device_count()
+    if count > 1 and not _places:
+        torch.cuda.set_device(take_place(Path(tempfile.gettempdir()) / f"vrnn-{os.getuid()}-{employer}") % count)
+
+
+def take_place(directory: Path) -> int:
+    """The lowest number that no other living process has taken in a directory; it is kept until this one ends."""
+    directory.mkdir(exist_ok=True)
+    number = 0
+    while True:
+        file = (directory / str(number)).open("a")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            number += 1
+            continue
+        _places.append(file)
+        return number
+
+
+_places: list[IO[str]] = []  # open for as long as this process lives, and locked for as long as they are open
+
+
+@contextmanager
+def locked(directory: Path, what: str = "these jobs are", wait: float = 1.0) -> Iterator[int]:
+    """Keeps a second live start of the same work out; gives the lock's file descriptor.
+
+    Args:
+      directory: that the work is done in.
+      what: stands for it in the message.
+      wait: seconds to wait for it: to look whether it is locked takes the lock for a moment.
+
+    Raises:
+      UserError: it is being done already, or the lock is no file.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if os.path.lexists(directory / LOCK) and not (directory / LOCK).is_file():
+        raise UserError(f"{directory / LOCK}: expected a file, and this is something else; take it away")
+    deadline = time.monotonic() + wait
+    with (directory / LOCK).open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UserError(
+                        f"{directory}: {what} running already; wait for the end of it, or stop it first"
+                    ) from None
+                time.sleep(0.05)
+        yield file.fileno()
+
+
+def is_locked(directory: Path) -> bool:
+    """Whether a living process works in a directory."""
+    if not (directory / LOCK).is_file():  # nothing was begun there; to open a pipe would wait for ever
+        return False
+    try:
+        with (directory / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # it has gone again, or may not be read

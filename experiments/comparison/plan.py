@@ -1,0 +1,202 @@
+"""What a comparison consists of: its rows, their jobs, and the commands that make what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hydra import compose
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.config.checks import require_keys, require_read
+from experiments.config.explain import explain_composition
+from experiments.config.identity import config_hash
+from experiments.config.names import CONF, job_slug, settled
+from experiments.disk.reading import read_json
+from experiments.disk.schemas import Evaluation
+from experiments.errors import UserError
+from experiments.run.directory import RunDirectory
+from experiments.run.parts import require_parts
+from experiments.run.resume import quoted
+from experiments.run.state import Job, read_job
+
+SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume", "trainer.test")
+
+
+class Plan(NamedTuple):
+    """A comparison before anything is run.
+
+    Attributes:
+      directory: where the jobs and the report lie; the same for the same shared config.
+      shared: overrides of experiments.train that all jobs have.
+      options: the rows, as options of conf/comparison/.
+      labels: the rows, as the table calls them.
+      seeds: of each row.
+      data: the option of the group `data`.
+      device: where the jobs run.
+      replace: jobs that resume= has taken further are made anew.
+      jobs: config_hash of each job, by its directory's name; a row's seeds one after the other.
+    """
+
+    directory: Path
+    shared: list[str]
+    options: list[str]
+    labels: list[str]
+    seeds: list[int]
+    data: str
+    device: str
+    replace: bool
+    jobs: dict[str, str]
+
+    def rows(self) -> dict[str, list[Job]]:
+        """Every row's jobs as they stand now, by label."""
+        jobs = [read_job(RunDirectory(self.directory / name), identity) for name, identity in self.jobs.items()]
+        count = len(self.seeds)
+        return {label: jobs[i * count : (i + 1) * count] for i, label in enumerate(self.labels)}
+
+    def command(self, launcher: list[str]) -> list[str]:
+        """Arguments of experiments.train for all jobs as one multirun, to be given to a shell's exec."""
+        return [
+            "--multirun",
+            *self.shared,
+            f"comparison={','.join(self.options)}",
+            f"seed={','.join(map(str, self.seeds))}",
+            *launcher,
+            f"hydra.sweep.dir={quoted(str(self.directory))}",
+            "hydra.sweep.subdir=${job_name:comparison,seed}",
+        ]
+
+    def launcher(self, parallel: int) -> list[str]:
+        """Overrides for so many jobs at a time on this machine; none where the shared ones choose a launcher."""
+        if any(override.startswith("hydra/launcher=") for override in self.shared):
+            return []
+        return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={parallel}"]
+
+
+def compose_train(overrides: Sequence[str]) -> DictConfig:
+    """The config of experiments.train under these overrides, with its hydra node.
+
+    Raises:
+      UserError: they do not compose; Hydra's own message says why.
+    """
+    try:
+        OverridesParser.create().parse_overrides(list(overrides))
+        return compose("train", list(overrides), return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(explain_composition(error, overrides, "train") or str(error)) from error
+
+
+def plan(shared: list[str], cfg: DictConfig) -> Plan:
+    """The comparison that compare.yaml's own keys (cfg) and the shared overrides describe.
+
+    Raises:
+      UserError: an override that the rows set themselves, one that does not compose, or rows that do not exist.
+    """
+    base = compose_train(shared)
+    complete_shared(base, shared)
+    choices = base.hydra.runtime.choices
+    options = chosen_rows(cfg, choices.likelihood)
+    rows = [OmegaConf.load(CONF / "comparison" / f"{option}.yaml") for option in options]
+    refuse_overrides_of_rows(shared, rows)
+    labels = [row.get("label") or option for row, option in zip(rows, options, strict=True)]
+    seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else list(cfg.seeds)
+    for name, found in (("rows", options), ("rows (their labels)", labels), ("seeds", seeds)):
+        if len(set(found)) < len(found):
+            raise UserError(f"{name}={','.join(map(str, found))}: each may be there once")
+    if cfg.output is None:
+        with open_dict(base):
+            own = OmegaConf.masked_copy(base, [key for key in base if key not in ("hydra", "seed")])
+        name = choices.get("experiment") or choices.data
+        directory = Path("outputs/comparisons") / f"{name.replace('/', '-')}-{config_hash(own)[:8]}"
+    else:
+        directory = Path(cfg.output)
+    jobs = {}
+    for option in options:
+        for seed in seeds:
+            overrides = [f"comparison={option}", f"seed={seed}"]
+            job = compose_train([*shared, *overrides])
+            with open_dict(job):
+                job.pop("hydra")
+                settled(job)
+            jobs[job_slug(overrides)] = config_hash(job)
+    replace = bool(base.multirun.replace_resumed)
+    return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
+
+
+def complete_shared(base: DictConfig, shared: Sequence[str]) -> None:
+    """Raises UserError where every job would: what they all share is not what experiments.train takes."""
+    own = base.copy()
+    with open_dict(own):
+        own.pop("hydra")
+    require_keys(own, "train")
+    require_read(shared, "train")
+    require_parts(own)
+
+
+def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) -> None:
+    """Raises UserError if a shared override is a sweep, or would replace what makes the rows different."""
+    own = {key for row in rows for key in leaves(row)}
+    for override in OverridesParser.create().parse_overrides(list(shared)):
+        key = override.key_or_group
+        if override.is_sweep_override() or key in SET_BY_ROWS or key in own:
+            raise UserError(
+                f"{override.input_line}: every job of a comparison has the same of this, but its rows set "
+                f"{', '.join([*SET_BY_ROWS[:2], *sorted(own)])} and the app the seeds and the test; choose rows=[...] "
+                "and seeds=..., add a row of your own to conf/comparison/, or compare finished runs with runs=..."
+            )
+
+
+def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
+    """Keys of all values, as one types them; lists are values."""
+    for name in node:
+        if name == "defaults":
+            continue
+        if OmegaConf.is_dict(node._get_node(name)):
+            yield from leaves(node[name], f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
+
+
+def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
+    """The rows as options of conf/comparison/, in the table's order.
+
+    Raises:
+      UserError: there is no such row.
+    """
+    lineup = natural if cfg.lineup is None else cfg.lineup
+    known = sorted(path.stem for path in (CONF / "comparison" / lineup).glob("*.yaml"))
+    ordered = [row for row in cfg.order if row in known] + [row for row in known if row not in cfg.order]
+    rows = ordered if cfg.rows is None else [cfg.rows] if isinstance(cfg.rows, str) else list(cfg.rows)
+    if not known:
+        folders = ", ".join(sorted(path.name for path in (CONF / "comparison").iterdir()))
+        raise UserError(f"lineup={lineup}: expected a folder of conf/comparison/ ({folders})")
+    if not rows or not set(rows) <= set(known):
+        raise UserError(
+            f"rows={','.join(map(str, rows))}: expected options of conf/comparison/{lineup}/ ({', '.join(known)}); "
+            "a new row is one YAML in that folder"
+        )
+    return [f"{lineup}/{row}" for row in rows]
+
+
+def estimates_command(jobs: Sequence[Job], num_samples: int, launcher: Sequence[str], device: str) -> list[str]:
+    """Arguments of experiments.evaluate for the importance-sampled estimate of every job that lacks it; or none."""
+    lacking = [job for job in jobs if not has_estimate(job, num_samples)]
+    runs = f"run={','.join(quoted(str(job.run)) for job in lacking)}"
+    samples = ["objective=iwae", f"objective.num_samples={num_samples}"]
+    return ["--multirun", runs, *samples, f"device={device}", *launcher] if lacking else []
+
+
+def has_estimate(job: Job, num_samples: int) -> bool:
+    """Whether there is nothing to estimate, or an estimate of the job's best checkpoint, and a finite one."""
+    figure = job.result.get("figures", {}).get("test/log_likelihood")
+    if figure is None or figure["kind"] == "exact":
+        return True
+    file = job.run.evaluations / f"iwae-{num_samples}.json"
+    if not file.is_file():
+        return False
+    content = read_json(file, Evaluation)
+    return content["step"] == job.result["best_step"] and content.get("not_finite") is None

@@ -1,0 +1,1 @@
+"""From words and YAML to objects: composing, the keys and their rules, and the only place that instantiates."""

@@ -1,0 +1,154 @@
+"""Curves of several models in one picture, each model in the colour that it has in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from experiments.run.state import Job
+from experiments.tracking.guard import whole_or_nothing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which the colour-blind can tell apart; the line styles survive a grey printer.
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+STYLES = ("-", "--", "-.", ":")
+
+
+class Curve(NamedTuple):
+    """One seed's values over its own steps: both [P]."""
+
+    steps: np.ndarray
+    values: np.ndarray
+
+
+@contextmanager
+def literal_text() -> Iterator[None]:
+    """Within the context, no text of a picture is read as a formula: labels are as people have chosen them."""
+    import matplotlib
+
+    with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}):
+        yield
+
+
+def history(jobs: Sequence[Job], key: str, change: Callable[[float], float] = float) -> list[Curve]:
+    """A metric over the updates, one curve for each job that has it.
+
+    Args:
+      jobs: in any state.
+      key: of the metric.
+      change: of its sign, where it is printed with another.
+    """
+    found = []
+    for job in jobs:
+        points = [(line["step"], change(line[key])) for line in job.run.metrics.read() if key in line]
+        if points:
+            found.append(Curve(*np.array(points, dtype=float).T))
+    return found
+
+
+def draw_curves(
+    curves: Mapping[str, Sequence[Curve]],
+    order: Sequence[str],
+    *,
+    x_label: str,
+    y_label: str,
+    others: Sequence[Curve] = (),
+) -> Figure:
+    """Mean over the seeds of each model, in a band from the lowest seed to the highest.
+
+    Args:
+      curves: of each model, one for each seed; models without a curve are not drawn.
+      order: all models of the report; the place in it gives the colour.
+      x_label, y_label: with units.
+      others: drawn thin and grey below them; what is far off may leave the picture.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(4.6, 3.3), layout="constrained")
+    axes = figure.subplots()
+    shown = []
+    for place, name in enumerate(order):
+        if not curves.get(name):
+            continue
+        steps, values = over_seeds(curves[name])
+        colour, style = COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS) % len(STYLES)]
+        mean = np.nanmean(values, 0)
+        marker = "o" if len(steps) <= 30 else None
+        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=_legend(name))
+        if len(values) > 1:
+            axes.fill_between(steps, np.nanmin(values, 0), np.nanmax(values, 0), color=colour, alpha=0.18, lw=0)
+        shown.append(mean)
+    clip_start(axes, shown)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=8)
+    if others:
+        low, high = axes.get_ylim()
+        ends = [curve.values[-1] for curve in others]
+        for curve in others:
+            axes.plot(*curve, color="0.72", lw=0.7, zorder=0.5)
+        axes.set_ylim(min(low, max(min(ends), floor([*ends, *(mean[-1] for mean in shown)]))), high)
+    return figure
+
+
+def _legend(name: str) -> str:
+    """A curve's name; matplotlib leaves out one that begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def floor(values: Sequence[float], times: float = 3.0) -> float:
+    """The least of values that a picture need show, so that a few that are far below do not flatten the rest.
+
+    What lies further below the best than `times` as far as the median does is far below.
+    """
+    best, middle, least = max(values), float(np.median(values)), min(values)
+    return max(least, best - times * (best - middle)) if middle < best else least
+
+
+def over_seeds(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
+    """Seeds on the steps of all of them: steps [P] and values [S, P], NaN before a seed's first and after its last."""
+    steps = np.unique(np.concatenate([curve.steps for curve in curves]))
+    values = [np.interp(steps, curve.steps, curve.values, left=np.nan, right=np.nan) for curve in curves]
+    return steps, np.stack(values)
+
+
+def clip_start(axes: object, shown: Sequence[np.ndarray]) -> None:
+    """Leaves out the first few of many values where they are so far off that they would flatten the rest."""
+    values = np.sort(np.concatenate(shown)) if shown else np.zeros(0)
+    values = values[np.isfinite(values)]
+    if len(values) < 20:
+        return
+    cut, spread = len(values) // 20, values[-1] - values[0]
+    low, high = values[cut], values[-1 - cut]
+    if high <= low or spread < 3 * (high - low):
+        return
+    first = np.array([mean[0] for mean in shown])
+    room = 0.1 * (high - low)
+    # Only the side on which training began: the other one holds what it came to.
+    if np.median(first) < low + room:
+        axes.set_ylim(low - room, values[-1] + room)
+    elif np.median(first) > high - room:
+        axes.set_ylim(values[0] - room, high + room)
+
+
+def save(figure: Figure, stem: Path) -> tuple[Path, str]:
+    """Writes a picture as PNG (for Markdown and W&B), and returns its file and the same as SVG (for the page)."""
+    import io
+
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    file = stem.with_suffix(".png")
+    with whole_or_nothing(file):
+        figure.savefig(file, dpi=150)
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    return file, text.getvalue()

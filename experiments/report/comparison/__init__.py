@@ -1,0 +1,1 @@
+"""The report of a comparison: models side by side, with significance."""

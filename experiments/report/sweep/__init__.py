@@ -1,0 +1,1 @@
+"""The report of a sweep: what varied, and what it did to the bound."""

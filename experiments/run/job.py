@@ -1,0 +1,196 @@
+"""One training job: from its config to its result, whatever happens on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.cli.signals import StopRequest, is_worker
+from experiments.cli.terminal import Terminal
+from experiments.config.checks import require_keys, require_read
+from experiments.config.names import as_typed
+from experiments.run.data import open_run_data
+from experiments.run.directory import RunDirectory, figures_as_json
+from experiments.run.gallery import draw_gallery
+from experiments.run.introduction import introduce
+from experiments.run.measuring import measure
+from experiments.run.parts import Parts, build_parts, cautions
+from experiments.run.record import Recorder, recorded
+from experiments.run.resume import resume_command
+from experiments.sweep.stopping import Pruning, pruning
+from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
+from vrnn.figures.curves import draw_curves
+from vrnn.training import checkpoint
+from vrnn.training.metrics import MARKS, Figure
+from vrnn.training.progress import Interrupted
+
+TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
+
+
+def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | None = None) -> int:
+    """Trains, measures and draws; returns the exit code.
+
+    Args:
+      cfg: the composed config.
+      run: where everything is written; its result.json says how the job ended, also where it failed.
+      resume: go on from the run's last checkpoint.
+      stop: a file that asks for the end as a signal does, once it is there.
+
+    Raises:
+      UserError: a value in the config is wrong, training diverged, or a checkpoint cannot be read or written.
+    """
+    hydra = HydraConfig.get()
+    several = hydra.mode == RunMode.MULTIRUN
+    silent = several and cfg.multirun.view == "table"
+    terminal = Terminal(f"#{hydra.job.num}  " if several else "", quiet=silent)
+    overrides = all_overrides(run, as_typed(), resume=resume)
+    if not resume:
+        run.write_overrides(overrides)
+    with recorded(cfg, run, overrides, keep_former=resume and not several) as result, StopRequest(stop) as stopping:
+        if several or not resume:  # a run that goes on has its own config, which may be older than some keys
+            require_keys(cfg, "train")
+            require_read(as_typed(), "train")
+        rule = pruning(cfg, run.path) if several else None
+        parts = build_parts(cfg)
+        resumed = resume and (run.checkpoints / "last.pt").exists()
+        splits, notes, _ = open_run_data(run, cfg, parts.data, resumed=resumed)
+        parts = parts._replace(data=parts.data._replace(splits=splits))
+        result["data"] = parts.data.fingerprint.digest
+        result["tally"], result["skipped"] = dict(parts.splits.tally), list(parts.splits.skipped)
+        result["parameters"] = parts.model.num_parameters
+        result["cautions"] = cautions(parts.splits, parts.model.likelihood)
+        run.write_overrides(overrides)
+        run.write_config(cfg)
+        introduce(terminal, parts, run, cfg.seed)
+        for note in notes:
+            terminal.note(note)
+        if notice := parts.tracker.notice():
+            terminal.say(f"tracking    {notice}")
+        subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]
+        name = run_name(as_typed(), subdir) or run.path.name
+        chosen = [hydra.runtime.choices.get(group) for group in TAGS]
+        tags = [choice for choice in chosen if choice is not None]
+        parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, run.path.parent.name, tags)
+        code = 1
+        try:
+            stopped = train(cfg, run, parts, terminal, result, stopping, rule, resume=resume)
+            if not stopped:
+                figures = measure(parts, run, cfg.seed)
+                result["figures"] = figures_as_json(figures)
+                files = draw(parts, run, cfg.seed)
+                parts.tracker.show(figures, files)
+                with Guard("screen", "the run is done"):
+                    conclude(terminal, parts, run, figures, files)
+                result["status"] = "done"
+            code = stopped
+        finally:
+            parts.tracker.close(code)
+    if several and stopping.signal and not is_worker():
+        return stopping.exit_code  # it came too late for this job, but no other is to begin
+    return code
+
+
+def all_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> list[str]:
+    """What would make this config again: the first start's overrides, with those of later starts."""
+    former = run.read_overrides() if resume and run.overrides_file.exists() else []
+    new = [text for text in overrides if not text.startswith("resume=")]
+    keys = {text.partition("=")[0].lstrip("+") for text in new}
+    return [text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new
+
+
+def run_name(overrides: list[str], subdir: str) -> str:
+    """The overrides in one line, those first that a multirun's jobs are told apart by: the end of a long one is cut.
+
+    Args:
+      overrides: of the job.
+      subdir: hydra.sweep.subdir as it stands in the config, "${job_name:<key>,<key>}" where the suite names the jobs.
+    """
+    keys = subdir.removeprefix("${job_name:").removesuffix("}").split(",")
+    told = [text for text in overrides if not text.startswith("multirun.")]
+    return " ".join(sorted(told, key=lambda text: text.partition("=")[0].lstrip("+") not in keys))
+
+
+def train(
+    cfg: DictConfig,
+    run: RunDirectory,
+    parts: Parts,
+    terminal: Terminal,
+    result: dict[str, Any],
+    stop: StopRequest,
+    rule: Pruning | None,
+    *,
+    resume: bool,
+) -> int:
+    """Fits the model, or goes on with it; returns 0, or the exit code where a signal stopped it."""
+    last = run.checkpoints / "last.pt"
+    resumed = resume and last.exists()
+    if resumed:
+        run.metrics.cut(checkpoint.load(last, "cpu")["progress"]["step"])
+    elif resume:
+        terminal.say("no checkpoint had been written yet: training starts again")
+        run.metrics.cut(-1)
+    kind = parts.objective.kind(parts.model)
+    screen = GuardedObserver(terminal, "screen")
+    try:
+        with terminal.following(kind, parts.trainer.batch_size):
+            progress = parts.trainer.fit(
+                parts.model,
+                parts.objective,
+                parts.splits,
+                parts.optimizer,
+                parts.schedule,
+                seed=cfg.seed,
+                directory=run.checkpoints,
+                observers=[Recorder(run, result, kind), *([rule] if rule else []), screen, parts.tracker],
+                should_stop=stop,
+                give_up=rule or bool,
+                resume=resumed,
+            )
+    except Interrupted:
+        result["status"] = "interrupted"
+        terminal.say(f"stopped; go on with: {resume_command(run)}")
+        return stop.exit_code
+    result["best_step"] = progress.best_step
+    if rule and rule.reason:
+        result["stopped"] = rule.reason
+        terminal.note(rule.reason)
+    return 0
+
+
+def draw(parts: Parts, run: RunDirectory, seed: int) -> list[Path]:
+    """The run's pictures and sounds, from valid: test is only measured on. One that cannot be drawn is left out."""
+    guard = Guard("figures", f"the run is done without them; they are drawn by experiments.sample run={run}")
+    figure, curves = GuardedDrawing(parts.figure, guard), run.figures / "curves.png"
+    mark = MARKS[parts.objective.kind(parts.model)]
+    files: list[Path] = []
+    with guard:
+        files += draw_gallery(parts.model, parts.splits, figure, run.figures, split="valid", num=16, seed=seed)
+    with guard, whole_or_nothing(curves):
+        files.append(draw_curves(run.metrics.read(), curves, mark=mark))
+    return files
+
+
+def conclude(
+    terminal: Terminal, parts: Parts, run: RunDirectory, figures: dict[str, Figure], files: list[Path]
+) -> None:
+    """The last words: the bound beside its references, then where everything lies."""
+    split = "test" if parts.trainer.test else "valid"
+    rows = {f"this model, {split}": figures[f"{split}/log_likelihood"]}
+    for key, figure in figures.items():
+        kind, _, rest = key.partition("/")
+        reference, _, name = rest.partition("/")
+        if (kind, name) == ("reference", "log_likelihood"):
+            rows[reference] = figure
+    rows[f"this model, {split}, per step"] = figures[f"{split}/log_likelihood_per_step"]
+    terminal.table("Log-likelihood (higher is better)", rows)
+    if parts.tracker.whereabouts():
+        terminal.say(f"tracking    {parts.tracker.whereabouts()}")
+    terminal.say(f"{split} bound  {figures[f'{split}/log_likelihood']}")
+    terminal.say(f"run         {run}")
+    pictures = [path.name for path in files if path.suffix == ".png"]
+    sounds = len(files) - len(pictures)
+    terminal.say(f"figures     {run}/{run.figures.name}/: {' '.join(pictures)}{f' and {sounds} wav' if sounds else ''}")

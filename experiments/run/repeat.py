@@ -1,0 +1,81 @@
+"""A new run from the config of another: its overrides, composed anew, under those of the command line."""
+
+from __future__ import annotations
+
+import re
+
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import open_dict
+from omegaconf.errors import OmegaConfBaseException
+
+from experiments.cli.terminal import say
+from experiments.config.identity import config_hash
+from experiments.config.names import CONF, settled
+from experiments.config.untrusted import check_overrides
+from experiments.disk.reading import reason
+from experiments.errors import UserError
+from experiments.report.rows import differing, settings
+from experiments.run.directory import RunDirectory
+from experiments.run.resume import value_of
+from experiments.text import plain
+
+# What says how the other run was started, not what it computed.
+NOT_REPEATED = re.compile(r"[+~]*(hydra|multirun|resume|run_from)\b")
+
+
+def repeated_arguments(arguments: list[str]) -> list[str]:
+    """The arguments, with the overrides of the run that `run_from=<dir>` names before them; what is typed wins.
+
+    Raises:
+      UserError: it is not a run directory, or its overrides do not compose any more.
+    """
+    directory = value_of("run_from", arguments)
+    if directory is None:
+        return arguments
+    run = RunDirectory.existing(directory)
+    former = [text for text in run.read_overrides() if not NOT_REPEATED.match(text)]
+    typed = {key_of(text) for text in arguments if not text.startswith("-")}
+    kept = [text for text in former if key_of(text) not in typed]
+    check_overrides(kept, plain(str(run.overrides_file)))
+    tell_changes(run, kept)
+    multirun = "--multirun" in arguments or "-m" in arguments
+    if any(key_of(text) == "sweep" for text in kept):  # for the settings that it brings; how it went on is another's
+        own = "hydra/sweeper=basic" if multirun else "hydra.mode=RUN"
+        kept += [] if key_of(own) in typed else [own]
+    at = next(number for number, text in enumerate(arguments) if not text.startswith("-"))
+    return [*arguments[:at], *kept, *arguments[at:]]
+
+
+def key_of(override: str) -> str:
+    """The key of an override, without the marks that add or remove one."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def tell_changes(run: RunDirectory, overrides: list[str]) -> None:
+    """Says what the overrides give today that they did not give when the run was made.
+
+    Raises:
+      UserError: they do not compose any more.
+    """
+    own = run.read_config()
+    try:
+        OverridesParser.create().parse_overrides(overrides)
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            now = compose("train", overrides, return_hydra_config=True)
+            with open_dict(now):
+                now.pop("hydra")
+                settled(now)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"run_from={run}: its overrides do not compose any more ({reason(error)})") from error
+    if config_hash(now) != config_hash(own):
+        changed = differing([settings(own), settings(now)])
+        words = ", ".join(f"{key} {then} -> {today}" for key, (then, today) in changes(changed))
+        say(f"note        the suite's own settings have changed since {run} was made: {words or 'see its config.yaml'}")
+
+
+def changes(found: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+    """The first few of many."""
+    items = list(found.items())
+    return items if len(items) <= 8 else [*items[:8], ("...", ["", ""])]

@@ -1,0 +1,117 @@
+"""Going on in a run's own directory with the run's own config.
+
+Hydra composes today's defaults and rewrites .hydra/ before the task runs, so the run directory has to be known
+before Hydra starts, and the config is taken from the run's config.yaml; of the new command line only what cannot
+change the results so far is applied to it.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.cli.terminal import say
+from experiments.config.names import as_typed
+from experiments.config.untrusted import consent_keys, withdraw_consent
+from experiments.errors import UserError
+from experiments.run.directory import RunDirectory
+
+ALLOWED = (
+    "resume",
+    "logger",
+    "data.root",
+    "data.cache",
+    "data.max_memory_gb",
+    "trainer.max_epochs",
+    "trainer.max_steps",
+    "trainer.patience",
+    "trainer.eval_batch_size",
+    "trainer.log_every",
+    "trainer.checkpoint_every",
+    "trainer.test",
+    "trainer.device",
+    "trainer.compile",
+    "trainer.cuda_graph",
+    "trainer.checkpoint_segments",
+)
+
+
+def resumed_arguments(arguments: list[str]) -> list[str]:
+    """The arguments with which Hydra takes the run directory of `resume=<dir>` for its own; without it, the same.
+
+    Raises:
+      UserError: it is not a run directory (Hydra would make one), or it is to be resumed by a multirun.
+    """
+    directory = value_of("resume", arguments)
+    if directory is None:
+        return arguments
+    if "--multirun" in arguments or "-m" in arguments:
+        raise UserError(f"resume={directory}: one run goes on at a time; leave out --multirun")
+    path = str(RunDirectory.existing(directory).path)
+    # The default dataset may not have the key; whether the run's own one has, which is not composed, is seen later.
+    forced = [f"++{argument}" if argument.startswith("data.") else argument for argument in arguments]
+    return [*forced, f"hydra.run.dir={quoted(path)}"]
+
+
+def value_of(key: str, arguments: list[str]) -> str | None:
+    """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept.
+
+    Raises:
+      UserError: there are several.
+    """
+    given = [text for argument in arguments if (text := argument.lstrip("+")).startswith(f"{key}=")]
+    try:
+        override = OverridesParser.create().parse_override(given[-1]) if given else None
+    except HydraException:
+        return None
+    if override is not None and override.is_sweep_override():
+        raise UserError(f"{given[-1]}: expected one run directory")
+    if override is None or override.value() in (None, ""):
+        return None
+    value = override.value()
+    return value if isinstance(value, str) else given[-1].removeprefix(f"{key}=")  # the name may be a number
+
+
+def resume_command(run: RunDirectory) -> str:
+    """What to type in a shell to go on with a run."""
+    path = str(run)
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    value = path if re.fullmatch(r"[\w./+-]+", path) else quoted(path)
+    return shlex.join([python, "-m", "experiments.train", f"resume={value}"])
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's override grammar reads it literally."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:
+    """The run's own config, with the new command line's permitted overrides.
+
+    Raises:
+      UserError: an override that would change what the run computes.
+    """
+    saved = run.read_config()
+    overrides = OverridesParser.create().parse_overrides(as_typed())
+    typed = {override.key_or_group for override in overrides}
+    allowed = (*ALLOWED, *consent_keys(saved))
+    for key in withdraw_consent(saved, typed):
+        if not (key.startswith("logger.") and "logger" in typed):
+            say(f"note        {key} weakens safety, so it has its default; it is taken from the command line only")
+    for override in overrides:
+        key = override.key_or_group
+        if not any(key == known or key.startswith(f"{known}.") for known in allowed):
+            given = override.input_line.removeprefix("++")  # which `resumed_arguments` may have put there
+            raise UserError(
+                f"{given}: a resumed run keeps its own config; only {', '.join(ALLOWED[1:])} may change "
+                f"(the run's values stand in {run.config_file})"
+            )
+        OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)
+    return saved

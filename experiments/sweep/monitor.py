@@ -1,0 +1,127 @@
+"""Follows a multirun from the process that started it: the live view, failures as they happen, and stopping."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+
+from rich.live import Live
+
+from experiments.cli.signals import stopping_signals, tell
+from experiments.cli.terminal import console, say
+from experiments.disk.ownership import STOP
+from experiments.report.rows import why_not
+from experiments.sweep.overview import overview
+from experiments.sweep.plan import SweepJob, SweepPlan
+from experiments.tracking.guard import Guard
+
+EVERY = 1.0  # seconds between two looks
+
+
+class Monitor(threading.Thread):
+    """Looks at the jobs' directories from time to time, whoever works in them.
+
+    Asked to stop (Ctrl-C, SIGTERM), it says so to the jobs by the file that they all look for, lets each save its
+    checkpoint, and only then ends the process's main thread; asked twice, everything ends at once.
+
+    Args:
+      plan: of the multirun.
+      hashes: what results should have been made with, see `SweepPlan.jobs`.
+      show: draw the live view; the jobs are silent then.
+
+    Attributes:
+      requested: the signal that asked for the end, or None.
+      gave_up: whether the multirun was ended because a job failed (multirun.fail_fast).
+    """
+
+    def __init__(self, plan: SweepPlan, hashes: dict[str, str], *, show: bool):
+        super().__init__(daemon=True, name="monitor")
+        self.plan, self.hashes = plan, hashes
+        self.requested: int | None = None
+        self.gave_up = False
+        self.over = threading.Event()
+        self.started = time.time()
+        self.told: set[str] = set()
+        self.seen: dict[str, tuple[int, SweepJob]] = {}
+        self.view = Guard("live view", "the jobs go on without it; experiments.status shows how they stand")
+        self.live = Live(console=console, auto_refresh=False, transient=True) if show else None
+        self.signals = stopping_signals()
+        for number in self.signals:
+            signal.signal(number, self._request)
+        # A lost session tells every process of its group. Blocked in this thread, it is blocked in all processes that
+        # are started, also in those of libraries, which it would kill. If no other thread got it, it is looked up.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+
+    def run(self) -> None:
+        if self.live:
+            with self.view:
+                self.live.start()
+        while not self.over.wait(EVERY):
+            # A file may go, or be half there, while it is looked at.
+            with self.view, contextlib.suppress(OSError, ValueError):
+                self.look()
+
+    def finish(self) -> None:
+        """The multirun is over: takes the view away."""
+        self.over.set()
+        self.join()
+        with self.view, contextlib.suppress(OSError, ValueError):
+            self.look()
+        if self.live:
+            with self.view:
+                self.live.stop()
+        for number in self.signals:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        if signal.SIGHUP in signal.sigpending():  # too late to stop anything, and no reason to lose the report
+            signal.sigwait([signal.SIGHUP])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+    def look(self) -> None:
+        """Draws, tells what failed since the last look, and ends the main thread where it is time."""
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait([signal.SIGHUP])
+            self._request(signal.SIGHUP)
+        jobs = self.plan.jobs(self.hashes, self.seen)
+        with self.view:
+            self.tell_failures(jobs)
+        if self.live and not self.view.failed:
+            with self.view:
+                self.live.update(overview(self.plan, jobs, height=console.height - 3), refresh=True)
+        stop = self.plan.directory / STOP
+        if self.requested:
+            stop.touch()
+        if stop.exists() and not self.over.is_set() and not any(found.job.state == "running" for found in jobs):
+            self.gave_up = self.requested is None
+            self.requested = self.requested or signal.SIGINT
+            self.over.set()
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    def tell_failures(self, jobs: list[SweepJob]) -> None:
+        """One line for every job that has failed since the last look."""
+        for found in jobs:
+            file = found.job.run.result_file
+            if found.job.state != "failed" or found.words in self.told or file.stat().st_mtime < self.started:
+                continue
+            self.told.add(found.words)
+            more = f" (the traceback is in {file})" if "traceback" in (found.job.result.get("error") or {}) else ""
+            reason = why_not(found.job).removeprefix("failed: ")
+            where = "" if not found.words or reason.startswith(f"{found.words}: ") else f"{found.words}: "
+            text = f"error: {where}{reason}{more}"
+            if self.live:
+                say(text)  # above the view
+            else:
+                print(text, file=sys.stderr, flush=True)
+
+    def _request(self, number: int, frame: FrameType | None = None) -> None:
+        if self.requested and number == signal.SIGHUP:
+            return
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = number
+        with contextlib.suppress(OSError):  # a full disk; the next look tries again
+            (self.plan.directory / STOP).touch()
+        tell("stopping at the jobs' next step; once more stops at once")
