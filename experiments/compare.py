@@ -12,11 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.app import launch
 from experiments.cli.arguments import arranged, read_arguments
-from experiments.cli.processes import jobs_at_once, locked, run
+from experiments.cli.help import first_line
+from experiments.cli.processes import jobs_at_once, run
 from experiments.cli.terminal import console, say
 from experiments.comparison.finished import finished_rows
-from experiments.comparison.plan import compose_train, estimates_command, plan
-from experiments.config.names import CONF, as_typed, first_line
+from experiments.comparison.plan import estimates_command, plan
+from experiments.config.compose import compose_train
+from experiments.config.overrides import as_typed
+from experiments.config.paths import CONF
+from experiments.disk.locks import locked
 from experiments.disk.ownership import claim, mark
 from experiments.disk.removal import drop_unfinished
 from experiments.errors import UserError

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from experiments.cli.app import answer
 from experiments.cli.arguments import Parser
-from experiments.cli.processes import is_locked
 from experiments.cli.streams import protect_streams
+from experiments.disk.locks import is_locked
 from experiments.errors import UserError
 
 OUTPUTS = Path("outputs")

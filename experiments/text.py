@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from collections.abc import Sequence
 
 CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: control characters, lone surrogates, separators of lines
 TURNING = (
@@ -34,3 +36,26 @@ def _controls(sign: str) -> bool:
 
 def _spelled(sign: str) -> str:
     return sign.encode("unicode_escape").decode("ascii")
+
+
+def as_number(text: str) -> int | float | None:
+    """A value as a number; None where it is a word, or not finite."""
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else None
+    return None
+
+
+def tidy(text: str) -> str:
+    """A value as people write it: four digits of those that a search has drawn."""
+    number = as_number(text)
+    return f"{number:.4g}" if isinstance(number, float) and len(text) > 7 else text
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """The last part of each key, where no other key ends in the same."""
+    last = [key.rpartition(".")[2] for key in keys]
+    return {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}

@@ -11,8 +11,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.cli.app import complete, fail, launch
-from experiments.cli.processes import locked
 from experiments.config.identity import config_hash
+from experiments.disk.locks import locked
 from experiments.disk.ownership import claim
 from experiments.run.directory import RunDirectory
 from experiments.run.job import run_job

@@ -8,7 +8,7 @@ from typing import Any
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
 
 
 def options(group: str) -> list[str]:

@@ -15,8 +15,9 @@ from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.app import CONF
+from experiments.cli.help import first_line
 from experiments.config.build import build, check
-from experiments.config.names import first_line, register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.run.parts import CHECKED
 from tests.conf import composed, options, overridden, raw
 from tests.data.conftest import write_idx

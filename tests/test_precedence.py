@@ -10,8 +10,10 @@ import pytest
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
+from experiments.cli.help import first_line
 from experiments.config.build import check
-from experiments.config.names import CONF, first_line, register_resolvers
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 from experiments.run.parts import CHECKED
 from tests.conf import chosen, composed, options, overridden, raw
 

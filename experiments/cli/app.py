@@ -22,7 +22,10 @@ from experiments.cli.signals import at_work, is_worker
 from experiments.cli.streams import is_output_lost, protect_streams
 from experiments.cli.surroundings import answer_to, hydra_raising, require_working_directory
 from experiments.config.checks import require_keys, require_read
-from experiments.config.names import CONF, as_typed, register_resolvers, settled
+from experiments.config.compose import settled
+from experiments.config.overrides import as_typed
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.nearest import nearest
 from experiments.run.refused import leave_no_folder

@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import OverrideParseException
 
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
 from experiments.errors import UserError
 from experiments.nearest import nearest
 

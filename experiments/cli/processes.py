@@ -1,4 +1,4 @@
-"""Other apps of the suite in processes of their own, the lock that keeps two of them apart, and their GPUs."""
+"""Other apps of the suite in processes of their own, and their GPUs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 import torch
 
 from experiments.cli.signals import stopping_signals
-from experiments.disk.ownership import LOCK
-from experiments.errors import UserError
 from vrnn.training.device import find_device
 
 
@@ -83,47 +79,3 @@ def take_place(directory: Path) -> int:
 
 
 _places: list[IO[str]] = []  # open for as long as this process lives, and locked for as long as they are open
-
-
-@contextmanager
-def locked(directory: Path, what: str = "these jobs are", wait: float = 1.0) -> Iterator[int]:
-    """Keeps a second live start of the same work out; gives the lock's file descriptor.
-
-    Args:
-      directory: that the work is done in.
-      what: stands for it in the message.
-      wait: seconds to wait for it: to look whether it is locked takes the lock for a moment.
-
-    Raises:
-      UserError: it is being done already, or the lock is no file.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(directory / LOCK) and not (directory / LOCK).is_file():
-        raise UserError(f"{directory / LOCK}: expected a file, and this is something else; take it away")
-    deadline = time.monotonic() + wait
-    with (directory / LOCK).open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UserError(
-                        f"{directory}: {what} running already; wait for the end of it, or stop it first"
-                    ) from None
-                time.sleep(0.05)
-        yield file.fileno()
-
-
-def is_locked(directory: Path) -> bool:
-    """Whether a living process works in a directory."""
-    if not (directory / LOCK).is_file():  # nothing was begun there; to open a pipe would wait for ever
-        return False
-    try:
-        with (directory / LOCK).open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # it has gone again, or may not be read

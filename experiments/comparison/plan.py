@@ -6,22 +6,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.checks import require_keys, require_read
-from experiments.config.explain import explain_composition
+from experiments.config.compose import compose_train, settled
 from experiments.config.identity import config_hash
-from experiments.config.names import CONF, job_slug, settled
+from experiments.config.overrides import quoted
+from experiments.config.paths import CONF
+from experiments.config.slugs import job_slug
 from experiments.disk.reading import read_json
 from experiments.disk.schemas import Evaluation
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import require_parts
-from experiments.run.resume import quoted
 from experiments.run.state import Job, read_job
 
 SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume", "trainer.test")
@@ -75,19 +73,6 @@ class Plan(NamedTuple):
         if any(override.startswith("hydra/launcher=") for override in self.shared):
             return []
         return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={parallel}"]
-
-
-def compose_train(overrides: Sequence[str]) -> DictConfig:
-    """The config of experiments.train under these overrides, with its hydra node.
-
-    Raises:
-      UserError: they do not compose; Hydra's own message says why.
-    """
-    try:
-        OverridesParser.create().parse_overrides(list(overrides))
-        return compose("train", list(overrides), return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise UserError(explain_composition(error, overrides, "train") or str(error)) from error
 
 
 def plan(shared: list[str], cfg: DictConfig) -> Plan:

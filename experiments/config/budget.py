@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import build
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
 from experiments.errors import UserError
 
 TOLERANCE = 0.1  # the paper's own models differ by as much

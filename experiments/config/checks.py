@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import LARGEST
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
 from experiments.errors import UserError
 from experiments.nearest import nearest
 

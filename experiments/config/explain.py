@@ -11,7 +11,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
 from experiments.nearest import nearest
 
 

@@ -21,7 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import find_target
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
 from experiments.errors import UserError
 from experiments.text import plain
 from vrnn.data.splits import CONSENT

@@ -7,9 +7,10 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.report.blocks.scales import as_number
 from experiments.report.ranking import Ranking
-from experiments.report.rows import BOUND, Row, seed_of, training_seconds
+from experiments.report.rows import Row
+from experiments.run.facts import BOUND, seed_of, training_seconds
+from experiments.text import as_number
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # with which a spreadsheet's formulas begin
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from experiments.config.diff import data_settings, differing
 from experiments.report.groups import Groups
-from experiments.report.rows import BOUND, Row, data_settings, differing
+from experiments.report.rows import Row
 from experiments.report.same_data import other_data
 from experiments.report.significance import Verdict, against_best
+from experiments.run.facts import BOUND
 from vrnn.training.metrics import MARKS
 
 FLIPPED = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}

@@ -8,17 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from experiments.config.build import find_target
-from experiments.config.identity import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
-from experiments.errors import UserError
 from experiments.report.blocks.cells import Mean, spread
 from experiments.report.groups import Groups, read_groups
 from experiments.report.sequences import read_sequences
+from experiments.run.facts import BOUND, config_of, training_seconds, why_not
 from experiments.run.state import Job
-
-BOUND = "test/log_likelihood"
 
 
 class Row:
@@ -135,110 +131,6 @@ class Row:
         return np.stack(found) if len({array.shape for array in found}) == 1 else None
 
 
-def why_not(job: Job, name: str = BOUND) -> str | None:
-    """Why a job does not count where the figure `name` is asked for; None: it does."""
-    if job.state == "failed":
-        error = job.result.get("error") or {"kind": "UserError", "message": "no reason was recorded"}
-        kind = "" if error["kind"] == "UserError" else f"{error['kind']}: "
-        return f"failed: {kind}{error['message']}"
-    if job.state == "interrupted":
-        return f"interrupted after {last_line(job).get('step', 0):,} updates"
-    if job.state == "stale":
-        return "stale: its result was made with another config, so it is not counted"
-    if job.state == "resumed":
-        how = "failed" if job.result.get("status") == "failed" else "was interrupted"
-        unfinished = "" if job.is_over else f", where it {how}"
-        return (
-            f"resumed further than was asked for, to {last_line(job).get('step', 0):,} updates{unfinished}: "
-            "it is kept, and not counted beside those with less training (multirun.replace_resumed=true makes it anew)"
-        )
-    if job.state == "running":
-        return f"still running, {last_line(job).get('step', 0):,} updates so far"
-    if job.state == "waiting":
-        return "not started"
-    bound = job.result["figures"].get(name)
-    split = name.partition("/")[0]
-    if bound is None:
-        return f"not measured on {split}" + " (trainer.test=false)" * (split == "test")
-    finite = bound["value"] is not None and math.isfinite(bound["value"])  # JSON has no word for what is not
-    return None if finite else f"its bound on {split} is not finite"
-
-
 def is_estimate(evaluation: dict[str, Any]) -> bool:
     """Whether it estimates the test likelihood."""
     return evaluation["figures"].get(BOUND, {}).get("kind") == "estimate"
-
-
-def last_line(job: Job) -> dict[str, Any]:
-    """The last line of the run's metrics; empty where there is none."""
-    return next(reversed(list(job.run.metrics.read())), {})
-
-
-def training_seconds(job: Job) -> float:
-    """Time spent training, over all resumes."""
-    return last_line(job).get("seconds", job.result["seconds"])
-
-
-def config_of(job: Job) -> DictConfig | None:
-    try:
-        return job.run.read_config()
-    except UserError:
-        return None
-
-
-def seed_of(job: Job) -> int | None:
-    """The run's seed; None for a job that has not begun."""
-    if "seed" in job.result:
-        return job.result["seed"]
-    config = config_of(job)
-    return None if config is None else config.seed
-
-
-def settings(config: DictConfig) -> dict[str, str]:
-    """A config as one typed it: every value by its key, without the seed and what does not bear on the numbers.
-
-    What the model got from other groups (its likelihood, its recurrence) stands there and is not repeated.
-    """
-    flat: dict[str, str] = {}
-
-    def walk(node: Any, key: str) -> None:
-        if isinstance(node, dict) and node:
-            for name, value in node.items():
-                walk(value, f"{key}.{name}" if key else str(name))
-        else:
-            flat[key] = "null" if node is None else str(node)
-
-    walk(OmegaConf.to_container(config, resolve=True), "")
-    groups = (*(f"model.{name}." for name in config), "model.initialise.")  # the group is called initialisation
-    skipped = (
-        "seed",
-        *idle_keys(config),
-        *(name for name in NOT_IDENTITY if name != "data.root"),
-    )  # other recordings may lie elsewhere
-    return {
-        key: value
-        for key, value in flat.items()
-        if not key.startswith(groups) and not any(key == name or key.startswith(f"{name}.") for name in skipped)
-    }
-
-
-def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
-    """Keys of several settings, each with its values, where these differ; "–" where there is no such key."""
-    keys = dict.fromkeys(key for values in found for key in values)
-    older = {key: "null" if value is None else str(value) for key, value in ADDED.items()}
-    columns = {key: [values.get(key, older.get(key, "–")) for values in found] for key in keys}
-    return {key: values for key, values in columns.items() if len(set(values)) > 1}
-
-
-def measures(configs: Sequence[DictConfig]) -> set[bool]:
-    """What likelihoods are of: True, probabilities of quantised values; False, densities."""
-    targets = {target for config in configs if (target := OmegaConf.select(config, "likelihood._target_"))}
-    return {find_target("likelihood", target).discrete for target in targets}
-
-
-def data_settings(config: DictConfig) -> dict[str, str]:
-    """The settings that say which data these are: where a corpus of a known name lies is none of them."""
-    found = {key: value for key, value in settings(config).items() if key.startswith("data.")}
-    if not root_is_identity(config):
-        found.pop("data.root", None)
-    return found

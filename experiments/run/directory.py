@@ -13,7 +13,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.names import as_typed
+from experiments.config.overrides import as_typed
 from experiments.config.untrusted import check_config
 from experiments.disk.files import write_json, write_whole
 from experiments.disk.reading import CheckedMetrics, Unreadable, read_json, read_yaml

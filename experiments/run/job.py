@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.cli.signals import StopRequest, is_worker
 from experiments.cli.terminal import Terminal
 from experiments.config.checks import require_keys, require_read
-from experiments.config.names import as_typed
+from experiments.config.overrides import as_typed
 from experiments.run.data import open_run_data
 from experiments.run.directory import RunDirectory, figures_as_json
 from experiments.run.gallery import draw_gallery

@@ -11,14 +11,15 @@ from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.cli.terminal import say
+from experiments.config.compose import settled
+from experiments.config.diff import differing, settings
 from experiments.config.identity import config_hash
-from experiments.config.names import CONF, settled
+from experiments.config.overrides import key_of, value_of
+from experiments.config.paths import CONF
 from experiments.config.untrusted import check_overrides
 from experiments.disk.reading import reason
 from experiments.errors import UserError
-from experiments.report.rows import differing, settings
 from experiments.run.directory import RunDirectory
-from experiments.run.resume import value_of
 from experiments.text import plain
 
 # What says how the other run was started, not what it computed.
@@ -46,11 +47,6 @@ def repeated_arguments(arguments: list[str]) -> list[str]:
         kept += [] if key_of(own) in typed else [own]
     at = next(number for number, text in enumerate(arguments) if not text.startswith("-"))
     return [*arguments[:at], *kept, *arguments[at:]]
-
-
-def key_of(override: str) -> str:
-    """The key of an override, without the marks that add or remove one."""
-    return override.partition("=")[0].lstrip("+~")
 
 
 def tell_changes(run: RunDirectory, overrides: list[str]) -> None:

@@ -13,12 +13,10 @@ import shutil
 import sys
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.terminal import say
-from experiments.config.names import as_typed
+from experiments.config.overrides import as_typed, quoted, value_of
 from experiments.config.untrusted import consent_keys, withdraw_consent
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
@@ -60,36 +58,12 @@ def resumed_arguments(arguments: list[str]) -> list[str]:
     return [*forced, f"hydra.run.dir={quoted(path)}"]
 
 
-def value_of(key: str, arguments: list[str]) -> str | None:
-    """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept.
-
-    Raises:
-      UserError: there are several.
-    """
-    given = [text for argument in arguments if (text := argument.lstrip("+")).startswith(f"{key}=")]
-    try:
-        override = OverridesParser.create().parse_override(given[-1]) if given else None
-    except HydraException:
-        return None
-    if override is not None and override.is_sweep_override():
-        raise UserError(f"{given[-1]}: expected one run directory")
-    if override is None or override.value() in (None, ""):
-        return None
-    value = override.value()
-    return value if isinstance(value, str) else given[-1].removeprefix(f"{key}=")  # the name may be a number
-
-
 def resume_command(run: RunDirectory) -> str:
     """What to type in a shell to go on with a run."""
     path = str(run)
     python = "python" if shutil.which("python") == sys.executable else sys.executable
     value = path if re.fullmatch(r"[\w./+-]+", path) else quoted(path)
     return shlex.join([python, "-m", "experiments.train", f"resume={value}"])
-
-
-def quoted(text: str) -> str:
-    """A text as Hydra's override grammar reads it literally."""
-    return QuotedString(text, Quote.single).with_quotes()
 
 
 def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:

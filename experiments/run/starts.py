@@ -13,8 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from experiments.cli.processes import is_locked
-from experiments.config.names import CONF
+from experiments.config.paths import CONF
+from experiments.disk.locks import is_locked
 from experiments.disk.ownership import BY_HYDRA, claim, mark, read_mark
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory

@@ -11,10 +11,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.cli.app import complete
-from experiments.cli.processes import is_locked, locked
 from experiments.cli.terminal import say
 from experiments.config.identity import config_hash
-from experiments.config.names import as_typed
+from experiments.config.overrides import as_typed
+from experiments.disk.locks import is_locked, locked
 from experiments.disk.ownership import STOP, claim, mark, read_mark
 from experiments.disk.removal import begin_anew, drop_unfinished, put_aside
 from experiments.errors import UserError

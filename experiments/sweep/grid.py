@@ -15,15 +15,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from experiments.cli.app import answer
 from experiments.cli.arguments import read_arguments
-from experiments.cli.processes import jobs_at_once, locked
+from experiments.cli.processes import jobs_at_once
 from experiments.cli.terminal import console, say
 from experiments.config.build import require_integer
 from experiments.config.checks import require_keys
-from experiments.config.names import CONF
+from experiments.config.overrides import quoted
+from experiments.config.paths import CONF
+from experiments.disk.locks import locked
 from experiments.disk.ownership import claim, is_own, mark, read_mark
 from experiments.disk.removal import discard, drop_unfinished, lift_stop
 from experiments.errors import UserError
-from experiments.run.resume import quoted
 from experiments.run.starts import JOBS_ELSEWHERE, begin_multirun, claim_jobs, claim_run, is_hydras_key, named_by_us
 from experiments.run.state import tell_changed
 from experiments.sweep.monitor import Monitor

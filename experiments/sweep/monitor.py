@@ -14,7 +14,7 @@ from rich.live import Live
 from experiments.cli.signals import stopping_signals, tell
 from experiments.cli.terminal import console, say
 from experiments.disk.ownership import STOP
-from experiments.report.rows import why_not
+from experiments.run.facts import why_not
 from experiments.sweep.overview import overview
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.tracking.guard import Guard

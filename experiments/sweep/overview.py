@@ -14,11 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from experiments.report.blocks.scales import tidy
 from experiments.report.blocks.tables import duration
-from experiments.report.rows import why_not
-from experiments.report.sweep.findings import short_names
+from experiments.run.facts import why_not
 from experiments.sweep.plan import SweepJob, SweepPlan
+from experiments.text import short_names, tidy
 from vrnn.training.metrics import MARKS
 
 # In the order of rows: what asks for attention and what moves comes first.

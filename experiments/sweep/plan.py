@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from omegaconf import DictConfig, open_dict
 
-from experiments.comparison.plan import compose_train
+from experiments.config.compose import compose_train, settled
 from experiments.config.identity import config_hash
-from experiments.config.names import job_slug, settled
+from experiments.config.slugs import job_slug
 from experiments.config.untrusted import check_overrides, command_to_show
 from experiments.disk.files import write_json
 from experiments.disk.ownership import MARK, PLAN, read_mark

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from omegaconf import DictConfig
 
+from experiments.config.overrides import quoted
 from experiments.disk.ownership import STUDY
 from experiments.disk.reading import reason
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.run.resume import quoted
 from experiments.run.state import read_job
 from experiments.sweep.cma_states import require_plain_states
 from experiments.sweep.plan import SweepPlan

@@ -17,9 +17,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.identity import config_hash
-from experiments.config.names import CONF
+from experiments.config.overrides import quoted
+from experiments.config.paths import CONF
 from experiments.errors import UserError
-from experiments.run.resume import quoted
 
 PARAMS = "hydra.sweeper.params."
 RUNNING = tuple(f"multirun.{key}" for key in ("max_parallel", "retry_failed", "fail_fast", "view", "replace_resumed"))

@@ -9,7 +9,7 @@ from hydra import initialize_config_dir
 
 from experiments.cli.app import CONF
 from experiments.config.build import build
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from tests.conf import composed, options, raw
 from tests.data.recordings import clip, write_audio

@@ -14,8 +14,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.app import CONF
+from experiments.cli.help import first_line
 from experiments.config.checks import require_keys
-from experiments.config.names import first_line, register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.evaluate import measure
 from experiments.sample import sample

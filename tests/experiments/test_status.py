@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from experiments.cli.processes import locked
+from experiments.disk.locks import locked
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.sweep.overview import Standing, overview

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from experiments.cli.processes import locked
+from experiments.disk.locks import locked
 from experiments.sync import sync, unsynced
 from experiments.tracking.trackers import WandbTracker
 from tests.experiments.command_line import Apps

@@ -15,7 +15,7 @@ from matplotlib.image import imread
 from omegaconf import OmegaConf
 from scipy.io import wavfile
 
-from experiments.config.names import job_name
+from experiments.config.slugs import job_name
 from experiments.disk.ownership import LOCK, MARK, RUN
 from tests.experiments.command_line import SPEECH, Run, is_drawn
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from tests.faults.reading import CODE, SECRET
 from tests.faults.strangers import OLD
 

@@ -20,10 +20,11 @@ from omegaconf import OmegaConf
 
 from experiments.comparison.finished import finished_rows
 from experiments.comparison.plan import has_estimate
+from experiments.config.diff import measures
 from experiments.config.identity import config_hash
 from experiments.config.untrusted import check_overrides, command_to_show
 from experiments.errors import UserError
-from experiments.report.rows import Row, measures
+from experiments.report.rows import Row
 from experiments.run.directory import RunDirectory
 from experiments.run.repeat import repeated_arguments
 from experiments.run.restore import restore

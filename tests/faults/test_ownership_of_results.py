@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.benchmark import benchmark
 from experiments.compare import Compare
-from experiments.config.names import CONF, register_resolvers
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 from experiments.disk.ownership import mark
 from experiments.errors import UserError
 from experiments.evaluate import make_room

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 
 OLD = Path(__file__).parent / "old" / "format1"
 SWEEPS = OLD / "outputs" / "sweeps"

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from experiments.text import as_number, tidy
+
 FEW = 8  # numbers that are all named below an axis; of more, round ones are
 
 
@@ -78,20 +80,3 @@ class Scale:
             if not kept or place - kept[-1][0] >= gap * (high - low):
                 kept.append((place, name))
         return kept
-
-
-def as_number(text: str) -> int | float | None:
-    """A value as a number; None where it is a word, or not finite."""
-    for kind in (int, float):
-        try:
-            number = kind(text)
-        except ValueError:
-            continue
-        return number if math.isfinite(number) else None
-    return None
-
-
-def tidy(text: str) -> str:
-    """A value as people write it: four digits of those that a search has drawn."""
-    number = as_number(text)
-    return f"{number:.4g}" if isinstance(number, float) and len(text) > 7 else text

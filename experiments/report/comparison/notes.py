@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.config.diff import data_settings, differing, measures
 from experiments.report.blocks.cells import Mean
 from experiments.report.blocks.tables import decimals, number
 from experiments.report.comparison.published import Published
 from experiments.report.comparison.significance_table import SHORT, what_groups_are
 from experiments.report.comparison.tables import commit, references_of
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import BOUND, Row, data_settings, differing, measures, seed_of
+from experiments.report.rows import Row
 from experiments.report.same_data import other_data
+from experiments.run.facts import BOUND, seed_of
 from experiments.run.state import Job
 
 NAMED = 6  # rows that a sentence names; more are counted

@@ -16,7 +16,8 @@ from experiments.report.blocks.tables import Table
 from experiments.report.comparison.findings import Findings
 from experiments.report.comparison.notes import made_by
 from experiments.report.ranking import Sign
-from experiments.report.rows import BOUND, Row
+from experiments.report.rows import Row
+from experiments.run.facts import BOUND
 
 KL_BY_STEP = "KL of each time step"
 SHOWN = "Samples of each model; of its runs, the seed that is best on the validation set."

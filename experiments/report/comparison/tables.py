@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from experiments.config.diff import differing, settings
 from experiments.report.blocks.cells import Mean, spread
 from experiments.report.blocks.tables import Cell, Column, Table, decimals, duration, number
 from experiments.report.comparison.published import Published, Value
 from experiments.report.ranking import Ranking, Sign
-from experiments.report.rows import (
-    BOUND,
-    Row,
-    differing,
-    last_line,
-    seed_of,
-    settings,
-    training_seconds,
-    why_not,
-)
+from experiments.report.rows import Row
+from experiments.run.facts import BOUND, last_line, seed_of, training_seconds, why_not
 
 NONE = Cell("–")
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from experiments.config.diff import data_settings, differing, measures
 from experiments.report.blocks.cells import Mean
 from experiments.report.blocks.plots import floor
-from experiments.report.blocks.scales import Scale, tidy
-from experiments.report.rows import Row, data_settings, differing, measures
+from experiments.report.blocks.scales import Scale
+from experiments.report.rows import Row
 from experiments.report.same_data import other_data
 from experiments.run.state import Job
 from experiments.sweep.plan import SweepJob, SweepPlan
+from experiments.text import tidy
 
 VALID = "valid/log_likelihood"
 SEED = "seed"
@@ -118,9 +120,3 @@ def words(settings: dict[str, str]) -> str:
     """Settings in words: latent.z_dim=8 optimizer.lr=1e-3; long values are cut."""
     cut = {key: tidy(value) if len(value) <= LONG else f"{value[:LONG]}…" for key, value in settings.items()}
     return " ".join(f"{key}={value}" for key, value in cut.items()) or "all seeds"
-
-
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """The last part of each key, where no other key ends in the same."""
-    last = [key.rpartition(".")[2] for key in keys]
-    return {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}

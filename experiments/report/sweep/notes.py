@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from experiments.report.blocks.scales import tidy
 from experiments.report.blocks.tables import decimals, number
 from experiments.report.comparison.notes import cautions, errors_over, listed, over_sequences
 from experiments.report.ranking import Sign
-from experiments.report.rows import seed_of
 from experiments.report.sweep.findings import SEED, SweepFindings
+from experiments.run.facts import seed_of
 from experiments.run.state import Job
+from experiments.text import tidy
 
 LISTED = 12  # reasons that are told one by one; more are in the table of all jobs
 STATES = ("done", "resumed", "running", "interrupted", "failed", "stale", "waiting")

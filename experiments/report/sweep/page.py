@@ -9,19 +9,19 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from experiments.config.overrides import quoted
 from experiments.report.blocks.gallery import gallery
 from experiments.report.blocks.media import embed_svg
 from experiments.report.blocks.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section
 from experiments.report.blocks.tables import Table, duration
 from experiments.report.comparison.notes import made_by
-from experiments.report.rows import config_of, training_seconds
 from experiments.report.sweep.findings import VALID, SweepFindings
 from experiments.report.sweep.importance import Importance
 from experiments.report.sweep.notes import jobs, left_out, notes, summary, warnings
 from experiments.report.sweep.plots import BINS, EFFECT, IMPORTANCE, PARALLEL, SHOWN, TRAINING
 from experiments.report.sweep.tables import jobs_table, ranking_table
 from experiments.run.directory import RunDirectory
-from experiments.run.resume import quoted
+from experiments.run.facts import config_of, training_seconds
 
 OPEN = 25  # configurations that do not wait for a click
 CAPTION = "Configurations by their mean bound on the validation set"

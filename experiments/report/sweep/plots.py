@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from experiments.report.blocks.plots import COLOURS, draw_curves, floor, history, literal_text, save
-from experiments.report.blocks.scales import Scale, tidy
+from experiments.report.blocks.scales import Scale
 from experiments.report.rows import Row
-from experiments.report.sweep.findings import VALID, SweepFindings, short_names
+from experiments.report.sweep.findings import VALID, SweepFindings
 from experiments.report.sweep.importance import Importance
+from experiments.text import short_names, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from experiments.report.blocks.cells import Mean
-from experiments.report.blocks.scales import Scale, as_number, tidy
+from experiments.report.blocks.scales import Scale
 from experiments.report.blocks.tables import Cell, Column, Table, decimals, duration, number
 from experiments.report.comparison.tables import NONE, mean_cell, seeds_cell
 from experiments.report.export import flat
 from experiments.report.ranking import Sign
-from experiments.report.rows import Row, last_line, seed_of, why_not
-from experiments.report.sweep.findings import SEED, VALID, Configuration, SweepFindings, short_names
+from experiments.report.rows import Row
+from experiments.report.sweep.findings import SEED, VALID, Configuration, SweepFindings
+from experiments.run.facts import last_line, seed_of, why_not
 from experiments.sweep.plan import SweepJob
+from experiments.text import as_number, short_names, tidy
 
 STEP, KL = "valid/log_likelihood_per_step", "valid/kl"
 PLAIN = Sign(negate=False)

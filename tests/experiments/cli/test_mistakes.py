@@ -8,7 +8,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from experiments.cli.app import CONF
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.run.parts import build_parts
 from tests.experiments.command_line import SMALL, SPEECH, WORDS, Run

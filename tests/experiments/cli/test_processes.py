@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.cli.processes import is_locked, locked, take_place
+from experiments.cli.processes import take_place
+from experiments.disk.locks import is_locked, locked
 from experiments.disk.ownership import LOCK
 from experiments.errors import UserError
 

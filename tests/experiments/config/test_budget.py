@@ -9,7 +9,8 @@ from hydra import compose, initialize_config_dir
 
 from experiments.config.budget import matched_width, num_parameters
 from experiments.config.build import build
-from experiments.config.names import CONF, register_resolvers
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 
 LINEUPS = {"speech": "gaussian", "handwriting": "bivariate_gmm", "mnist": "bernoulli"}
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from experiments.config.diff import data_settings, differing
 from experiments.report.comparison.notes import left_out
 from experiments.report.comparison.tables import differing_settings
 from experiments.report.export import as_csv
-from experiments.report.rows import BOUND, Row, data_settings, differing
+from experiments.report.rows import Row
+from experiments.run.facts import BOUND
 from experiments.run.state import read_job
 
 

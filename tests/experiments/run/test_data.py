@@ -11,7 +11,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.restore import Restored, restore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.run.repeat import repeated_arguments
 from experiments.sweep.grid import Sweep

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.app import CONF
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.resume import resumed_arguments, resumed_config

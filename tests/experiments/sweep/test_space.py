@@ -11,7 +11,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.errors import HydraException
 
 from experiments.cli.app import CONF
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.sweep.plan import SweepPlan
 from experiments.sweep.search import require_search

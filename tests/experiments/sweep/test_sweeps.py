@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.names import register_resolvers
+from experiments.config.resolvers import register_resolvers
 from experiments.disk.ownership import mark
 from experiments.errors import UserError
 from experiments.sweep.grid import Sweep

@@ -16,7 +16,8 @@ import yaml
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.config.names import CONF, register_resolvers
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 from tests.conf import chosen, composed
 from tests.experiments.command_line import SPEECH, Apps, Run
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.report.blocks.scales import Scale, as_number, tidy
+from experiments.report.blocks.scales import Scale
 from experiments.report.sweep.plots import means_over
+from experiments.text import as_number, tidy
 
 
 def test_means_are_over_the_configurations_that_share_a_value():

@@ -6,7 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from experiments.config.names import CONF, register_resolvers
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 from experiments.report.comparison.published import find_published, literature
 
 # The experiment of the suite whose runs stand beside the numbers.

@@ -20,8 +20,8 @@ from experiments.report.sweep.tables import ranking_table
 from experiments.report.sweep.write import Sweep, write_sweep
 from experiments.run.state import Job
 from experiments.sweep.plan import SweepJob, SweepPlan
-from tests.experiments.report.conftest import COUNT, Runs
 from tests.experiments.report.comparison.test_write import Reader
+from tests.experiments.report.conftest import COUNT, Runs
 
 DIVERGED = "training diverged: the gradient norm is <inf> & more"
 LR, Z, SEED = "optimizer.lr", "latent.z_dim", "seed"

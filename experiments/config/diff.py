@@ -1,0 +1,61 @@
+"""What distinguishes configs: their settings, and where these differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.config.build import find_target
+from experiments.config.identity import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
+
+
+def settings(config: DictConfig) -> dict[str, str]:
+    """A config as one typed it: every value by its key, without the seed and what does not bear on the numbers.
+
+    What the model got from other groups (its likelihood, its recurrence) stands there and is not repeated.
+    """
+    flat: dict[str, str] = {}
+
+    def walk(node: Any, key: str) -> None:
+        if isinstance(node, dict) and node:
+            for name, value in node.items():
+                walk(value, f"{key}.{name}" if key else str(name))
+        else:
+            flat[key] = "null" if node is None else str(node)
+
+    walk(OmegaConf.to_container(config, resolve=True), "")
+    groups = (*(f"model.{name}." for name in config), "model.initialise.")  # the group is called initialisation
+    skipped = (
+        "seed",
+        *idle_keys(config),
+        *(name for name in NOT_IDENTITY if name != "data.root"),
+    )  # other recordings may lie elsewhere
+    return {
+        key: value
+        for key, value in flat.items()
+        if not key.startswith(groups) and not any(key == name or key.startswith(f"{name}.") for name in skipped)
+    }
+
+
+def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
+    """Keys of several settings, each with its values, where these differ; "–" where there is no such key."""
+    keys = dict.fromkeys(key for values in found for key in values)
+    older = {key: "null" if value is None else str(value) for key, value in ADDED.items()}
+    columns = {key: [values.get(key, older.get(key, "–")) for values in found] for key in keys}
+    return {key: values for key, values in columns.items() if len(set(values)) > 1}
+
+
+def measures(configs: Sequence[DictConfig]) -> set[bool]:
+    """What likelihoods are of: True, probabilities of quantised values; False, densities."""
+    targets = {target for config in configs if (target := OmegaConf.select(config, "likelihood._target_"))}
+    return {find_target("likelihood", target).discrete for target in targets}
+
+
+def data_settings(config: DictConfig) -> dict[str, str]:
+    """The settings that say which data these are: where a corpus of a known name lies is none of them."""
+    found = {key: value for key, value in settings(config).items() if key.startswith("data.")}
+    if not root_is_identity(config):
+        found.pop("data.root", None)
+    return found

@@ -1,0 +1,50 @@
+"""Overrides as Hydra's grammar writes and reads them."""
+
+from __future__ import annotations
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import ListConfig, OmegaConf
+
+from experiments.errors import UserError
+
+
+def as_typed(overrides: ListConfig | list[str] | None = None) -> list[str]:
+    """The overrides of this job as they were typed: what they refer to is not looked up.
+
+    Args:
+      overrides: Hydra's; None: those of the job that is running.
+    """
+    found = HydraConfig.get().overrides.task if overrides is None else overrides
+    return OmegaConf.to_container(found, resolve=False) if OmegaConf.is_list(found) else list(found)
+
+
+def value_of(key: str, arguments: list[str]) -> str | None:
+    """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept.
+
+    Raises:
+      UserError: there are several.
+    """
+    given = [text for argument in arguments if (text := argument.lstrip("+")).startswith(f"{key}=")]
+    try:
+        override = OverridesParser.create().parse_override(given[-1]) if given else None
+    except HydraException:
+        return None
+    if override is not None and override.is_sweep_override():
+        raise UserError(f"{given[-1]}: expected one run directory")
+    if override is None or override.value() in (None, ""):
+        return None
+    value = override.value()
+    return value if isinstance(value, str) else given[-1].removeprefix(f"{key}=")  # the name may be a number
+
+
+def quoted(text: str) -> str:
+    """A text as Hydra's override grammar reads it literally."""
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def key_of(override: str) -> str:
+    """The key of an override, without the marks that add or remove one."""
+    return override.partition("=")[0].lstrip("+~")
