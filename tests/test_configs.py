@@ -122,7 +122,7 @@ def test_every_option_composes_without_gaps_and_each_of_its_keys_is_read(choice:
 def test_every_key_of_an_app_is_read_and_has_a_value_or_must_be_given(app: str):
     own = {key: value for key, value in raw(".", app).items() if key not in ("defaults", "hydra")}
     assert OmegaConf.missing_keys(composed(app=app)) == {key for key, value in own.items() if value == "???"}
-    sources = "".join(path.read_text() for path in CONF.with_name("experiments").glob("*.py"))
+    sources = "".join(path.read_text() for path in CONF.with_name("experiments").rglob("*.py"))
     ways = ("cfg.{}", "asked.{}", "asked.{}", 'cfg.get("{}")', 'value_of("{}"')
     assert [key for key in own if not any(way.format(key) in sources for way in ways)] == []
 

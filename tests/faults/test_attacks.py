@@ -115,7 +115,7 @@ TARGETS = {
         "vrnn",
         "vrnn.data.splits.Path.unlink",
     ],
-    "model._target_": [EVIL, "torch.load", "experiments.tracking.os.remove"],
+    "model._target_": [EVIL, "torch.load", "experiments.tracking.trackers.os.remove"],
     "likelihood._target_": [EVIL, "numpy.load"],
     "figures._target_": [EVIL],
     "logger._target_": [EVIL, "wandb.init"],
