@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -91,5 +91,10 @@ def read_device(name: str) -> torch.device:
         raise UserError(f"benchmark.device={name}: {error}") from error
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.benchmark` and as the command vrnn-benchmark."""
     launch("benchmark", benchmark)
+
+
+if __name__ == "__main__":
+    main()

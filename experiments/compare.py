@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -137,6 +138,11 @@ class Compare:
         return shlex.join(["python", "-m", "experiments.compare", *self.shared, *as_typed()])
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.compare` and as the command vrnn-compare."""
     app = Compare()
     launch("compare", app, app.own_arguments)
+
+
+if __name__ == "__main__":
+    main()

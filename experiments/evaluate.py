@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -106,5 +106,10 @@ def are_equal(former: dict[str, Any], figures: dict[str, Any]) -> bool:
     )
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.evaluate` and as the command vrnn-evaluate."""
     launch("evaluate", measure)
+
+
+if __name__ == "__main__":
+    main()

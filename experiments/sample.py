@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from omegaconf import DictConfig
 
@@ -78,5 +78,10 @@ def claimed(cfg: DictConfig, run: RunDirectory, restored: Restored, seed: int) -
     return folder, about
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.sample` and as the command vrnn-sample."""
     launch("sample", sample)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from omegaconf import DictConfig
 from rich.live import Live
@@ -75,5 +76,10 @@ def conclude(code: int) -> int:
     return code or int(is_output_lost())
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.status` and as the command vrnn-status."""
     launch("status", status, conclude=conclude)
+
+
+if __name__ == "__main__":
+    main()

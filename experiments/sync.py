@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from experiments.cli.app import answer
 from experiments.cli.arguments import Parser
@@ -88,6 +89,11 @@ def read_folder(arguments: Sequence[str]) -> Path:
     return parser.parse_args(arguments).folder
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.sync` and as the command vrnn-sync."""
     protect_streams()
     sys.exit(answer(lambda: sync(read_folder(sys.argv[1:]))))
+
+
+if __name__ == "__main__":
+    main()

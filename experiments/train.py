@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -58,6 +59,11 @@ def prepared(sweep: Sweep, arguments: list[str]) -> list[str]:
     return sweep.prepare(repeated_arguments(resumed_arguments(arguments)), arguments)
 
 
-if __name__ == "__main__":
+def main() -> NoReturn:
+    """The app, as `python -m experiments.train` and as the command vrnn-train."""
     sweep = Sweep()
     launch("train", train, partial(prepared, sweep), bound, sweep.conclude, ready=DictConfig.copy)
+
+
+if __name__ == "__main__":
+    main()

@@ -48,8 +48,12 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
 
 
 def jobs_at_once(device: str) -> int:
-    """As many jobs as cores, or as GPUs where the jobs run on one."""
-    return torch.cuda.device_count() if find_device(device).type == "cuda" else len(os.sched_getaffinity(0))
+    """As many jobs as cores that this process may use, or as GPUs where the jobs run on one."""
+    if find_device(device).type == "cuda":
+        return torch.cuda.device_count()
+    import joblib
+
+    return joblib.cpu_count()
 
 
 def take_gpu(employer: int) -> None:

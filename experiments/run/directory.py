@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -14,12 +15,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.overrides import as_typed
+from experiments.config.paths import CHECKOUT
 from experiments.config.untrusted import check_config
 from experiments.disk.files import write_json, write_whole
 from experiments.disk.reading import CheckedMetrics, Unreadable, read_json, read_yaml
 from experiments.disk.schemas import Evaluation, Result
 from experiments.errors import UserError
 from experiments.text import plain
+from vrnn import __version__
 from vrnn.training.metrics import Figure
 
 
@@ -133,17 +136,27 @@ def provenance() -> dict[str, Any]:
     versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "hydra-core", "wandb")}
     return {
         "command": shlex.join(["python", "-m", f"experiments.{HydraConfig.get().job.name}", *overrides]),
-        "commit": git("rev-parse", "HEAD"),
-        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")),
+        "commit": git("rev-parse", "HEAD") if CHECKOUT else installed_commit(),
+        "dirty": bool(git("status", "--porcelain", "--untracked-files=no")) if CHECKOUT else None,
         "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": {"python": platform.python_version(), "vrnn": __version__, **versions},
     }
 
 
-def git(*arguments: str) -> str | None:
-    """What git says of the suite's own checkout; None where there is no git or no checkout."""
+def installed_commit() -> str | None:
+    """The commit that `pip install git+...` installed the suite from; None where it came from elsewhere."""
     try:
-        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        text = importlib.metadata.distribution("vrnn").read_text("direct_url.json")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    match = re.search(r'"commit_id": *"([0-9a-f]{7,64})"', text or "")
+    return match[1] if match else None
+
+
+def git(*arguments: str) -> str | None:
+    """What git says of the suite's own checkout; None where there is no git or no repository."""
+    try:
+        command = ["git", "-C", str(CHECKOUT), *arguments]
         text = {"encoding": "utf-8", "errors": "replace"}
         return subprocess.run(command, capture_output=True, check=True, timeout=10, **text).stdout.strip()
     except (OSError, subprocess.SubprocessError):
