@@ -15,6 +15,7 @@ MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("
 # Each layer, and the layers that it may import besides itself.
 FLOOR = {"batch", "distributions", "memory", "nn"}
 LAYERS = {
+    "vrnn": set(),  # the package itself: its version
     "batch": set(),
     "distributions": set(),
     "memory": set(),
@@ -25,7 +26,7 @@ LAYERS = {
     "models": {"likelihoods", *FLOOR},
     "objectives": {"models", "likelihoods", *FLOOR},
     "training": {"objectives", "models", "likelihoods", "data", *FLOOR},
-    "experiments": {"training", "objectives", "models", "likelihoods", "data", "figures", *FLOOR},
+    "experiments": {"training", "objectives", "models", "likelihoods", "data", "figures", "vrnn", *FLOOR},
 }
 # What is composed by configs is known to others by its contract only; so a new one needs no other edit.
 CONTRACTS = {
