@@ -38,7 +38,7 @@ CONTRACTS = {
 # Measures one model that it builds itself, so as to run where there is no Hydra; no new option concerns it.
 BENCHMARK = "experiments.bench."
 COMMAND_LINE = {"hydra", "omegaconf", "wandb", "rich", "pydantic"}
-HEAVY = {"torchvision", "wandb", "matplotlib", "scipy", "HersheyFonts"}
+HEAVY = {"torchvision", "wandb", "matplotlib", "scipy", "HersheyFonts", "pandas"}
 
 
 def layer(module: str) -> str:

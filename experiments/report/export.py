@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.report.ranking import Ranking
 from experiments.report.rows import Row
-from experiments.run.facts import BOUND, seed_of, training_seconds
+from experiments.run.facts import BOUND, seed_of, training_seconds, valid_evaluations
 from experiments.text import as_number
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # with which a spreadsheet's formulas begin
@@ -34,7 +34,7 @@ def as_csv(rows: Sequence[Row]) -> str:
                 "dirty": result.get("dirty"),
             }
             line |= flat(result.get("figures", {}))
-            for name, content in row.read_evaluations(job):
+            for name, content in valid_evaluations(job).items():
                 line |= flat(content["figures"], f"{name}:")
             lines.append(line)
     return written(lines)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from experiments.report.blocks.cells import Mean, spread
 from experiments.report.groups import Groups, read_groups
 from experiments.report.sequences import read_sequences
-from experiments.run.facts import BOUND, config_of, training_seconds, why_not
+from experiments.run.facts import BOUND, config_of, training_seconds, valid_evaluations, why_not
 from experiments.run.state import Job
 
 
@@ -51,8 +51,9 @@ class Row:
     @cached_property
     def evaluations(self) -> list[str]:
         """Names of later evaluations, such as iwae-40, that estimate the test likelihood of every counted run."""
-        found = [{name for name, content in self.read_evaluations(job) if is_estimate(content)} for job in self.counted]
-        return sorted(set.intersection(*found)) if found else []
+        evaluations = [valid_evaluations(job).items() for job in self.counted]
+        names = [{name for name, content in each if is_estimate(content)} for each in evaluations]
+        return sorted(set.intersection(*names)) if names else []
 
     @cached_property
     def bounds(self) -> np.ndarray | None:
@@ -107,21 +108,7 @@ class Row:
         return config_of(self.counted[0]) if self.counted else None
 
     def _figures(self, job: Job, evaluation: str | None) -> dict[str, Any]:
-        return job.result["figures"] if evaluation is None else dict(self.read_evaluations(job))[evaluation]["figures"]
-
-    def read_evaluations(self, job: Job) -> list[tuple[str, dict[str, Any]]]:
-        """What was measured later of the run's best checkpoint, by name.
-
-        Not of one that a longer run left behind, not on other data than the run's own, and no bound that is not finite.
-        """
-        wanted = ("best", job.result.get("best_step"))
-        return [
-            (name, content)
-            for name, content in job.run.read_evaluations().items()
-            if (content["checkpoint"], content["step"]) == wanted
-            and content.get("not_finite") is None
-            and content.get("on") is None
-        ]
+        return job.result["figures"] if evaluation is None else valid_evaluations(job)[evaluation]["figures"]
 
     def _sequences(self, name: str) -> np.ndarray | None:
         """An array of test_sequences.npz of all counted runs [S, ...]."""

@@ -52,6 +52,21 @@ def training_seconds(job: Job) -> float:
     return last_line(job).get("seconds", job.result["seconds"])
 
 
+def valid_evaluations(job: Job) -> dict[str, dict[str, Any]]:
+    """What was measured later of the run's best checkpoint, by name.
+
+    Not of one that a longer run left behind, not on other data than the run's own, and no bound that is not finite.
+    """
+    wanted = ("best", job.result.get("best_step"))
+    return {
+        name: content
+        for name, content in job.run.read_evaluations().items()
+        if (content["checkpoint"], content["step"]) == wanted
+        and content.get("not_finite") is None
+        and content.get("on") is None
+    }
+
+
 def config_of(job: Job) -> DictConfig | None:
     try:
         return job.run.read_config()

@@ -1,7 +1,8 @@
-"""A finished run's model and data, for the apps that look at it."""
+"""A run's model and data as they were, for what looks at them afterwards."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,14 +11,32 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.config.sizes import build_model
 from experiments.config.untrusted import withdraw_consent
 from experiments.errors import UserError
-from experiments.run.data import Other, look_at
+from experiments.run.data import Other, Settled, look_at
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import build_data
 from experiments.text import plain
-from vrnn.data.splits import Sequences, Splits
+from vrnn.data.splits import Sequences, Splits, Standardisation
 from vrnn.models.base import SequenceModel
 from vrnn.training import checkpoint
 from vrnn.training.device import find_device
+
+
+class Trained(NamedTuple):
+    """A run's model with the weights of a checkpoint.
+
+    Attributes:
+      cfg: the run's config, without the consents that were withdrawn.
+      model: ready to be evaluated, on its device.
+      step: updates after which the checkpoint was written.
+      standardisation: of the data that it was trained on; None: an earlier version wrote the checkpoint.
+      notes: a sentence for each consent that was withdrawn.
+    """
+
+    cfg: DictConfig
+    model: SequenceModel
+    step: int
+    standardisation: Standardisation | None
+    notes: list[str]
 
 
 class Restored(NamedTuple):
@@ -47,23 +66,38 @@ def restore(run: RunDirectory, asked: DictConfig) -> Restored:
     Raises:
       UserError: something is missing or does not fit; the message says what.
     """
-    split, which, root = asked.split, asked.checkpoint, asked.root
+    trained = restore_model(run, asked.checkpoint, asked.device, asked.consent)
+    settled = restore_data(run, trained, asked.root)
+    sequences = getattr(settled.splits, asked.split).to(find_device(asked.device))
+    torch.manual_seed(trained.cfg.seed)
+    notes = [*trained.notes, *settled.notes]
+    return Restored(trained.cfg, settled.splits, sequences, trained.model, trained.step, notes, settled.other)
+
+
+def restore_model(run: RunDirectory, which: str, device: str, consent: Sequence[str] = ()) -> Trained:
+    """Builds a run's model from its own config, and loads a checkpoint into it.
+
+    Args:
+      run: its directory.
+      which: the checkpoint, "best" or "last".
+      device: to hold the model.
+      consent: keys of the run's config that weaken safety and are taken nevertheless.
+
+    Raises:
+      UserError: something is missing or does not fit; the message says what.
+    """
     cfg = run.read_config()
-    withdrawn = [
-        key for key in withdraw_consent(cfg, asked.consent) if not key.startswith("logger.")
-    ]  # it is not built
+    # The logger is not built, so its consents do not matter.
+    withdrawn = [key for key in withdraw_consent(cfg, consent) if not key.startswith("logger.")]
     notes = [f"{key} weakens safety, so it has its default; consent=[{key}] takes the run's value" for key in withdrawn]
-    own_root = cfg.data.get("root")
-    if root is not None:
-        OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
-        place = find_device(asked.device)
+        place = find_device(device)
     except ValueError as error:
-        raise UserError(f"device={asked.device}: {error}") from error
+        raise UserError(f"device={device}: {error}") from error
     try:
         file = run.checkpoints / f"{which}.pt"
         content = checkpoint.load(file, place)
-        trained = checkpoint.standardisation(file, content)
+        standardisation = checkpoint.standardisation(file, content)
     except checkpoint.CheckpointError as error:
         raise UserError(str(error)) from error
     model = build_model(cfg)
@@ -75,13 +109,28 @@ def restore(run: RunDirectory, asked: DictConfig) -> Restored:
         raise UserError(
             f"{run.checkpoints / which}.pt does not fit the model of {run.config_file} ({reason})"
         ) from error
+    return Trained(cfg, model.to(place).eval(), step, standardisation, notes)
+
+
+def restore_data(run: RunDirectory, trained: Trained, root: str | None = None) -> Settled:
+    """Makes the data of a run's own config, standardised as its model was trained, or those of another folder.
+
+    Args:
+      run: its directory.
+      trained: its model; `data.root` of its config becomes `root`.
+      root: the folder of other data; None: the run's own.
+
+    Raises:
+      UserError: they cannot be made, or are others than the run's and no `root` was given.
+    """
+    cfg = trained.cfg
+    run_root = cfg.data.get("root")
+    if root is not None:
+        OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
-        data = build_data(cfg, model.likelihood)
+        data = build_data(cfg, trained.model.likelihood)
     except UserError as error:
-        if withdrawn:
-            raise UserError(f"{error}; {'; '.join(notes)}") from error
+        if trained.notes:
+            raise UserError(f"{error}; {'; '.join(trained.notes)}") from error
         raise
-    splits, more, other = look_at(run, cfg, data, trained, root, own_root)
-    notes += more
-    torch.manual_seed(cfg.seed)
-    return Restored(cfg, splits, getattr(splits, split).to(place), model.to(place).eval(), step, notes, other)
+    return look_at(run, cfg, data, trained.standardisation, root, run_root)

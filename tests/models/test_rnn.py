@@ -126,3 +126,9 @@ def test_sizes_that_cannot_be_are_refused_by_name(make_rnn):
             make_rnn(**change)
     with pytest.raises(ValueError, match="likelihood is for x_dim = 5, the model for x_dim = 3"):
         RNN(3, Gaussian(5), lambda *widths: GRU(*widths, 7), [], [])
+
+
+def test_there_are_no_latents_to_encode_sequences_in(make_rnn, make_batch, make_noise, sizes):
+    model = make_rnn()
+    with pytest.raises(TypeError, match="RNN has no latent variables"):
+        model.encode(make_batch(model), make_noise(sizes.B, sizes.T, 0))

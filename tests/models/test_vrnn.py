@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from vrnn.batch import Batch
+from vrnn.distributions import DiagonalNormal, kl_divergence
 from vrnn.likelihoods.bernoulli import Bernoulli
 from vrnn.likelihoods.gaussian import Gaussian
 from vrnn.models.recurrence import GRU
@@ -61,3 +62,12 @@ def test_a_continuation_starts_from_the_state_after_each_prefix(recurrence: str,
         torch.testing.assert_close(drawn[row], expected[0, length:], rtol=0, atol=1e-6)
     from_nothing = model.sample(4, 3, torch.Generator().manual_seed(0))
     assert not torch.allclose(drawn, from_nothing, atol=1e-4)
+
+
+def test_encode_is_the_posterior_that_forward_measures(make_vrnn, make_batch, make_noise, sizes):
+    model = make_vrnn(prior="standard")
+    batch, noise = make_batch(model, lengths=[2, 5, 1, 4]), make_noise(sizes.B, sizes.T, sizes.Z)
+    posterior = model.encode(batch, noise)
+    standard = DiagonalNormal(torch.zeros_like(posterior.loc), torch.ones_like(posterior.scale))
+    assert posterior.mean.shape == (sizes.B, sizes.T, sizes.Z)
+    torch.testing.assert_close(kl_divergence(posterior, standard), model(batch, noise)[0].kl)

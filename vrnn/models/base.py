@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vrnn.batch import Batch
-from vrnn.distributions import Distribution
+from vrnn.distributions import DiagonalNormal, Distribution
 from vrnn.likelihoods.base import Likelihood
 
 Fields = TypeVar("Fields", bound=tuple)
@@ -124,6 +124,18 @@ class SequenceModel(nn.Module, ABC):
     @abstractmethod
     def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
         """p(x_t | z_t, h_{t-1}) of all steps with z_t from the posterior; its mean is [B, T, D]."""
+
+    def encode(self, batch: Batch, noise: Tensor) -> DiagonalNormal:
+        """q(z_t | x_t, h_{t-1}) of all steps, with the z_t of earlier steps drawn from it; its mean is [B, T, Z].
+
+        Args:
+          batch: B sequences of up to T steps.
+          noise: standard normal noise [B, T, Z]; zeros: each z_t is the posterior's mean.
+
+        Raises:
+          TypeError: the model has no latent variables.
+        """
+        raise TypeError(f"{type(self).__name__} has no latent variables that sequences could be encoded in")
 
     @staticmethod
     def require_prefix(num: int, prefix: Batch) -> None:

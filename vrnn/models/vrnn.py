@@ -164,6 +164,10 @@ class VRNN(SequenceModel):
         unrolled, _ = self._unroll(batch, noise, None)
         return self.emission(unrolled.phi_z.transpose(0, 1), unrolled.h.transpose(0, 1))
 
+    def encode(self, batch: Batch, noise: Tensor) -> DiagonalNormal:
+        unrolled, _ = self._unroll(batch, noise, None)
+        return DiagonalNormal(*(field.transpose(0, 1) for field in unrolled.posterior))
+
     def _hoist(self, x: Tensor) -> Inputs:
         """What does not depend on the past, from x [..., D]."""
         phi_x = self.phi_x(x)
