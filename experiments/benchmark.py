@@ -65,7 +65,7 @@ def benchmark(cfg: DictConfig) -> int:
 
 def read_shapes(given: Any) -> list[Shape]:
     """Raises UserError unless it is a list of five sizes each."""
-    shapes = OmegaConf.to_container(given) if OmegaConf.is_config(given) else given
+    shapes: Any = OmegaConf.to_container(given) if OmegaConf.is_config(given) else given
     good = isinstance(shapes, list) and shapes and all(isinstance(shape, list) and len(shape) == 5 for shape in shapes)
     if not good or any(type(size) is not int or size < 1 for shape in shapes for size in shape):
         raise UserError(

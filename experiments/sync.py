@@ -61,13 +61,18 @@ def upload(logs: Sequence[Path]) -> list[str]:
     """One call of `wandb sync`, which asks nothing; returns what it said, of which the runs' addresses are shown."""
     command = [sys.executable, "-m", "wandb", "sync", "--", *map(str, logs)]
     said: list[str] = []
-    text = {"encoding": "utf-8", "errors": "replace"}  # whatever the locale
-    pipes = {"stdin": subprocess.DEVNULL, "stderr": subprocess.PIPE, **text}
     with (
-        tempfile.TemporaryDirectory() as own,  # of the client, which would leave its logs in the working directory
-        subprocess.Popen(command, env={**os.environ, "WANDB_DIR": own}, **pipes) as process,
+        tempfile.TemporaryDirectory() as logs_folder,  # the client would leave its logs in the working directory
+        subprocess.Popen(
+            command,
+            env={**os.environ, "WANDB_DIR": logs_folder},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",  # whatever the locale
+            errors="replace",
+        ) as process,
     ):
-        for line in process.stderr:
+        for line in process.stderr or ():
             if "View run" in line and line not in said:
                 print(line.removeprefix("wandb: "), end="", flush=True)
             said.append(line)

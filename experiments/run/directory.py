@@ -97,7 +97,8 @@ class RunDirectory:
         found = read_yaml(self.overrides_file)
         if not OmegaConf.is_list(found):
             raise UserError(f"{plain(str(self.overrides_file))}: expected a list of overrides")
-        return [str(text) for text in OmegaConf.to_container(found, resolve=False)]
+        texts: Any = OmegaConf.to_container(found, resolve=False)
+        return [str(text) for text in texts]
 
     def read_result(self) -> dict[str, Any]:
         """The content of result.json; empty where there is none, or no whole one.
@@ -157,7 +158,7 @@ def git(*arguments: str) -> str | None:
     """What git says of the suite's own checkout; None where there is no git or no repository."""
     try:
         command = ["git", "-C", str(CHECKOUT), *arguments]
-        text = {"encoding": "utf-8", "errors": "replace"}
-        return subprocess.run(command, capture_output=True, check=True, timeout=10, **text).stdout.strip()
+        done = subprocess.run(command, capture_output=True, check=True, timeout=10, encoding="utf-8", errors="replace")
+        return done.stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
