@@ -11,14 +11,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.cli.app import launch
-from experiments.cli.terminal import say, show_figures
+from experiments.cli.terminal import say, show_measurements
 from experiments.config.build import build
 from experiments.config.sizes import bytes_kept, require_room_for
 from experiments.disk.files import write_json
 from experiments.disk.ownership import MEASURED_LATER, claim, read_dict
 from experiments.disk.removal import rename_measurement
 from experiments.errors import UserError
-from experiments.run.directory import RunDirectory, figures_as_json, provenance
+from experiments.run.directory import RunDirectory, measurements_as_json, provenance
 from experiments.run.introduction import tally_lines
 from experiments.run.parts import cautions
 from experiments.run.restore import restore
@@ -48,7 +48,7 @@ def measure(cfg: DictConfig) -> int:
     batch_size = rows_within(restored.model, steps, cfg.memory_gb * 1e9)
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     space = Space.of(restored.model.likelihood, restored.splits)
-    figures = found.figures(cfg.split, space, restored.splits.grouping)
+    measurements = found.measurements(cfg.split, space, restored.splits.grouping)
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
     suffix += "" if seed == restored.cfg.seed else f"-seed{seed}"
     suffix += "" if restored.other is None else f"-{restored.other.name}"
@@ -59,7 +59,7 @@ def measure(cfg: DictConfig) -> int:
     fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
     about["on"] = None if restored.other is None else restored.other.as_dict()
     about["tally"], about["skipped"] = dict(restored.splits.tally), list(restored.splits.skipped)
-    about |= {"not_finite": fault, "cautions": warnings, "figures": figures_as_json(figures)}
+    about |= {"not_finite": fault, "cautions": warnings, "figures": measurements_as_json(measurements)}
     make_room(path, about)
     write_json(path, {"format": 1, **about, **provenance()})
     if fault is not None:
@@ -69,11 +69,11 @@ def measure(cfg: DictConfig) -> int:
     for caution in warnings:
         say(f"caution: {caution}")
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        say(f"{objective.name}  {run}  {figures[f'{cfg.split}/log_likelihood']}")
+        say(f"{objective.name}  {run}  {measurements[f'{cfg.split}/log_likelihood']}")
         return 0
     for line in tally_lines(restored.splits.tally):
         say(line)
-    show_figures(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", figures)
+    show_measurements(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", measurements)
     say(f"written to {path}")
     return 0
 
@@ -97,10 +97,12 @@ def make_room(path: Path, about: dict[str, Any]) -> None:
         rename_measurement(path, f"{path.stem}-former")
 
 
-def are_equal(former: dict[str, Any], figures: dict[str, Any]) -> bool:
+def are_equal(former: dict[str, Any], measurements: dict[str, Any]) -> bool:
     """Whether two measurements are the same but for rounding."""
-    pairs = [((former.get(name) or {}).get("value"), figure["value"]) for name, figure in figures.items()]
-    return set(former) == set(figures) and all(
+    pairs = [
+        ((former.get(name) or {}).get("value"), measurement["value"]) for name, measurement in measurements.items()
+    ]
+    return set(former) == set(measurements) and all(
         type(value) is not float or type(other) is not float or math.isclose(value, other, rel_tol=1e-3, abs_tol=1e-3)
         for value, other in pairs
     )

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from vrnn.objectives.base import Kind
-from vrnn.training.metrics import MARKS, Figure
+from vrnn.training.metrics import MARKS, Measurement
 from vrnn.training.progress import Observer
 
 is_narrow = sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before Python was started
@@ -46,11 +46,11 @@ class Terminal(Observer):
         if not self.quiet:
             console.print(f"{self.label}{text}", markup=False)
 
-    def table(self, title: str, rows: dict[str, Figure]) -> None:
+    def table(self, title: str, rows: dict[str, Measurement]) -> None:
         """Figures in a table; the jobs of a multirun go without."""
         if not self.label:
             console.print()
-            show_figures(title, rows)
+            show_measurements(title, rows)
 
     def following(self, kind: Kind, batch_size: int) -> Terminal:
         """Shows training within the context; kind gives the bound's mark, batch_size the throughput."""
@@ -114,18 +114,18 @@ def say(text: str) -> None:
     console.print(text, markup=False)
 
 
-def show_figures(title: str, rows: dict[str, Figure]) -> None:
+def show_measurements(title: str, rows: dict[str, Measurement]) -> None:
     """Figures in a table, on the screen; an app that named `console` itself could not be sent to a worker process."""
-    console.print(figures_table(title, rows))
+    console.print(measurements_table(title, rows))
 
 
-def figures_table(title: str, rows: dict[str, Figure]) -> Table:
+def measurements_table(title: str, rows: dict[str, Measurement]) -> Table:
     """Figures with mark, standard errors, unit, space and count, one a row.
 
     Beside the standard error that over the noise drawn, where there is one; below, what the standard error is over.
     """
-    sampled = any(figure.monte_carlo_error is not None for figure in rows.values())
-    over = ", ".join(dict.fromkeys(figure.over for figure in rows.values()))
+    sampled = any(measurement.monte_carlo_error is not None for measurement in rows.values())
+    over = ", ".join(dict.fromkeys(measurement.over for measurement in rows.values()))
     caption = None if over == "sequences" else f"± s.e. is over {over}"
     table = Table(
         title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left"
@@ -137,9 +137,17 @@ def figures_table(title: str, rows: dict[str, Figure]) -> Table:
         table.add_column("± Monte Carlo", justify="right", no_wrap=True)
     for column in ("unit", "space", "sequences"):
         table.add_column(column, no_wrap=True, justify="right" if column == "sequences" else "left")
-    for name, figure in rows.items():
-        error = "" if figure.standard_error is None else f"{figure.standard_error:.2f}"
-        value = f"{MARKS[figure.kind]}{figure.value:,.2f}"
-        noise = "" if figure.monte_carlo_error is None else f"{figure.monte_carlo_error:.3g}"
-        table.add_row(name, value, error, *([noise] if sampled else []), figure.unit, figure.space, f"{figure.count:,}")
+    for name, measurement in rows.items():
+        error = "" if measurement.standard_error is None else f"{measurement.standard_error:.2f}"
+        value = f"{MARKS[measurement.kind]}{measurement.value:,.2f}"
+        noise = "" if measurement.monte_carlo_error is None else f"{measurement.monte_carlo_error:.3g}"
+        table.add_row(
+            name,
+            value,
+            error,
+            *([noise] if sampled else []),
+            measurement.unit,
+            measurement.space,
+            f"{measurement.count:,}",
+        )
     return table

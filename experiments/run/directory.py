@@ -23,7 +23,7 @@ from experiments.disk.schemas import Evaluation, Result
 from experiments.errors import UserError
 from experiments.text import plain
 from vrnn import __version__
-from vrnn.training.metrics import Figure
+from vrnn.training.metrics import Measurement
 
 
 class RunDirectory:
@@ -127,8 +127,8 @@ class RunDirectory:
         write_json(self.result_file, result)
 
 
-def figures_as_json(figures: dict[str, Figure]) -> dict[str, Any]:
-    return {name: figure.as_dict() for name, figure in figures.items()}
+def measurements_as_json(measurements: dict[str, Measurement]) -> dict[str, Any]:
+    return {name: measurement.as_dict() for name, measurement in measurements.items()}
 
 
 def provenance() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from experiments.cli.terminal import Terminal
 from experiments.config.checks import require_keys, require_read
 from experiments.config.overrides import as_typed
 from experiments.run.data import open_run_data
-from experiments.run.directory import RunDirectory, figures_as_json
+from experiments.run.directory import RunDirectory, measurements_as_json
 from experiments.run.gallery import draw_gallery
 from experiments.run.introduction import introduce
 from experiments.run.measuring import measure
@@ -25,7 +25,7 @@ from experiments.sweep.stopping import Pruning, pruning
 from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
 from vrnn.figures.curves import draw_curves
 from vrnn.training import checkpoint
-from vrnn.training.metrics import MARKS, Figure
+from vrnn.training.metrics import MARKS, Measurement
 from vrnn.training.progress import Interrupted
 
 TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
@@ -79,12 +79,12 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
         try:
             stopped = train(cfg, run, parts, terminal, result, stopping, rule, resume=resume)
             if not stopped:
-                figures = measure(parts, run, cfg.seed)
-                result["figures"] = figures_as_json(figures)
+                measurements = measure(parts, run, cfg.seed)
+                result["figures"] = measurements_as_json(measurements)
                 files = draw(parts, run, cfg.seed)
-                parts.tracker.show(figures, files)
+                parts.tracker.show(measurements, files)
                 with Guard("screen", "the run is done"):
-                    conclude(terminal, parts, run, figures, files)
+                    conclude(terminal, parts, run, measurements, files)
                 result["status"] = "done"
             code = stopped
         finally:
@@ -175,21 +175,21 @@ def draw(parts: Parts, run: RunDirectory, seed: int) -> list[Path]:
 
 
 def conclude(
-    terminal: Terminal, parts: Parts, run: RunDirectory, figures: dict[str, Figure], files: list[Path]
+    terminal: Terminal, parts: Parts, run: RunDirectory, measurements: dict[str, Measurement], files: list[Path]
 ) -> None:
     """The last words: the bound beside its references, then where everything lies."""
     split = "test" if parts.trainer.test else "valid"
-    rows = {f"this model, {split}": figures[f"{split}/log_likelihood"]}
-    for key, figure in figures.items():
+    rows = {f"this model, {split}": measurements[f"{split}/log_likelihood"]}
+    for key, measurement in measurements.items():
         kind, _, rest = key.partition("/")
         reference, _, name = rest.partition("/")
         if (kind, name) == ("reference", "log_likelihood"):
-            rows[reference] = figure
-    rows[f"this model, {split}, per step"] = figures[f"{split}/log_likelihood_per_step"]
+            rows[reference] = measurement
+    rows[f"this model, {split}, per step"] = measurements[f"{split}/log_likelihood_per_step"]
     terminal.table("Log-likelihood (higher is better)", rows)
     if parts.tracker.whereabouts():
         terminal.say(f"tracking    {parts.tracker.whereabouts()}")
-    terminal.say(f"{split} bound  {figures[f'{split}/log_likelihood']}")
+    terminal.say(f"{split} bound  {measurements[f'{split}/log_likelihood']}")
     terminal.say(f"run         {run}")
     pictures = [path.name for path in files if path.suffix == ".png"]
     sounds = len(files) - len(pictures)

@@ -1,4 +1,4 @@
-"""The figures of a finished training: of the best checkpoint, beside the references."""
+"""The measurements of a finished training: of the best checkpoint, beside the references."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ from experiments.warn import warn
 from vrnn.training import checkpoint
 from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.finite import explain_not_finite
-from vrnn.training.metrics import Figure
+from vrnn.training.metrics import Measurement
 from vrnn.training.references import references
 
 
-def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Figure]:
-    """The best checkpoint's figures on valid, and on test beside its references where the trainer says so.
+def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement]:
+    """The best checkpoint's measurements on valid, and on test beside its references where the trainer says so.
 
     Raises:
-      UserError: a figure is not finite, which is no result.
+      UserError: a measurement is not finite, which is no result.
     """
     trainer, model, splits = parts.trainer, parts.model, parts.splits
     model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", trainer.device)["model"])
     space = Space.of(model.likelihood, splits)
-    figures: dict[str, Figure] = {}
+    measurements: dict[str, Measurement] = {}
     for split in ("valid", "test") if trainer.test else ("valid",):
         sequences = getattr(splits, split).to(trainer.device)
         found = evaluate(model, parts.objective, sequences, batch_size=trainer.eval_batch_size, seed=seed)
         if (fault := explain_not_finite(found, split, sequences, splits.grouping)) is not None:
             raise UserError(f"{fault}; the weights are kept in {run.checkpoints}")
-        figures |= found.figures(split, space, splits.grouping)
+        measurements |= found.measurements(split, space, splits.grouping)
     if trainer.test:
         arrays = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
         arrays = {name: array.numpy() for name, array in arrays.items()}
         np.savez(run.test_sequences, **arrays, **saved_groups(splits.test.groups, splits.grouping))
         for name, reference in references(model.likelihood, splits).items():
             if bool(reference.bounds.isfinite().all()):
-                figures |= reference.figures(f"reference/{name}", space, splits.grouping)
+                measurements |= reference.measurements(f"reference/{name}", space, splits.grouping)
             else:
                 warn(f"reference {name}: its bound is not finite, so it is left out")
-    for name, figure in figures.items():
-        if not math.isfinite(figure.value):
-            raise UserError(f"{name} is {figure.value}, which is no result; the weights are kept in {run.checkpoints}")
-    return figures
+    for name, measurement in measurements.items():
+        if not math.isfinite(measurement.value):
+            raise UserError(
+                f"{name} is {measurement.value}, which is no result; the weights are kept in {run.checkpoints}"
+            )
+    return measurements

@@ -15,7 +15,7 @@ from experiments.errors import UserError
 from experiments.tracking.background import Background
 from experiments.tracking.trackers import NoTracker
 from experiments.warn import reason, warn
-from vrnn.training.metrics import Figure
+from vrnn.training.metrics import Measurement
 from vrnn.training.progress import Observer
 
 WITHOUT = "it is written without them"  # a report that has lost its pictures
@@ -110,8 +110,8 @@ class GuardedTracker(GuardedObserver, NoTracker):
         except Exception as error:
             self._give_up(error)
 
-    def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
-        self._pass(self.observer.show, figures, files, wait=True)
+    def show(self, measurements: dict[str, Measurement], files: Sequence[Path]) -> None:
+        self._pass(self.observer.show, measurements, files, wait=True)
 
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
         self._pass(self.observer.publish, columns, data, files, wait=True)

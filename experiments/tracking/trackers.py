@@ -15,7 +15,7 @@ from experiments.errors import UserError
 from experiments.tracking.environment import MAX_NAME, cut, encodable, find_mode, refused_variable, valid_tags
 from experiments.warn import reason, warn
 from vrnn.data.splits import CONSENT
-from vrnn.training.metrics import Figure
+from vrnn.training.metrics import Measurement
 from vrnn.training.progress import Observer
 
 
@@ -50,8 +50,8 @@ class NoTracker(Observer):
           UserError: what is asked of it can never be; the run does not begin.
         """
 
-    def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
-        """The final figures, pictures (png) and sounds (wav)."""
+    def show(self, measurements: dict[str, Measurement], files: Sequence[Path]) -> None:
+        """The final measurements, pictures (png) and sounds (wav)."""
 
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
         """A report over many runs.
@@ -135,7 +135,7 @@ class WandbTracker(NoTracker):
         if self.run is not None:
             self.run.log(metrics, step=metrics["step"])
 
-    def show(self, figures: dict[str, Figure], files: Sequence[Path]) -> None:
+    def show(self, measurements: dict[str, Measurement], files: Sequence[Path]) -> None:
         if self.run is None:
             return
         import wandb
@@ -143,8 +143,12 @@ class WandbTracker(NoTracker):
         media = {".png": wandb.Image, ".wav": wandb.Audio}
         # Logged first: it completes the last row, whose values (of the last validation) would take the summary's place.
         self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in files})
-        self.run.summary.update({name: figure.value for name, figure in figures.items()})
-        errors = {name: figure.standard_error for name, figure in figures.items() if figure.standard_error is not None}
+        self.run.summary.update({name: measurement.value for name, measurement in measurements.items()})
+        errors = {
+            name: measurement.standard_error
+            for name, measurement in measurements.items()
+            if measurement.standard_error is not None
+        }
         self.run.summary.update({f"{name}_standard_error": error for name, error in errors.items()})
 
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:

@@ -45,7 +45,7 @@ def test_a_loaded_run_measures_what_the_run_has_measured(whole: Run):
     assert (run.step, run.notes) == (whole.result["best_step"], [])
     objective = ELBO(beta=lambda step: 1.0, free_nats=lambda step: 0.0)
     evaluation = evaluate(run.model, objective, run.data.test, batch_size=256, seed=run.config.seed)
-    figures = evaluation.figures("test", Space.of(run.model.likelihood, run.data), run.data.grouping)
+    figures = evaluation.measurements("test", Space.of(run.model.likelihood, run.data), run.data.grouping)
     measured = whole.result["figures"][BOUND]
     assert figures[BOUND].value == measured["value"]
     assert figures[BOUND].standard_error == measured["standard_error"]

@@ -1,4 +1,4 @@
-"""Bounds on a whole split, and the figures made of them."""
+"""Bounds on a whole split, and the measurements made of them."""
 
 from __future__ import annotations
 
@@ -69,15 +69,17 @@ def test_float32_agrees_with_float64(make_vrnn, elbo, sequences, found: Evaluati
 
 
 def test_figures_are_means_with_their_standard_errors(found: Evaluation):
-    figures = found.figures("valid", Space())
+    measurements = found.measurements("valid", Space())
     bounds, lengths = found.bounds.numpy(), found.lengths.numpy()
-    per_sequence, per_step = figures["valid/log_likelihood"], figures["valid/log_likelihood_per_step"]
+    per_sequence, per_step = measurements["valid/log_likelihood"], measurements["valid/log_likelihood_per_step"]
     assert per_sequence.value == pytest.approx(bounds.mean())
     assert per_sequence.standard_error == pytest.approx(bounds.std(ddof=1) / math.sqrt(23))
     assert per_step.value == pytest.approx(bounds.sum() / lengths.sum())
-    assert figures["valid/kl"].value == pytest.approx(float(found.kl.sum()) / 23)
-    assert {figure.count for figure in figures.values()} == {23}
-    assert {name: (figure.unit, figure.space, figure.kind) for name, figure in figures.items()} == {
+    assert measurements["valid/kl"].value == pytest.approx(float(found.kl.sum()) / 23)
+    assert {measurement.count for measurement in measurements.values()} == {23}
+    assert {
+        name: (measurement.unit, measurement.space, measurement.kind) for name, measurement in measurements.items()
+    } == {
         "valid/log_likelihood": ("nats per sequence", "normalized", "lower_bound"),
         "valid/log_likelihood_per_step": ("nats per step", "normalized", "lower_bound"),
         "valid/raw_log_likelihood": ("nats per sequence", "raw", "lower_bound"),
@@ -93,7 +95,7 @@ def test_the_standard_error_per_step_is_that_of_the_bootstrap():
     found = Evaluation(torch.from_numpy(bounds), torch.from_numpy(lengths), "exact", torch.zeros(39))
     draws = rng.integers(0, 500, (2000, 500))
     ratios = bounds[draws].sum(1) / lengths[draws].sum(1)
-    assert found.figures("test", Space())["test/log_likelihood_per_step"].standard_error == pytest.approx(
+    assert found.measurements("test", Space())["test/log_likelihood_per_step"].standard_error == pytest.approx(
         ratios.std(), rel=0.1
     )
 
@@ -107,14 +109,14 @@ def test_sequences_in_groups_have_the_standard_error_of_the_groups():
     shuffle = torch.from_numpy(rng.permutation(30))
     found = Evaluation(
         bounds[shuffle], lengths[shuffle], "exact", torch.zeros(39), groups=[groups[i] for i in shuffle]
-    ).figures("test", Space(0.5, 3), "speaker")
+    ).measurements("test", Space(0.5, 3), "speaker")
     means = bounds.view(6, 5).mean(1)
     assert found["test/log_likelihood"].standard_error == pytest.approx(float(means.std()) / math.sqrt(6))
-    alone = Evaluation(bounds, lengths, "exact", torch.zeros(39)).figures("test", Space(0.5, 3))
+    alone = Evaluation(bounds, lengths, "exact", torch.zeros(39)).measurements("test", Space(0.5, 3))
     assert found["test/log_likelihood"].standard_error > 2 * alone["test/log_likelihood"].standard_error
-    for name, figure in found.items():
-        assert figure.value == pytest.approx(alone[name].value)
-        assert (figure.over, alone[name].over) == ("6 speakers", "sequences")
+    for name, measurement in found.items():
+        assert measurement.value == pytest.approx(alone[name].value)
+        assert (measurement.over, alone[name].over) == ("6 speakers", "sequences")
     ratio = float(bounds.sum() / lengths.sum())
     residuals = (bounds - ratio * lengths).view(6, 5).sum(1) / lengths.sum()
     per_step = found["test/log_likelihood_per_step"].standard_error
@@ -125,7 +127,7 @@ def test_groups_of_one_sequence_have_the_common_standard_error_and_a_single_grou
     bounds, lengths = torch.tensor([-3.0, -5.0, -9.0]).double(), torch.tensor([4, 2, 1])
     errors = []
     for groups in (None, ["a", "b", "c"], ["a", "a", "a"]):
-        found = Evaluation(bounds, lengths, "exact", torch.zeros(4), groups=groups).figures("test", Space())
+        found = Evaluation(bounds, lengths, "exact", torch.zeros(4), groups=groups).measurements("test", Space())
         errors.append([found[f"test/log_likelihood{unit}"].standard_error for unit in ("", "_per_step")])
     assert errors[1] == pytest.approx(errors[0])
     assert errors[2] == [None, None]
@@ -133,7 +135,7 @@ def test_groups_of_one_sequence_have_the_common_standard_error_and_a_single_grou
 
 def test_one_sequence_has_no_finite_standard_error():
     found = Evaluation(torch.tensor([-3.0]).double(), torch.tensor([4]), "exact", torch.zeros(4))
-    assert found.figures("test", Space())["test/log_likelihood"].standard_error is None
+    assert found.measurements("test", Space())["test/log_likelihood"].standard_error is None
 
 
 def test_raw_figures_are_densities_of_the_raw_values(sequences):
@@ -142,11 +144,11 @@ def test_raw_figures_are_densities_of_the_raw_values(sequences):
     scale = Standardisation(raw.mean(0), raw.std(0))
     standardised = Sequences(scale.forward(raw), sequences.lengths)
     likelihood = Gaussian(3, min_std=1e-9)
-    figures = independent(likelihood, standardised, standardised).figures("test", Space(scale.log_det))
+    measurements = independent(likelihood, standardised, standardised).measurements("test", Space(scale.log_det))
     direct = independent(likelihood, Sequences(raw, sequences.lengths), Sequences(raw, sequences.lengths))
-    expected = direct.figures("test", Space())
+    expected = direct.measurements("test", Space())
     for name in ("log_likelihood", "log_likelihood_per_step"):
-        ours, theirs = figures[f"test/raw_{name}"], expected[f"test/{name}"]
+        ours, theirs = measurements[f"test/raw_{name}"], expected[f"test/{name}"]
         assert ours.value == pytest.approx(theirs.value, rel=1e-9)
         assert ours.standard_error == pytest.approx(theirs.standard_error, rel=1e-9)
 

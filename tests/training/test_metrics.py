@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vrnn.training.metrics import Figure, MetricsFile
+from vrnn.training.metrics import Measurement, MetricsFile
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,9 @@ from vrnn.training.metrics import Figure, MetricsFile
     ],
 )
 def test_a_figure_says_what_it_is(kind: str, error: float | None, text: str):
-    figure = Figure(-71.4467, error, 10, "nats per sequence", "normalized", kind, 0.02)
-    assert str(figure) == text
-    assert json.loads(json.dumps(figure.as_dict())) == {
+    measurement = Measurement(-71.4467, error, 10, "nats per sequence", "normalized", kind, 0.02)
+    assert str(measurement) == text
+    assert json.loads(json.dumps(measurement.as_dict())) == {
         "value": -71.4467,
         "standard_error": error,
         "count": 10,
@@ -36,9 +36,9 @@ def test_a_figure_says_what_it_is(kind: str, error: float | None, text: str):
 
 
 def test_an_error_over_groups_says_so():
-    figure = Figure(-71.4, 0.3, 10, "nats per sequence", "normalized", "exact", over="6 speakers")
-    assert str(figure) == "-71.40 ± 0.30 nats per sequence (± over 6 speakers)"
-    assert str(replace(figure, standard_error=None)) == "-71.40 nats per sequence"
+    measurement = Measurement(-71.4, 0.3, 10, "nats per sequence", "normalized", "exact", over="6 speakers")
+    assert str(measurement) == "-71.40 ± 0.30 nats per sequence (± over 6 speakers)"
+    assert str(replace(measurement, standard_error=None)) == "-71.40 nats per sequence"
 
 
 def test_lines_are_there_as_soon_as_they_are_written(tmp_path: Path):

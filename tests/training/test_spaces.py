@@ -1,4 +1,4 @@
-"""From bounds to figures: KL by step, raw space, bits per dimension, and what the noise of a bound is worth."""
+"""From bounds to measurements: KL by step, raw space, bits per dimension, and what the noise of a bound is worth."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_kl_by_step_is_the_mean_over_the_sequences_that_reach_it(make_vrnn, sequ
     assert found.kl_by_step.tolist() == pytest.approx([sum(values) / len(values) for values in by_step])
     reach = torch.tensor([len(values) for values in by_step])
     torch.testing.assert_close(found.kl_by_step * reach, found.kl)
-    assert found.figures("test", Space())["test/kl"].value == pytest.approx(sum(map(sum, by_step)) / 9)
+    assert found.measurements("test", Space())["test/kl"].value == pytest.approx(sum(map(sum, by_step)) / 9)
 
 
 def test_the_monte_carlo_error_is_that_of_the_figures_over_seeds(make_vrnn, sequences):
@@ -100,10 +100,10 @@ def test_the_monte_carlo_error_is_that_of_the_figures_over_seeds(make_vrnn, sequ
     short = Sequences(sequences.values[:6], torch.tensor([1, 2, 3]))
     model, means, errors = make_vrnn(), [], []
     for seed in range(150):
-        figures = evaluate(model, IWAE(20), short, batch_size=60, seed=seed).figures("test", Space())
-        means.append(figures["test/log_likelihood"].value)
-        errors.append(figures["test/log_likelihood"].monte_carlo_error)
-        per_step = figures["test/log_likelihood_per_step"].monte_carlo_error
+        measurements = evaluate(model, IWAE(20), short, batch_size=60, seed=seed).measurements("test", Space())
+        means.append(measurements["test/log_likelihood"].value)
+        errors.append(measurements["test/log_likelihood"].monte_carlo_error)
+        per_step = measurements["test/log_likelihood_per_step"].monte_carlo_error
         assert per_step == pytest.approx(errors[-1] * 3 / 6)
     scatter = float(torch.tensor(means).std())
     assert math.sqrt(sum(error**2 for error in errors) / 150) == pytest.approx(scatter, rel=0.25)
@@ -111,9 +111,11 @@ def test_the_monte_carlo_error_is_that_of_the_figures_over_seeds(make_vrnn, sequ
 
 def test_where_the_noise_cannot_be_told_there_is_no_monte_carlo_error(make_vrnn, make_rnn, sequences, elbo):
     for objective in (elbo, IWAE(1)):
-        figures = evaluate(make_vrnn(), objective, sequences, batch_size=4, seed=5).figures("test", Space(1.0, 3))
-        assert {figure.monte_carlo_error for figure in figures.values()} == {None}
-    exact = evaluate(make_rnn(), IWAE(3), sequences, batch_size=4, seed=5).figures("test", Space(1.0, 3))
+        measurements = evaluate(make_vrnn(), objective, sequences, batch_size=4, seed=5).measurements(
+            "test", Space(1.0, 3)
+        )
+        assert {measurement.monte_carlo_error for measurement in measurements.values()} == {None}
+    exact = evaluate(make_rnn(), IWAE(3), sequences, batch_size=4, seed=5).measurements("test", Space(1.0, 3))
     assert exact["test/log_likelihood"].monte_carlo_error == pytest.approx(0.0, abs=1e-12)
     assert exact["test/bits_per_dim"].monte_carlo_error == pytest.approx(0.0, abs=1e-12)
 
@@ -122,24 +124,24 @@ def test_where_the_noise_cannot_be_told_there_is_no_monte_carlo_error(make_vrnn,
 def test_fair_coins_cost_one_bit_per_dimension(name: str, make_vrnn, make_rnn, sequences, elbo):
     model = blind({"vrnn": make_vrnn, "rnn": make_rnn}[name](likelihood="bernoulli"))
     found = evaluate(model, elbo, bits(sequences), batch_size=4, seed=5)
-    figure = found.figures("test", Space(bits_dim=3))["test/bits_per_dim"]
-    assert figure.value == pytest.approx(1.0, abs=1e-12)
-    assert figure.standard_error == pytest.approx(0.0, abs=1e-12)
-    assert (figure.unit, figure.space, figure.count) == ("bits per dimension", "raw", 9)
-    assert figure.kind == {"vrnn": "upper_bound", "rnn": "exact"}[name]
-    assert str(figure).startswith({"vrnn": "≤ 1.00 ± 0.00", "rnn": "1.00 ± 0.00"}[name])
-    estimate = evaluate(model, IWAE(2), bits(sequences), batch_size=4, seed=5).figures("test", Space(bits_dim=3))
+    measurement = found.measurements("test", Space(bits_dim=3))["test/bits_per_dim"]
+    assert measurement.value == pytest.approx(1.0, abs=1e-12)
+    assert measurement.standard_error == pytest.approx(0.0, abs=1e-12)
+    assert (measurement.unit, measurement.space, measurement.count) == ("bits per dimension", "raw", 9)
+    assert measurement.kind == {"vrnn": "upper_bound", "rnn": "exact"}[name]
+    assert str(measurement).startswith({"vrnn": "≤ 1.00 ± 0.00", "rnn": "1.00 ± 0.00"}[name])
+    estimate = evaluate(model, IWAE(2), bits(sequences), batch_size=4, seed=5).measurements("test", Space(bits_dim=3))
     assert estimate["test/bits_per_dim"].kind == {"vrnn": "estimate", "rnn": "exact"}[name]
 
 
 def test_bits_per_dimension_are_minus_raw_nats_per_step_in_other_units(make_vrnn, sequences):
     found = evaluate(make_vrnn(), IWAE(5), sequences, batch_size=40, seed=5)
-    figures = found.figures("test", Space(LOG_DET, 3))
-    ours, nats = figures["test/bits_per_dim"], figures["test/raw_log_likelihood_per_step"]
+    measurements = found.measurements("test", Space(LOG_DET, 3))
+    ours, nats = measurements["test/bits_per_dim"], measurements["test/raw_log_likelihood_per_step"]
     for name in ("value", "standard_error", "monte_carlo_error"):
         sign = -1.0 if name == "value" else 1.0
         assert getattr(ours, name) == pytest.approx(sign * getattr(nats, name) / (3 * math.log(2.0)))
-    assert "test/bits_per_dim" not in found.figures("test", Space(LOG_DET))
+    assert "test/bits_per_dim" not in found.measurements("test", Space(LOG_DET))
 
 
 def test_uniform_levels_cost_their_number_of_bits():
@@ -148,8 +150,8 @@ def test_uniform_levels_cost_their_number_of_bits():
     for std in (1.0, 2.5):
         normalized = -2.0 * lengths.double() * math.log(8.0 / std)  # two values a step, uniform over a width of 8 / std
         found = Evaluation(normalized, lengths, "exact", torch.zeros(5))
-        figure = found.figures("test", Space(2.0 * math.log(std), 2))["test/bits_per_dim"]
-        assert figure.value == pytest.approx(3.0)
+        measurement = found.measurements("test", Space(2.0 * math.log(std), 2))["test/bits_per_dim"]
+        assert measurement.value == pytest.approx(3.0)
 
 
 def test_a_density_is_turned_by_the_standardisation_and_a_probability_is_not(sequences):
@@ -158,9 +160,9 @@ def test_a_density_is_turned_by_the_standardisation_and_a_probability_is_not(seq
     assert Space.of(Bernoulli(3), splits(binary, 2)) == (0.0, 3)
     assert Space.of(DiscretizedLogistics(3, levels=2), splits(2.0 * binary - 1.0, 2)) == (0.0, 3)
     found = Evaluation(torch.tensor([-7.0, -9.0]).double(), torch.tensor([2, 3]), "exact", torch.zeros(3))
-    discrete = found.figures("test", Space.of(Bernoulli(3), splits(binary, 2)))
+    discrete = found.measurements("test", Space.of(Bernoulli(3), splits(binary, 2)))
     assert discrete["test/raw_log_likelihood"].value == discrete["test/log_likelihood"].value == -8.0
-    density = found.figures("test", Space.of(Gaussian(3), splits(continuous, None)))
+    density = found.measurements("test", Space.of(Gaussian(3), splits(continuous, None)))
     assert density["test/log_likelihood"].value == -8.0
     assert density["test/raw_log_likelihood"].value == pytest.approx(-8.0 - 2.5 * LOG_DET)
 

@@ -16,7 +16,7 @@ from vrnn.data.splits import Sequences, Splits
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel, SequenceTerms
 from vrnn.objectives.base import Kind, Objective
-from vrnn.training.metrics import Figure
+from vrnn.training.metrics import Measurement
 from vrnn.training.noise import keyed_noise
 
 P = ParamSpec("P")
@@ -69,8 +69,8 @@ class Evaluation:
         reached = (self.lengths[:, None] > torch.arange(len(self.kl))).sum(0)
         return self.kl / reached
 
-    def figures(self, split: str, space: Space, grouping: str | None = None) -> dict[str, Figure]:
-        """The split's figures: per sequence and per step, normalized and raw, and the KL; bits where x is quantised.
+    def measurements(self, split: str, space: Space, grouping: str | None = None) -> dict[str, Measurement]:
+        """The split's measurements: per sequence and step, normalized and raw, and the KL; bits where x is quantised.
 
         Args:
           split: first part of the keys, "valid" or "test".
@@ -79,18 +79,20 @@ class Evaluation:
         """
         over = self._over(grouping)
         raw = self.bounds - space.log_det * self.lengths.double()
-        figures = self._figures(f"{split}/log_likelihood", self.bounds, "normalized", over)
-        figures |= self._figures(f"{split}/raw_log_likelihood", raw, "raw", over)
+        measurements = self._measurements(f"{split}/log_likelihood", self.bounds, "normalized", over)
+        measurements |= self._measurements(f"{split}/raw_log_likelihood", raw, "raw", over)
         num = len(self.bounds)
         kl = float(self.kl.sum()) / num
-        figures[f"{split}/kl"] = Figure(kl, None, num, "nats per sequence", "normalized", "estimate", over=over)
+        measurements[f"{split}/kl"] = Measurement(
+            kl, None, num, "nats per sequence", "normalized", "estimate", over=over
+        )
         if space.bits_dim is not None:
-            figures[f"{split}/bits_per_dim"] = self._bits(
-                figures[f"{split}/raw_log_likelihood_per_step"], space.bits_dim
+            measurements[f"{split}/bits_per_dim"] = self._bits(
+                measurements[f"{split}/raw_log_likelihood_per_step"], space.bits_dim
             )
-        return figures
+        return measurements
 
-    def _figures(self, key: str, nats: Tensor, space: str, over: str) -> dict[str, Figure]:
+    def _measurements(self, key: str, nats: Tensor, space: str, over: str) -> dict[str, Measurement]:
         num, steps = len(nats), float(self.lengths.sum())
         per_sequence, per_step = float(nats.mean()), float(nats.sum()) / steps
         # The standard error of a ratio of sums, by its linearisation (Cochran 1977, section 2.11).
@@ -98,7 +100,7 @@ class Evaluation:
         error = None if self.variance is None else math.sqrt(self.variance)
         errors = {"nats per sequence": error and error / num, "nats per step": error and error / steps}
         return {
-            name: Figure(value, self._standard_error(values), num, unit, space, self.kind, errors[unit], over)
+            name: Measurement(value, self._standard_error(values), num, unit, space, self.kind, errors[unit], over)
             for name, value, values, unit in (
                 (key, per_sequence, nats, "nats per sequence"),
                 (f"{key}_per_step", per_step, residual, "nats per step"),
@@ -128,13 +130,13 @@ class Evaluation:
             return None
         return math.sqrt(len(numbers) / (len(numbers) - 1) * float(sums.square().sum())) / num
 
-    def _bits(self, nats: Figure, dims: int) -> Figure:
+    def _bits(self, nats: Measurement, dims: int) -> Measurement:
         """Bits per dimension, lower is better, from raw-space nats per step."""
         scale = dims * math.log(2.0)
         kind: Kind = "upper_bound" if nats.kind == "lower_bound" else nats.kind
         error = nats.standard_error and nats.standard_error / scale
         noise = nats.monte_carlo_error and nats.monte_carlo_error / scale
-        return Figure(-nats.value / scale, error, nats.count, "bits per dimension", "raw", kind, noise, nats.over)
+        return Measurement(-nats.value / scale, error, nats.count, "bits per dimension", "raw", kind, noise, nats.over)
 
 
 class Space(NamedTuple):

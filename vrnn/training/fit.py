@@ -158,17 +158,17 @@ class Fit:
             seed=self.seed,
             step=progress.step,
         )
-        figures = evaluation.figures("valid", Space())
+        measurements = evaluation.measurements("valid", Space())
         names = ("valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl")
-        bound = figures["valid/log_likelihood"].value
+        bound = measurements["valid/log_likelihood"].value
         for what, name in (("bound", "valid/log_likelihood"), ("KL", "valid/kl")):
-            if not math.isfinite(figures[name].value):
-                raise Diverged(self.advice(f"the validation {what} is {figures[name].value}"))
+            if not math.isfinite(measurements[name].value):
+                raise Diverged(self.advice(f"the validation {what} is {measurements[name].value}"))
         progress.stale += 1
         if bound > progress.best:
             progress.best, progress.best_step, progress.stale = bound, progress.step, 0
             checkpoint.save(self.directory / "best.pt", {**self.weights(), "step": progress.step})
-        self.tell({name: figures[name].value for name in names} | {"seconds": progress.seconds})
+        self.tell({name: measurements[name].value for name in names} | {"seconds": progress.seconds})
 
     def out_of_patience(self) -> bool:
         """Whether validation has gone without improvement for as long as the trainer bears."""

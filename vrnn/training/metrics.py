@@ -1,4 +1,4 @@
-"""Figures that say what they are, and the file that training writes its metrics to."""
+"""Measurements that say what they are, and the file that training writes its metrics to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MARKS: dict[Kind, str] = {"exact": "", "lower_bound": "â‰¥ ", "upper_bound": "â‰
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """One number with everything needed to read it.
 
     Attributes:

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from experiments.report.comparison.findings import Findings
 from experiments.report.groups import saved_groups
-from experiments.run.directory import RunDirectory, figures_as_json
+from experiments.run.directory import RunDirectory, measurements_as_json
 from experiments.run.state import Job, read_job
 from vrnn.training.evaluation import Evaluation, Space
 
@@ -60,9 +60,9 @@ class Runs:
         lengths = STEPS - (torch.arange(len(bounds)) % 3 == 1).long() * ragged
         kl = torch.arange(1, STEPS + 1).double() * len(bounds) * (kind != "exact")
         found = Evaluation(bounds, lengths, kind, kl, groups=groups)
-        figures = found.figures("test", Space(), grouping) | found.figures("valid", Space(), grouping)
+        figures = found.measurements("test", Space(), grouping) | found.measurements("valid", Space(), grouping)
         reference = Evaluation(bounds - 50.0, lengths, "exact", 0 * kl, groups=groups)
-        figures |= reference.figures("reference/linear predictor", Space(), grouping)
+        figures |= reference.measurements("reference/linear predictor", Space(), grouping)
         arrays = {"bounds": found.bounds, "lengths": lengths, "kl_by_step": found.kl_by_step}
         arrays = {name: array.numpy() for name, array in arrays.items()}
         kept = {} if grouping is None else saved_groups(groups, grouping)
@@ -72,7 +72,7 @@ class Runs:
             run.metrics.write({"step": step, "epoch": 1, **bound, "valid/kl": 3.0, "seconds": 20.0 * step})
         if picture:
             draw(run.figures)
-        return self._with(run, seed, status="done", figures=figures_as_json(figures), parameters=1234, **result)
+        return self._with(run, seed, status="done", figures=measurements_as_json(figures), parameters=1234, **result)
 
     def failed(self, message: str, *, kind: str = "UserError", seed: int = 0) -> Job:
         """A run that a mistake ended before its training; such a one has no config.yaml."""
@@ -94,7 +94,7 @@ class Runs:
         """What evaluating the run later leaves."""
         found = Evaluation(torch.as_tensor(bounds), torch.full((len(bounds),), STEPS), "estimate", torch.zeros(STEPS))
         job.run.evaluations.mkdir(exist_ok=True)
-        figures = figures_as_json(found.figures("test", Space()))
+        figures = measurements_as_json(found.measurements("test", Space()))
         content = {"checkpoint": checkpoint, "step": step, "figures": figures}
         (job.run.evaluations / f"{name}.json").write_text(json.dumps(content))
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.cli.terminal import figures_table
+from experiments.cli.terminal import measurements_table
 from experiments.report.blocks.latex import latex
 from experiments.report.comparison.findings import compare
 from experiments.report.groups import read_groups, saved_groups
 from tests.experiments.report.conftest import COUNT, bold, column
-from vrnn.training.metrics import Figure
+from vrnn.training.metrics import Measurement
 
 EIGHT = [f"s{number % 8}" for number in range(COUNT)]
 
@@ -132,6 +132,6 @@ def test_one_seed_has_the_error_over_groups_and_says_so(runs, bounds):
 
 
 def test_the_screen_says_what_errors_are_over():
-    by_speaker = Figure(-3.0, 0.5, 40, "nats per sequence", "normalized", "exact", over="8 speakers")
-    assert figures_table("bound", {"test": by_speaker}).caption == "± s.e. is over 8 speakers"
-    assert figures_table("bound", {"test": replace(by_speaker, over="sequences")}).caption is None
+    by_speaker = Measurement(-3.0, 0.5, 40, "nats per sequence", "normalized", "exact", over="8 speakers")
+    assert measurements_table("bound", {"test": by_speaker}).caption == "± s.e. is over 8 speakers"
+    assert measurements_table("bound", {"test": replace(by_speaker, over="sequences")}).caption is None

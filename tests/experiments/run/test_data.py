@@ -112,7 +112,7 @@ def test_other_data_are_standardised_as_the_runs_own(apps, place):
     raw = quiet.standardisation.inverse(quiet.test.values.double())
     by_hand = Sequences(loud.standardisation.forward(raw).float(), quiet.test.lengths)
     found = evaluate(look().model, ELBO_PLAIN, by_hand, batch_size=100, seed=cfg.seed)
-    figures = found.figures("test", Space(loud.standardisation.log_det))
+    figures = found.measurements("test", Space(loud.standardisation.log_det))
     for name in ("log_likelihood", "log_likelihood_per_step", "raw_log_likelihood"):
         assert value(on_quiet, name) == pytest.approx(figures[f"test/{name}"].value, rel=1e-4)
     as_its_own = evaluate(look().model, ELBO_PLAIN, quiet.test, batch_size=100, seed=cfg.seed).bounds.mean()
