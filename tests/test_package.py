@@ -72,6 +72,8 @@ def test_every_command_is_an_app():
 
 
 def test_the_installed_commands_sweep_and_report_from_another_directory(scripts: Path, tmp_path: Path):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "__init__.py").write_text("raise ImportError('this is another package')")
     swept = ("--multirun", "latent.z_dim=2,3", "hydra/launcher=basic")
     printed = call(scripts / "vrnn-train", *WORDS, *SMALL, *swept, cwd=tmp_path)
     assert "2 jobs: all done" in printed

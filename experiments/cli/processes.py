@@ -29,7 +29,8 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
     """
     # Several jobs with two threads each would stand in each other's way.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", f"experiments.{app}", *arguments]
+    here = [] if os.getcwd() in sys.path else ["-P"]  # or a package of that name in the working directory would run
+    command = [sys.executable, *here, "-m", f"experiments.{app}", *arguments]
     with subprocess.Popen(command, env=environment, pass_fds=[lock]) as process:
         passed_on = [number for number in stopping_signals() if number != signal.SIGINT]
         former = {
