@@ -33,7 +33,7 @@ CONTRACTS = {
     "likelihoods": {"vrnn.likelihoods.base"},
     "models": {"vrnn.models.base"},
     "objectives": {"vrnn.objectives.base"},
-    "data": {"vrnn.data.splits", "vrnn.data.fingerprint", "vrnn.data.inspection"},
+    "data": {"vrnn.data.splits", "vrnn.data.checks.fingerprint", "vrnn.data.checks.inspection"},
 }
 # Measures one model that it builds itself, so as to run where there is no Hydra; no new option concerns it.
 BENCHMARK = "experiments.bench."
@@ -143,11 +143,16 @@ JSON = {
     "experiments.disk.reading",
     "experiments.disk.ownership",
     "vrnn.training.metrics",
-    "vrnn.data.storage",
-    "vrnn.data.inspection",
+    "vrnn.data.recordings.storage",
+    "vrnn.data.checks.inspection",
 }
 # What reads arrays; only sketch-rnn's files may be unpickled, with the user's consent.
-ARRAYS = {"experiments.report.sequences", "vrnn.data.storage", "vrnn.data.mnist_files", "vrnn.data.clips"}
+ARRAYS = {
+    "experiments.report.sequences",
+    "vrnn.data.recordings.storage",
+    "vrnn.data.images.mnist_files",
+    "vrnn.data.recordings.clips",
+}
 
 
 def called(module: str) -> Iterator[tuple[str, ast.Call]]:
@@ -167,7 +172,7 @@ def test_nothing_is_looked_up_or_unpickled_elsewhere(module: str):
             assert module in JSON, name
         if name == "np.load":
             pickles = {word.arg: ast.unparse(word.value) for word in node.keywords}.get("allow_pickle", "False")
-            assert (module in ARRAYS and pickles == "False") or module == "vrnn.data.sketch_rnn", name
+            assert (module in ARRAYS and pickles == "False") or module == "vrnn.data.ink.sketch_rnn", name
         if name == "torch.load":
             assert "weights_only=True" in ast.unparse(node)
         if name == "OmegaConf.load":

@@ -21,7 +21,7 @@ from experiments.config.resolvers import register_resolvers
 from experiments.run.parts import CHECKED
 from tests.conf import composed, options, overridden, raw
 from tests.data.conftest import write_idx
-from tests.data.recordings import write_corpora
+from tests.data.recording_files import write_corpora
 from tests.data.stroke_files import write_iamondb, write_packed
 from vrnn.data.splits import Splits
 

@@ -28,9 +28,9 @@ ALLOWED = {
     "experiments/bench/measure.py": {"write_text"},  # to /proc: the high-water mark of memory starts again
     "vrnn/training/checkpoint.py": {"open", "replace", "unlink"},
     "vrnn/training/metrics.py": {"write_text", "replace"},
-    "vrnn/data/inspection.py": {"write_text", "replace", "unlink"},  # in a cache of its own
-    "vrnn/data/mnist_files.py": {"move", "rename"},  # a download, to where no such file is
-    "vrnn/data/storage.py": {"rename", "write_text"},  # likewise, made elsewhere
+    "vrnn/data/checks/inspection.py": {"write_text", "replace", "unlink"},  # in a cache of its own
+    "vrnn/data/images/mnist_files.py": {"move", "rename"},  # a download, to where no such file is
+    "vrnn/data/recordings/storage.py": {"rename", "write_text"},  # likewise, made elsewhere
 }
 
 

@@ -75,7 +75,7 @@ class Evaluation(Content):
 
 
 class Data(Content):
-    """data.json; what train, valid and test hold is looked at by `vrnn.data.fingerprint`."""
+    """data.json; what train, valid and test hold is looked at by `vrnn.data.checks.fingerprint`."""
 
     format: int = 1
     settings: dict[str, Any]

@@ -22,7 +22,7 @@ from experiments.disk.reading import read_json
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import Data
-from vrnn.data.fingerprint import Change, Fingerprint
+from vrnn.data.checks.fingerprint import Change, Fingerprint
 from vrnn.data.splits import Splits, Standardisation
 
 UNCHECKED = (

@@ -14,8 +14,8 @@ from experiments.config.build import build, check, require_integer
 from experiments.config.sizes import build_model, require_activations, require_kind
 from experiments.errors import UserError
 from experiments.tracking.guard import GuardedTracker, build_tracker
-from vrnn.data.fingerprint import Fingerprint
-from vrnn.data.inspection import NotFinite, inspect
+from vrnn.data.checks.fingerprint import Fingerprint
+from vrnn.data.checks.inspection import NotFinite, inspect
 from vrnn.data.splits import Splits
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from tests.data.recordings import clip, sphere_bytes, wav_bytes
+from tests.data.recording_files import clip, sphere_bytes, wav_bytes
 
 RATE = 16_000
 SAMPLES = clip(0, 2000, RATE)

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vrnn.data.images.mnist_files import FILES
 from vrnn.data.mnist import mnist
-from vrnn.data.mnist_files import FILES
 
 TRAIN, VALID, TEST = 90, 30, 40  # train includes valid
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conf import raw
-from tests.data.recordings import clip, write_audio, write_timit
+from tests.data.recording_files import clip, write_audio, write_timit
 from vrnn.data.audio import audio
 from vrnn.data.blizzard import blizzard
 from vrnn.data.ljspeech import ljspeech

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from vrnn.data.audio import audio
-from vrnn.data.inspection import inspect
+from vrnn.data.checks.inspection import inspect
 from vrnn.data.splits import Splits
 
 RATE, X_DIM = 8000, 25

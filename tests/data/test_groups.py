@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.data.recordings import clip, write_archive, write_audio, write_timit
+from tests.data.recording_files import clip, write_archive, write_audio, write_timit
 from tests.data.stroke_files import ALPHABETS, FORMS, LINES, write_iamondb, write_packed, write_raw
 from vrnn.data.audio import audio
 from vrnn.data.blizzard import blizzard

@@ -18,7 +18,7 @@ from vrnn.data.handwriting import (
     split_words,
     split_writers,
 )
-from vrnn.data.pen import trace
+from vrnn.data.synthesis.pen import trace
 
 SMALL = {"train_sequences": 32, "valid_sequences": 13, "test_sequences": 7}
 PLAIN = Hand(face="cursive", slant=0.0, scale=1.0, aspect=1.0, slope=0.0, tempo=1.0)

@@ -11,7 +11,7 @@ import torch
 
 from tests.data.stroke_files import FORMS, LINES, line_strokes, line_xml, write_iamondb
 from vrnn.data.iamondb import iamondb, read_line
-from vrnn.data.strokes import fit_joint_scalar
+from vrnn.data.ink.strokes import fit_joint_scalar
 
 LISTS = {"train": "trainset.txt", "valid": "testset_v.txt", "test": "testset_f.txt"}
 PAPER = {

@@ -11,8 +11,8 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.data.conftest import TEST, TRAIN, VALID
+from vrnn.data.images.mnist_files import FILES
 from vrnn.data.mnist import mnist
-from vrnn.data.mnist_files import FILES
 
 CONF = Path(__file__).parents[2] / "conf" / "data" / "mnist.yaml"
 BINARIZED = ["threshold", "stochastic", "static", "static_seeded"]

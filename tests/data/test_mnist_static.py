@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vrnn.data import files
-from vrnn.data import mnist_files as module
+from vrnn.data.images import mnist_files as module
 from vrnn.data.mnist import mnist
+from vrnn.data.sources import files
 
 PARTS = ("train", "valid", "test")
 

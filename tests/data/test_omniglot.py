@@ -22,8 +22,8 @@ from tests.data.stroke_files import (
     write_pickled,
     write_raw,
 )
+from vrnn.data.ink.omniglot_raw import read_drawing
 from vrnn.data.omniglot import RAW, SIMPLIFIED, omniglot
-from vrnn.data.omniglot_raw import read_drawing
 
 
 @pytest.fixture(scope="module")

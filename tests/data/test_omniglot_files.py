@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from tests.data.stroke_files import ALPHABETS, DRAWERS, PARTS, raw_texts, write_raw
+from vrnn.data.ink.omniglot_raw import read_raw
+from vrnn.data.ink.strokes import Ink
 from vrnn.data.omniglot import RAW, SIMPLIFIED, _split, omniglot
-from vrnn.data.omniglot_raw import read_raw
-from vrnn.data.partition import split_by_name
-from vrnn.data.strokes import Ink
+from vrnn.data.sources.partition import split_by_name
 
 FIRST = f"{ALPHABETS[0]}/character01/0001_01.txt"
 

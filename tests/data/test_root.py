@@ -12,16 +12,16 @@ from experiments.config.build import build
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from tests.conf import composed, options, raw
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from vrnn.data.audio import audio
 from vrnn.data.blizzard import blizzard
-from vrnn.data.files import data_folder
 from vrnn.data.fsdd import fsdd
 from vrnn.data.iamondb import iamondb
 from vrnn.data.ljspeech import ljspeech
 from vrnn.data.mnist import mnist
 from vrnn.data.omniglot import omniglot
 from vrnn.data.sketch import sketch
+from vrnn.data.sources.files import data_folder
 from vrnn.data.timit import timit
 
 DATASETS = [audio, fsdd, timit, ljspeech, blizzard, omniglot, sketch, iamondb]

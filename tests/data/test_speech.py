@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.signal import find_peaks, lfilter, welch
 
-from vrnn.data.phonetics import NAMES, PHONES, VOWELS, draw_score
-from vrnn.data.source_filter import BANDWIDTHS, CONTROL_RATE, Controls, Voice, resonator, synthesise
 from vrnn.data.speech import NOISE_FLOOR, allot, draw_voices, speak, speech
+from vrnn.data.synthesis.phonetics import NAMES, PHONES, VOWELS, draw_score
+from vrnn.data.synthesis.source_filter import BANDWIDTHS, CONTROL_RATE, Controls, Voice, resonator, synthesise
 
 RATE = 16_000
 SMALL = {"train_sequences": 24, "valid_sequences": 9, "test_sequences": 7, "num_speakers": 20}

@@ -33,7 +33,7 @@ from experiments.sweep.overview import Standing
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.text import plain
 from experiments.tracking.trackers import first_identity
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from tests.faults.strangers import EVIL, OLD, stranger
 
 SECRET = "correct horse battery staple"

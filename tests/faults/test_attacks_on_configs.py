@@ -106,7 +106,7 @@ CONFIGS: dict[str, tuple[Callable[[Path], None], str]] = {
         "data",
     ),
     "a writer of ours in a key that nobody reads": (put(other=target("vrnn.training.checkpoint.save")), "conf/"),
-    "a function of ours that is no dataset": (put(data=target("vrnn.data.files.data_folder")), "conf/"),
+    "a function of ours that is no dataset": (put(data=target("vrnn.data.sources.files.data_folder")), "conf/"),
     "a method of ours": (put(trainer___target_="vrnn.training.trainer.Trainer.fit"), "conf/"),
     "a likelihood that is data": (
         put(model__likelihood=target(HANDWRITING)),

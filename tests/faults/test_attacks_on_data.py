@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from tests.data.stroke_files import FORMS, drawings, write_iamondb
 from vrnn.data.audio import audio
-from vrnn.data.clips import archived_clips
 from vrnn.data.iamondb import iamondb, read_line
+from vrnn.data.ink.omniglot_raw import read_raw
 from vrnn.data.mnist import mnist
-from vrnn.data.omniglot_raw import read_raw
+from vrnn.data.recordings.clips import archived_clips
+from vrnn.data.recordings.storage import Storage
 from vrnn.data.sketch import sketch
-from vrnn.data.storage import Storage
 
 SECRET = "hunter2"
 
@@ -138,8 +138,8 @@ def header(**changes: int) -> Callable[[Path], None]:
 
 def mapped(folder: Path, name: str, content: bytes) -> None:
     """Values in a cache, one of whose files is another."""
+    from vrnn.data.recordings.storage import Filled
     from vrnn.data.standardisation import Standardisation
-    from vrnn.data.storage import Filled
 
     storage = Storage(0.0, str(folder))
     filled = Filled(Standardisation.identity(3), {"train": [True]}, {}, [])

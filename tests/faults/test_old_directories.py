@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from tests.experiments.command_line import Run, is_drawn
 
 OLD = Path(__file__).parent / "old"

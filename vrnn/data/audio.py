@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from vrnn.data.clips import Clip, file_clips
-from vrnn.data.corpora import SUFFIXES, Assignment, Recordings, by_seed, grouped_by_folder
-from vrnn.data.files import data_folder, printable, shown
-from vrnn.data.folders import files_below
-from vrnn.data.framing import PARTS, Framing, frame
-from vrnn.data.lists import find_below, read_list
-from vrnn.data.soundness import OnBad
+from vrnn.data.recordings.clips import Clip, file_clips
+from vrnn.data.recordings.corpora import SUFFIXES, Assignment, Recordings, by_seed, grouped_by_folder
+from vrnn.data.recordings.folders import files_below
+from vrnn.data.recordings.framing import PARTS, Framing, frame
+from vrnn.data.recordings.soundness import OnBad
+from vrnn.data.recordings.storage import Storage
+from vrnn.data.sources.files import data_folder, printable, shown
+from vrnn.data.sources.lists import find_below, read_list
 from vrnn.data.splits import Corpus, Place, Splits
-from vrnn.data.storage import Storage
 
 LISTS = {part: f"{part}.txt" for part in PARTS}
 
@@ -58,8 +58,8 @@ def audio(
         root a line.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
-      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
-        skipped and counted in the tally.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.recordings.soundness`) is
+        an error, or skipped and counted in the tally.
       assignment: how `seed` splits: `name`: each one by its own name, so that a new one moves no other, see
         `split_by_name`; `order`: by drawing an order of all of them, links to folders not followed, as before there
         was a choice.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from vrnn.data.clips import Clip
-from vrnn.data.corpora import recordings
-from vrnn.data.files import shown
-from vrnn.data.framing import Framing, frame
-from vrnn.data.soundness import OnBad
+from vrnn.data.recordings.clips import Clip
+from vrnn.data.recordings.corpora import recordings
+from vrnn.data.recordings.framing import Framing, frame
+from vrnn.data.recordings.soundness import OnBad
+from vrnn.data.sources.files import shown
 from vrnn.data.splits import Splits
 
 ARCHIVE = "speech/fsdd_8k_int16.npz"
@@ -42,8 +42,8 @@ def fsdd(
         `recordings/{digit}_{speaker}_{take}.wav`, or a clone of the repository; None: `data` in the working directory.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
-      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
-        skipped and counted in the tally.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.recordings.soundness`) is
+        an error, or skipped and counted in the tally.
 
     Raises:
       FileNotFoundError: the recordings are not there.

@@ -1,6 +1,7 @@
 """Synthetic online handwriting: English words by many writers, as offsets of the pen at equal times.
 
-`vrnn.data.pen` makes a hand's line of a word and moves the pen along it; here are the words, the writers, the dataset.
+`vrnn.data.synthesis.pen` makes a hand's line of a word and moves the pen along it; here are the words, the writers and
+the dataset.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from vrnn.data.pen import Array, Face, Path, trace, tremor_noise, write
+from vrnn.data.ink.strokes import fit_joint_scalar
 from vrnn.data.splits import Sequences, Splits
-from vrnn.data.strokes import fit_joint_scalar
+from vrnn.data.synthesis.pen import Array, Face, Path, trace, tremor_noise, write
 from vrnn.memory import require_memory
 
 VOCABULARY = """

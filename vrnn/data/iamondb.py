@@ -14,10 +14,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from vrnn.data.files import data_folder, listed, printable, require_file, require_folder, shown
-from vrnn.data.lists import MARKS, find_below, read_list
+from vrnn.data.ink.strokes import Ink, ink_splits, require_pen
+from vrnn.data.sources.files import data_folder, listed, printable, require_file, require_folder, shown
+from vrnn.data.sources.lists import MARKS, find_below, read_list
 from vrnn.data.splits import Splits
-from vrnn.data.strokes import Ink, ink_splits, require_pen
 
 SOURCE = (
     "expected lineStrokes/a01/a01-000/a01-000u-01.xml and so on, the unpacked lineStrokes-all.tar.gz, and beside "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vrnn.data.corpora import Assignment, by_seed, recordings
-from vrnn.data.framing import Framing, frame
-from vrnn.data.soundness import OnBad
+from vrnn.data.recordings.corpora import Assignment, by_seed, recordings
+from vrnn.data.recordings.framing import Framing, frame
+from vrnn.data.recordings.soundness import OnBad
+from vrnn.data.recordings.storage import Storage
 from vrnn.data.splits import Place, Splits
-from vrnn.data.storage import Storage
 
 ARCHIVE = "speech/ljspeech32_22k_int16.npz"
 FOLDERS = ("LJSpeech-1.1/wavs", "wavs")
@@ -44,8 +44,8 @@ def ljspeech(
       test_fraction: share of the clips in test.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
-      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
-        skipped and counted in the tally.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.recordings.soundness`) is
+        an error, or skipped and counted in the tally.
       assignment: how `seed` splits: `name`: each one by its own name, so that a new one moves no other, see
         `split_by_name`; `order`: by drawing an order of all of them, links to folders not followed, as before there
         was a choice.

@@ -12,8 +12,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from vrnn.data.files import data_folder
-from vrnn.data.mnist_files import PIXELS, SIDE, read_images, read_published_sample
+from vrnn.data.images.mnist_files import PIXELS, SIDE, read_images, read_published_sample
+from vrnn.data.sources.files import data_folder
 from vrnn.data.splits import Consent, Sequences, Splits, Standardisation
 
 

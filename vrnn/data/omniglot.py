@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from vrnn.data.files import data_folder, listed, require_file, shown
-from vrnn.data.omniglot_raw import read_raw
-from vrnn.data.partition import split_by_name
-from vrnn.data.sketch_rnn import PARTS, read_sketch_rnn
+from vrnn.data.ink.omniglot_raw import read_raw
+from vrnn.data.ink.sketch_rnn import PARTS, read_sketch_rnn
+from vrnn.data.ink.strokes import Ink, ink_splits, require_pen, require_whole_units
+from vrnn.data.sources.files import data_folder, listed, require_file, shown
+from vrnn.data.sources.partition import split_by_name
 from vrnn.data.splits import Splits
-from vrnn.data.strokes import Ink, ink_splits, require_pen, require_whole_units
 
 SIMPLIFIED = "omniglot_stroke3.npz"
 RAW = "strokes_background_small1"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from vrnn.data.files import data_folder, listed, require_file, shown
-from vrnn.data.partition import place
-from vrnn.data.sketch_rnn import PARTS, read_sketch_rnn
+from vrnn.data.ink.sketch_rnn import PARTS, read_sketch_rnn
+from vrnn.data.ink.strokes import ink_splits, require_pen, require_whole_units
+from vrnn.data.sources.files import data_folder, listed, require_file, shown
+from vrnn.data.sources.partition import place
 from vrnn.data.splits import Consent, Corpus, Splits
-from vrnn.data.strokes import ink_splits, require_pen, require_whole_units
 
 
 def sketch(
@@ -28,7 +28,7 @@ def sketch(
     offset spans the gap. Drawings keep their length; those of one point or none have no step and are left out.
 
     Files, for instance `sketchrnn/cat.npz` of Quick, Draw! (Google, CC BY 4.0) or `aaron_sheep/aaron_sheep.npz` of
-    github.com/hardmaru/sketch-rnn-datasets, have the layout that `vrnn.data.sketch_rnn` describes; licence and unit
+    github.com/hardmaru/sketch-rnn-datasets, have the layout that `vrnn.data.ink.sketch_rnn` describes; licence and unit
     are theirs. Most of them hold pickled objects, which are read with `allow_pickle` only.
 
     Coordinates are mostly whole numbers, over which a density has no ceiling: `dequantise` adds uniform noise in

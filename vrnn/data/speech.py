@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vrnn.data.phonetics import controls_of, draw_score
-from vrnn.data.source_filter import CONTROL_RATE, Array, Voice, synthesise
 from vrnn.data.splits import Sequences, Splits, Standardisation
+from vrnn.data.synthesis.phonetics import controls_of, draw_score
+from vrnn.data.synthesis.source_filter import CONTROL_RATE, Array, Voice, synthesise
 from vrnn.memory import require_memory
 
 UTTERANCE_SECONDS = 4.0

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
-from vrnn.data.files import printable
+from vrnn.data.sources.files import printable
 from vrnn.data.standardisation import Affine, Standardisation
 
 # The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.

@@ -6,13 +6,13 @@ import re
 
 import numpy as np
 
-from vrnn.data.clips import Clip, file_clips
-from vrnn.data.corpora import SUFFIXES, Assignment
-from vrnn.data.files import data_folder, shown
-from vrnn.data.folders import files_below
-from vrnn.data.framing import Framing, frame
-from vrnn.data.partition import place
-from vrnn.data.soundness import OnBad
+from vrnn.data.recordings.clips import Clip, file_clips
+from vrnn.data.recordings.corpora import SUFFIXES, Assignment
+from vrnn.data.recordings.folders import files_below
+from vrnn.data.recordings.framing import Framing, frame
+from vrnn.data.recordings.soundness import OnBad
+from vrnn.data.sources.files import data_folder, shown
+from vrnn.data.sources.partition import place
 from vrnn.data.splits import Splits
 
 TOP = {"timit", "train", "test"}  # right below root
@@ -48,8 +48,8 @@ def timit(
       valid_fraction: share of the speakers of TRAIN in valid.
       quantize: levels of x instead of noise, see `Framing`.
       mu_law: whether companding comes before `quantize`.
-      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.soundness`) is an error, or
-        skipped and counted in the tally.
+      on_bad: whether a recording that is no good (cut short, silent, NaN..., see `vrnn.data.recordings.soundness`) is
+        an error, or skipped and counted in the tally.
       assignment: how `seed` splits: `name`: each one by its own name, so that a new one moves no other, see
         `split_by_name`; `order`: by drawing an order of all of them, links to folders not followed, as before there
         was a choice.

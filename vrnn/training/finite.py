@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vrnn.data.inspection import describe_not_finite
+from vrnn.data.checks.inspection import describe_not_finite
 from vrnn.data.splits import Sequences
 from vrnn.training.evaluation import Evaluation
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
-from vrnn.data.inspection import describe_not_finite
+from vrnn.data.checks.inspection import describe_not_finite
 from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective

@@ -18,7 +18,7 @@ from experiments.run.data import write_run_data
 from experiments.run.parts import Data
 from experiments.run.state import Job, read_job
 from experiments.sweep.plan import SweepJob, SweepPlan
-from vrnn.data.inspection import inspect
+from vrnn.data.checks.inspection import inspect
 from vrnn.data.splits import Sequences, Splits, Standardisation
 
 VALUES = torch.randn(12, 2, generator=torch.Generator().manual_seed(0))

@@ -15,7 +15,7 @@ from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.restore import Restored, restore
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from tests.experiments.command_line import Run
 from vrnn.data.audio import audio
 from vrnn.data.splits import Sequences

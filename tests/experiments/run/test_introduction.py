@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from experiments.run.introduction import skipped_lines, tally_lines
-from tests.data.recordings import clip, write_audio
+from tests.data.recording_files import clip, write_audio
 from tests.experiments.command_line import Run
 
 SMALL = ("data=audio", "data.root=sounds", "data.sample_rate=8000", "data.x_dim=20", "data.num_frames=10")

@@ -1,0 +1,1 @@
+"""Pen strokes: points to offsets, and the files that hold them."""

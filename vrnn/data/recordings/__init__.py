@@ -1,0 +1,1 @@
+"""Recordings of sound: where they lie, what a header promises, decoding, soundness, framing, storage."""

@@ -1,0 +1,1 @@
+"""Speech and handwriting that are made up: phones and their sounds, the movement of a pen."""
