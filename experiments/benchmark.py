@@ -12,6 +12,7 @@ from experiments.bench.measure import GROWTH, around_the_step, growth, machine, 
 from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
 from experiments.cli.app import launch
+from experiments.cli.context import JobContext
 from experiments.cli.terminal import console, say
 from experiments.config.build import shown
 from experiments.disk.files import write_json, write_whole
@@ -22,7 +23,7 @@ from vrnn.memory import require_memory
 from vrnn.training.device import find_device, keep_memory
 
 
-def benchmark(cfg: DictConfig) -> int:
+def benchmark(cfg: DictConfig, context: JobContext) -> int:
     """Measures, shows a table, and writes it with a picture and all values."""
     settings = cfg.benchmark
     shapes, device = read_shapes(settings.shapes), read_device(settings.device)
@@ -36,7 +37,7 @@ def benchmark(cfg: DictConfig) -> int:
     if path.is_symlink() or (path.exists() and not {"format", "shapes", "growth"} <= set(read_dict(path))):
         raise UserError(f"benchmark.save={path}: holds something else, which is not replaced; give another file")
     keep_memory()
-    found: dict[str, Any] = {"format": 1, **machine(device), **provenance(), "shapes": [], "growth": []}
+    found: dict[str, Any] = {"format": 1, **machine(device), **provenance(context), "shapes": [], "growth": []}
     try:  # before the minutes, not after
         write_json(path, found)
         mark(folder, "benchmark")

@@ -13,13 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.app import launch
 from experiments.cli.arguments import arranged, read_arguments
+from experiments.cli.context import JobContext
 from experiments.cli.help import first_line
 from experiments.cli.processes import jobs_at_once, run
 from experiments.cli.terminal import console, say
 from experiments.comparison.finished import finished_rows
 from experiments.comparison.plan import estimates_command, plan
 from experiments.config.compose import compose_train
-from experiments.config.overrides import as_typed
 from experiments.config.paths import CONF
 from experiments.disk.locks import locked
 from experiments.disk.ownership import claim, mark
@@ -38,6 +38,7 @@ class Compare:
 
     def __init__(self) -> None:
         self.shared: list[str] = []
+        self.typed: tuple[str, ...] = ()  # its own overrides
 
     def own_arguments(self, arguments: list[str]) -> list[str]:
         """Puts aside what belongs to experiments.train, and returns the rest."""
@@ -48,8 +49,9 @@ class Compare:
         self.shared = [text for text in asked.overrides if text not in own]
         return arranged(asked, own)
 
-    def __call__(self, cfg: DictConfig) -> int:
+    def __call__(self, cfg: DictConfig, context: JobContext) -> int:
         """Trains what is missing, estimates, reports; returns 0 if every job of the comparison is done."""
+        self.typed = context.overrides
         return self.train(cfg) if cfg.runs is None else self.collect(cfg)
 
     def train(self, cfg: DictConfig) -> int:
@@ -135,7 +137,7 @@ class Compare:
 
     def command(self) -> str:
         """What to type to make this comparison, or to go on with it."""
-        return shlex.join(["python", "-m", "experiments.compare", *self.shared, *as_typed()])
+        return shlex.join(["python", "-m", "experiments.compare", *self.shared, *self.typed])
 
 
 def main() -> NoReturn:

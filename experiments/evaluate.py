@@ -6,11 +6,10 @@ import math
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.cli.app import launch
+from experiments.cli.context import JobContext
 from experiments.cli.terminal import say, show_measurements
 from experiments.config.build import build
 from experiments.config.sizes import bytes_kept, require_room_for
@@ -28,7 +27,7 @@ from vrnn.training.evaluation import Space, evaluate, rows_within
 from vrnn.training.finite import explain_not_finite
 
 
-def measure(cfg: DictConfig) -> int:
+def measure(cfg: DictConfig, context: JobContext) -> int:
     """Evaluates, prints a table, and writes evaluations/<objective>-<K>.json in the run's directory.
 
     With another seed than the run's own, or on other data, the file is called after these as well, and marked. What was
@@ -61,14 +60,14 @@ def measure(cfg: DictConfig) -> int:
     about["tally"], about["skipped"] = dict(restored.splits.tally), list(restored.splits.skipped)
     about |= {"not_finite": fault, "cautions": warnings, "figures": measurements_as_json(measurements)}
     make_room(path, about)
-    write_json(path, {"format": 1, **about, **provenance()})
+    write_json(path, {"format": 1, **about, **provenance(context)})
     if fault is not None:
         raise UserError(f"{fault}; {path} is marked, and counts nowhere")
     for note in restored.notes:
         say(f"note: {note}")
     for caution in warnings:
         say(f"caution: {caution}")
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
+    if context.multirun is not None:
         say(f"{objective.name}  {run}  {measurements[f'{cfg.split}/log_likelihood']}")
         return 0
     for line in tally_lines(restored.splits.tally):

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from omegaconf import DictConfig
 
 from experiments.cli.app import launch
+from experiments.cli.context import JobContext
 from experiments.cli.terminal import say
 from experiments.config.build import build
 from experiments.config.sizes import bytes_kept, require_room_for
@@ -21,7 +22,7 @@ from experiments.run.restore import Restored, restore
 ELSEWHERE = "give another output, an empty folder or a new one"
 
 
-def sample(cfg: DictConfig) -> int:
+def sample(cfg: DictConfig, context: JobContext) -> int:
     """Writes samples, reconstructions and continuations as pictures (and sounds), in a folder of this request's own."""
     run = RunDirectory.existing(cfg.run)
     claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)

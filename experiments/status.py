@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from rich.live import Live
 
 from experiments.cli.app import launch
+from experiments.cli.context import JobContext
 from experiments.cli.streams import is_output_lost
 from experiments.cli.terminal import console, say
 from experiments.disk.ownership import PLAN, claim
@@ -20,7 +21,7 @@ from experiments.sweep.plan import SweepPlan
 SWEEPS = Path("outputs/sweeps")
 
 
-def status(cfg: DictConfig) -> int:
+def status(cfg: DictConfig, context: JobContext) -> int:
     """Prints the table, once or until no job runs; writes the report where it is asked for."""
     if cfg.dir is None:
         return status_of_all(cfg)

@@ -4,53 +4,52 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import NoReturn
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from experiments.cli.app import complete, fail, launch
+from experiments.cli.context import JobContext
 from experiments.config.identity import config_hash
 from experiments.disk.locks import locked
 from experiments.disk.ownership import claim
 from experiments.run.directory import RunDirectory
 from experiments.run.job import run_job
-from experiments.run.refused import withdrawing
 from experiments.run.repeat import repeated_arguments
 from experiments.run.resume import resumed_arguments, resumed_config
 from experiments.run.starts import RUN_ELSEWHERE, just_written, require_room
 from experiments.run.state import begin, go_on, run_or_continue
+from experiments.run.withdrawal import withdrawing
 from experiments.sweep.grid import Sweep
+from experiments.sweep.stopping import pruning
 
 
-def train(cfg: DictConfig) -> int:
+def train(cfg: DictConfig, context: JobContext) -> int:
     """One job; returns its exit code."""
-    run = RunDirectory(Path(HydraConfig.get().runtime.output_dir))
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return run_or_continue(cfg, run)
-    complete(cfg)
+    run = RunDirectory(context.directory)
+    if context.multirun is not None:
+        return run_or_continue(cfg, run, context, pruning)
+    complete(cfg, context)
     if cfg.resume is None:
-        claim(run.path, "run", RUN_ELSEWHERE, just_written())
+        claim(run.path, "run", RUN_ELSEWHERE, just_written(context))
         with locked(run.path, "this run is"):
             require_room(run)
-            begin(run, config_hash(cfg))
-            with withdrawing(run):
-                return run_job(cfg, run, resume=False)
+            begin(run, config_hash(cfg), context)
+            with withdrawing(run, context):
+                return run_job(cfg, run, context, resume=False)
     run = RunDirectory.existing(cfg.resume)
     claim(run.path, "run", "give the directory of a run that experiments.train made")
-    cfg = resumed_config(run, cfg)
+    cfg = resumed_config(run, cfg, context.overrides)
     with locked(run.path, "this run is"):
         go_on(run)
-        return run_job(cfg, run, resume=True)
+        return run_job(cfg, run, context, resume=True)
 
 
-def bound(cfg: DictConfig, code: int) -> float | None:
+def bound(cfg: DictConfig, context: JobContext, code: int) -> float | None:
     """The validation bound of a job that is done: what a search maximises; nothing where there is none."""
     if code and cfg.multirun.view is None:  # nobody reads the jobs' directories at the end
-        fail(cfg, code)
-    result = RunDirectory(Path(HydraConfig.get().runtime.output_dir)).read_result()
+        fail(cfg, context, code)
+    result = RunDirectory(context.directory).read_result()
     return None if code else result["figures"]["valid/log_likelihood"]["value"]
 
 
@@ -62,7 +61,7 @@ def prepared(sweep: Sweep, arguments: list[str]) -> list[str]:
 def main() -> NoReturn:
     """The app, as `python -m experiments.train` and as the command vrnn-train."""
     sweep = Sweep()
-    launch("train", train, partial(prepared, sweep), bound, sweep.conclude, ready=DictConfig.copy)
+    launch("train", train, partial(prepared, sweep), bound, sweep.conclude, completed=False)
 
 
 if __name__ == "__main__":

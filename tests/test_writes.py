@@ -22,7 +22,7 @@ ALLOWED = {
     "experiments/disk/files.py": {"open", "replace", "unlink"},  # write_whole: a file that was not there before
     "experiments/run/measuring.py": {"savez"},  # test_sequences.npz, in a directory that is claimed
     "experiments/tracking/guard.py": {"unlink"},  # the half of a file that could not be written
-    "experiments/run/refused.py": {"unlink"},  # the records of a start that was refused, in a directory that it claimed
+    "experiments/run/withdrawal.py": {"unlink"},  # what a refused start wrote, in a directory that it claimed
     "experiments/benchmark.py": {"savefig"},
     "experiments/report/blocks/plots.py": {"savefig"},
     "experiments/bench/measure.py": {"write_text"},  # to /proc: the high-water mark of memory starts again

@@ -5,30 +5,28 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.cli.arguments import checked_arguments, read_arguments
+from experiments.cli.context import JobContext
+from experiments.cli.folders import leave_no_folder
+from experiments.cli.help import suite_help
 from experiments.cli.processes import take_gpu
 from experiments.cli.signals import at_work, is_worker
 from experiments.cli.streams import is_output_lost, protect_streams
 from experiments.cli.surroundings import answer_to, hydra_raising, require_working_directory
 from experiments.config.checks import require_keys, require_read
 from experiments.config.compose import settled
-from experiments.config.overrides import as_typed
 from experiments.config.paths import CONF
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.nearest import nearest
-from experiments.run.refused import leave_no_folder
 
 DEVICE = ("trainer.device", "device")  # keys under which the apps' configs have it
 NO_BEST_TRIAL = "Record does not exist."  # Optuna on a study in which nothing has succeeded
@@ -38,19 +36,19 @@ class JobFailed(CompactHydraException):
     """One job of a multirun failed; derived so that Hydra lets the other jobs go on and prints no traceback."""
 
 
-def fail(cfg: DictConfig, code: int) -> None:
+def fail(cfg: DictConfig, context: JobContext, code: int) -> None:
     """The outcome of a job whose app knows nothing better: nothing, or a failure that ends in the exit code 1."""
     if code:
-        raise JobFailed(f"job {HydraConfig.get().job.override_dirname or HydraConfig.get().job.num} failed")
+        raise JobFailed(f"job {','.join(context.overrides) or context.number} failed")
 
 
 def launch(
     config_name: str,
-    task: Callable[[DictConfig], int],
+    task: Callable[[DictConfig, JobContext], int],
     prepare: Callable[[list[str]], list[str]] = list,
-    outcome: Callable[[DictConfig, int], float | None] = fail,
+    outcome: Callable[[DictConfig, JobContext, int], float | None] = fail,
     conclude: Callable[[int], int] = int,
-    ready: Callable[[DictConfig], DictConfig] | None = None,
+    completed: bool = True,
 ) -> NoReturn:
     """Runs `task` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
 
@@ -59,12 +57,13 @@ def launch(
       task: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
         defect of the suite, so its traceback is shown.
       prepare: the command line's arguments -> those that Hydra is to see.
-      outcome: of a job of a multirun and its exit code, the number that a sweeper is to maximise.
+      outcome: of the config, context and exit code of a job of a multirun, the number that a sweeper is to maximise.
       conclude: called at the end, with the exit code; returns the final one.
-      ready: the composed config -> what `task` is called with; None: `complete`.
+      completed: hold the config to `complete` before the task is called; False: the task does so itself.
     """
     protect_streams()
     register_resolvers()
+    OmegaConf.register_new_resolver("suite_help", suite_help, replace=True)
     is_traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
 
     try:
@@ -82,13 +81,15 @@ def launch(
         with at_work(process):
             if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
                 take_gpu(process)
-            code = answer(lambda: task((ready or partial(complete, app=config_name))(cfg)))
+            context = JobContext.current()
+            cfg = cfg.copy()
+            code = answer(lambda: task(complete(cfg, context, config_name) if completed else cfg, context))
         codes.append(code)
-        if HydraConfig.get().mode != RunMode.MULTIRUN:
+        if context.multirun is None:
             return None
         if code > 128 and not is_worker():  # stopped by a signal: so is the whole multirun
             raise KeyboardInterrupt
-        return outcome(cfg, code)
+        return outcome(cfg, context, code)
 
     code = 0
     try:
@@ -110,7 +111,7 @@ def launch(
     sys.exit(code or int(lost))
 
 
-def complete(cfg: DictConfig, app: str | None = None) -> DictConfig:
+def complete(cfg: DictConfig, context: JobContext, app: str | None = None) -> DictConfig:
     """The config, if every value that must be given was, every reference leads somewhere, and an app's keys fit.
 
     Raises:
@@ -122,14 +123,14 @@ def complete(cfg: DictConfig, app: str | None = None) -> DictConfig:
         settled(cfg)
         OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise UserError(unresolved(error, as_typed())) from error
+        raise UserError(unresolved(error, context.overrides)) from error
     if app is not None:
         require_keys(cfg, app)
-        require_read(as_typed(), app)
+        require_read(context.overrides, app)
     return cfg
 
 
-def unresolved(error: OmegaConfBaseException, words: list[str]) -> str:
+def unresolved(error: OmegaConfBaseException, words: Sequence[str]) -> str:
     """Why a reference leads nowhere, by the word that took its goal away, or that made it."""
     text = f"{error.full_key}: {str(error).partition(chr(10))[0]}"
     for word in words:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from hydra.core.hydra_config import HydraConfig
+from typing import Any
+
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from experiments.errors import UserError
 
 
-def as_typed(overrides: ListConfig | list[str] | None = None) -> list[str]:
-    """The overrides of this job as they were typed: what they refer to is not looked up.
-
-    Args:
-      overrides: Hydra's; None: those of the job that is running.
-    """
-    found = HydraConfig.get().overrides.task if overrides is None else overrides
-    return OmegaConf.to_container(found, resolve=False) if OmegaConf.is_list(found) else list(found)
+def literal(node: DictConfig | ListConfig) -> Any:
+    """The plain values of a config as they were typed: references in them are not resolved."""
+    return OmegaConf.to_container(node, resolve=False)
 
 
 def value_of(key: str, arguments: list[str]) -> str | None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.cli.help import suite_help
 from experiments.config.slugs import job_name
 
 
 def register_resolvers() -> None:
-    """Makes ${experiment_name:}, ${job_name:}, ${suite_help:} and ${matched_width:} known to OmegaConf."""
+    """Makes ${experiment_name:}, ${job_name:} and ${matched_width:} known to OmegaConf."""
     OmegaConf.register_new_resolver("experiment_name", experiment_name, replace=True)
     OmegaConf.register_new_resolver("job_name", job_name, replace=True)
-    OmegaConf.register_new_resolver("suite_help", suite_help, replace=True)
     OmegaConf.register_new_resolver("matched_width", matched_width, replace=True)
 
 

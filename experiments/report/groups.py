@@ -42,19 +42,6 @@ def counted(count: int, word: str | None) -> str:
     return f"{count:,} {word or 'sequence'}" + "s" * (count != 1)
 
 
-def saved_groups(names: tuple[str, ...] | None, word: str | None) -> dict[str, np.ndarray]:
-    """The arrays that keep the groups of a split, without pickled objects.
-
-    `grouping`, what they are; and where there are any, `group_names` [G], and `groups` [N], the number of each
-    sequence's name there: a hundred thousand long names would take more room than all else.
-    """
-    kept = {}
-    if names is not None:
-        group_names, numbers = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
-        kept = {"groups": numbers.astype(np.int32), "group_names": group_names}
-    return {**kept, "grouping": np.array(word or "", dtype=np.str_)}
-
-
 def read_groups(file: Path, num: int) -> Groups:
     """The groups of the `num` sequences in a test_sequences.npz; unknown where it is damaged or says nothing."""
     unknown = Groups(num, None)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.overrides import as_typed
+from experiments.cli.context import JobContext
 from experiments.config.paths import CHECKOUT
 from experiments.config.untrusted import check_config
 from experiments.disk.files import write_json, write_whole
@@ -131,12 +130,11 @@ def measurements_as_json(measurements: dict[str, Measurement]) -> dict[str, Any]
     return {name: measurement.as_dict() for name, measurement in measurements.items()}
 
 
-def provenance() -> dict[str, Any]:
+def provenance(context: JobContext) -> dict[str, Any]:
     """The command, the commit and the versions that made a result."""
-    overrides = as_typed()
     versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "hydra-core", "wandb")}
     return {
-        "command": shlex.join(["python", "-m", f"experiments.{HydraConfig.get().job.name}", *overrides]),
+        "command": shlex.join(["python", "-m", f"experiments.{context.app}", *context.overrides]),
         "commit": git("rev-parse", "HEAD") if CHECKOUT else installed_commit(),
         "dirty": bool(git("status", "--porcelain", "--untracked-files=no")) if CHECKOUT else None,
         "threads": torch.get_num_threads(),

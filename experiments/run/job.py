@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.cli.context import JobContext
 from experiments.cli.signals import StopRequest, is_worker
 from experiments.cli.terminal import Terminal
 from experiments.config.checks import require_keys, require_read
-from experiments.config.overrides import as_typed
 from experiments.run.data import open_run_data
 from experiments.run.directory import RunDirectory, measurements_as_json
 from experiments.run.gallery import draw_gallery
@@ -21,7 +20,7 @@ from experiments.run.measuring import measure
 from experiments.run.parts import Parts, build_parts, cautions
 from experiments.run.record import Recorder, recorded
 from experiments.run.resume import resume_command
-from experiments.sweep.stopping import Pruning, pruning
+from experiments.run.stopping_rule import MakesStoppingRule, StoppingRule
 from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
 from vrnn.figures.curves import draw_curves
 from vrnn.training import checkpoint
@@ -31,30 +30,42 @@ from vrnn.training.progress import Interrupted
 TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
 
 
-def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | None = None) -> int:
+def run_job(
+    cfg: DictConfig,
+    run: RunDirectory,
+    context: JobContext,
+    *,
+    resume: bool,
+    stop: Path | None = None,
+    stopping_rule: MakesStoppingRule | None = None,
+) -> int:
     """Trains, measures and draws; returns the exit code.
 
     Args:
       cfg: the composed config.
       run: where everything is written; its result.json says how the job ended, also where it failed.
+      context: of the start.
       resume: go on from the run's last checkpoint.
       stop: a file that asks for the end as a signal does, once it is there.
+      stopping_rule: makes the rule that may end the training early.
 
     Raises:
       UserError: a value in the config is wrong, training diverged, or a checkpoint cannot be read or written.
     """
-    hydra = HydraConfig.get()
-    several = hydra.mode == RunMode.MULTIRUN
+    several = context.multirun is not None
     silent = several and cfg.multirun.view == "table"
-    terminal = Terminal(f"#{hydra.job.num}  " if several else "", quiet=silent)
-    overrides = all_overrides(run, as_typed(), resume=resume)
+    terminal = Terminal(f"#{context.number}  " if several else "", quiet=silent)
+    overrides = all_overrides(run, context.overrides, resume=resume)
     if not resume:
         run.write_overrides(overrides)
-    with recorded(cfg, run, overrides, keep_former=resume and not several) as result, StopRequest(stop) as stopping:
+    with (
+        recorded(cfg, run, context, overrides, keep_former=resume and not several) as result,
+        StopRequest(stop) as stopping,
+    ):
         if several or not resume:  # a run that goes on has its own config, which may be older than some keys
             require_keys(cfg, "train")
-            require_read(as_typed(), "train")
-        rule = pruning(cfg, run.path) if several else None
+            require_read(context.overrides, "train")
+        rule = stopping_rule(cfg, run.path) if stopping_rule else None
         parts = build_parts(cfg)
         resumed = resume and (run.checkpoints / "last.pt").exists()
         splits, notes, _ = open_run_data(run, cfg, parts.data, resumed=resumed)
@@ -70,10 +81,8 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
             terminal.note(note)
         if notice := parts.tracker.notice():
             terminal.say(f"tracking    {notice}")
-        subdir = OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"]
-        name = run_name(as_typed(), subdir) or run.path.name
-        chosen = [hydra.runtime.choices.get(group) for group in TAGS]
-        tags = [choice for choice in chosen if choice is not None]
+        name = run_name(context) or run.path.name
+        tags = [choice for group in TAGS if (choice := context.choices.get(group)) is not None]
         parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, run.path.parent.name, tags)
         code = 1
         try:
@@ -94,7 +103,7 @@ def run_job(cfg: DictConfig, run: RunDirectory, *, resume: bool, stop: Path | No
     return code
 
 
-def all_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> list[str]:
+def all_overrides(run: RunDirectory, overrides: Sequence[str], *, resume: bool) -> list[str]:
     """What would make this config again: the first start's overrides, with those of later starts."""
     former = run.read_overrides() if resume and run.overrides_file.exists() else []
     new = [text for text in overrides if not text.startswith("resume=")]
@@ -102,16 +111,11 @@ def all_overrides(run: RunDirectory, overrides: list[str], *, resume: bool) -> l
     return [text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new
 
 
-def run_name(overrides: list[str], subdir: str) -> str:
-    """The overrides in one line, those first that a multirun's jobs are told apart by: the end of a long one is cut.
-
-    Args:
-      overrides: of the job.
-      subdir: hydra.sweep.subdir as it stands in the config, "${job_name:<key>,<key>}" where the suite names the jobs.
-    """
-    keys = subdir.removeprefix("${job_name:").removesuffix("}").split(",")
-    told = [text for text in overrides if not text.startswith("multirun.")]
-    return " ".join(sorted(told, key=lambda text: text.partition("=")[0].lstrip("+") not in keys))
+def run_name(context: JobContext) -> str:
+    """The overrides in one line, those first that a multirun's jobs are told apart by: the end of a long one is cut."""
+    keys = context.subdir.removeprefix("${job_name:").removesuffix("}").split(",")  # where the suite names the jobs
+    shown = [text for text in context.overrides if not text.startswith("multirun.")]
+    return " ".join(sorted(shown, key=lambda text: text.partition("=")[0].lstrip("+") not in keys))
 
 
 def train(
@@ -121,7 +125,7 @@ def train(
     terminal: Terminal,
     result: dict[str, Any],
     stop: StopRequest,
-    rule: Pruning | None,
+    rule: StoppingRule | None,
     *,
     resume: bool,
 ) -> int:

@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from experiments.errors import UserError
-from experiments.report.groups import saved_groups
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import Parts
 from experiments.warn import warn
@@ -49,3 +48,16 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement
                 f"{name} is {measurement.value}, which is no result; the weights are kept in {run.checkpoints}"
             )
     return measurements
+
+
+def saved_groups(names: tuple[str, ...] | None, word: str | None) -> dict[str, np.ndarray]:
+    """The arrays that keep the groups of a split, without pickled objects.
+
+    `grouping`, what they are; and where there are any, `group_names` [G], and `groups` [N], the number of each
+    sequence's name there: a hundred thousand long names would take more room than all else.
+    """
+    kept = {}
+    if names is not None:
+        group_names, numbers = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
+        kept = {"groups": numbers.astype(np.int32), "group_names": group_names}
+    return {**kept, "grouping": np.array(word or "", dtype=np.str_)}

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from experiments.cli.context import JobContext
 from experiments.cli.surroundings import answer_to
 from experiments.config.identity import config_hash
 from experiments.errors import UserError
@@ -42,7 +43,7 @@ class Recorder(Observer):
 
 @contextmanager
 def recorded(
-    cfg: DictConfig, run: RunDirectory, overrides: list[str], *, keep_former: bool
+    cfg: DictConfig, run: RunDirectory, context: JobContext, overrides: list[str], *, keep_former: bool
 ) -> Iterator[dict[str, Any]]:
     """Gives the result to fill in, and writes result.json however the work within ends.
 
@@ -59,7 +60,7 @@ def recorded(
         "step": 0,
         "figures": {},
         "overrides": overrides,
-        **provenance(),
+        **provenance(context),
     }
     started = time.monotonic()
     raised: BaseException | None = None

@@ -11,12 +11,13 @@ import re
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.terminal import say
-from experiments.config.overrides import as_typed, quoted, value_of
+from experiments.config.overrides import quoted, value_of
 from experiments.config.untrusted import consent_keys, withdraw_consent
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
@@ -66,14 +67,19 @@ def resume_command(run: RunDirectory) -> str:
     return shlex.join([python, "-m", "experiments.train", f"resume={value}"])
 
 
-def resumed_config(run: RunDirectory, cfg: DictConfig) -> DictConfig:
+def resumed_config(run: RunDirectory, cfg: DictConfig, typed_overrides: Sequence[str]) -> DictConfig:
     """The run's own config, with the new command line's permitted overrides.
+
+    Args:
+      run: its directory.
+      cfg: the config of the new command line.
+      typed_overrides: of the new command line.
 
     Raises:
       UserError: an override that would change what the run computes.
     """
     saved = run.read_config()
-    overrides = OverridesParser.create().parse_overrides(as_typed())
+    overrides = OverridesParser.create().parse_overrides(list(typed_overrides))
     typed = {override.key_or_group for override in overrides}
     allowed = (*ALLOWED, *consent_keys(saved))
     for key in withdraw_consent(saved, typed):

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from experiments.cli.context import JobContext
 from experiments.config.paths import CONF
 from experiments.disk.locks import is_locked
 from experiments.disk.ownership import BY_HYDRA, claim, mark, read_mark
@@ -41,12 +40,11 @@ def is_hydras_key(key: str) -> bool:
     return key.lstrip("+~").partition(".")[0].partition("/")[0] == "hydra"
 
 
-def just_written() -> set[str]:
+def just_written(context: JobContext) -> set[str]:
     """What Hydra may have written in a run's directory for this very start, which was claimed before."""
-    hydra = HydraConfig.get()
-    found = {str(hydra.output_subdir), f"{hydra.job.name}.log"}
-    several = hydra.mode == RunMode.MULTIRUN and is_same(hydra.runtime.output_dir, hydra.sweep.dir)
-    return found | set(BY_HYDRA if several else ())
+    names = {str(context.record), f"{context.app}.log"}
+    shared = context.multirun is not None and is_same(context.directory, context.multirun)
+    return names | set(BY_HYDRA if shared else ())
 
 
 def is_same(place: str | Path, other: str | Path) -> bool:

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from experiments.cli.app import complete
+from experiments.cli.context import JobContext
 from experiments.cli.terminal import say
 from experiments.config.identity import config_hash
-from experiments.config.overrides import as_typed
 from experiments.disk.locks import is_locked, locked
 from experiments.disk.ownership import STOP, claim, mark, read_mark
 from experiments.disk.removal import begin_anew, drop_unfinished, put_aside
@@ -21,6 +20,7 @@ from experiments.errors import UserError
 from experiments.run.directory import RunDirectory, provenance
 from experiments.run.job import run_job
 from experiments.run.starts import START, has_computed, just_written
+from experiments.run.stopping_rule import MakesStoppingRule
 
 ORPHANS = 20.0  # seconds that jobs of a killed multirun are given to notice it
 State = Literal["waiting", "running", "interrupted", "failed", "stale", "resumed", "done"]
@@ -90,7 +90,9 @@ def was_resumed(run: RunDirectory) -> bool:
         return False
 
 
-def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
+def run_or_continue(
+    cfg: DictConfig, run: RunDirectory, context: JobContext, stopping_rule: MakesStoppingRule | None = None
+) -> int:
     """One job of a multirun that may have been started before; returns its exit code.
 
     What is done is skipped. What was interrupted, or failed on its way otherwise than by diverging, goes on from its
@@ -98,13 +100,14 @@ def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
     resume= has taken further stays unless multirun.replace_resumed is true, and what failed stays where
     multirun.retry_failed is false. Nothing begins after a call to stop.
     """
-    stop = Path(HydraConfig.get().runtime.cwd, HydraConfig.get().sweep.dir, STOP)
+    assert context.multirun is not None
+    stop = context.multirun / STOP
     if stop.exists():
         return 1
-    claim(run.path, "run", "give another hydra.sweep.dir or hydra.sweep.subdir", just_written())
+    claim(run.path, "run", "give another hydra.sweep.dir or hydra.sweep.subdir", just_written(context))
     with locked(run.path, "this job is", wait=ORPHANS):
         try:
-            return _run_or_continue(cfg, run, stop)
+            return _run_or_continue(cfg, run, context, stop, stopping_rule)
         except Exception:
             if cfg.multirun.fail_fast:
                 stop.touch()
@@ -113,11 +116,13 @@ def run_or_continue(cfg: DictConfig, run: RunDirectory) -> int:
             return 1  # whoever started the multirun reads there why, and tells of it
 
 
-def _run_or_continue(cfg: DictConfig, run: RunDirectory, stop: Path) -> int:
+def _run_or_continue(
+    cfg: DictConfig, run: RunDirectory, context: JobContext, stop: Path, stopping_rule: MakesStoppingRule | None
+) -> int:
     try:
-        complete(cfg)
+        complete(cfg, context)
     except UserError as error:
-        refuse(run, error)
+        refuse(run, error, context)
         raise
     job = read_job(run, config_hash(cfg), alive=False)
     if job.state == "done":
@@ -137,18 +142,17 @@ def _run_or_continue(cfg: DictConfig, run: RunDirectory, stop: Path) -> int:
     if resume:
         go_on(run)
     else:
-        begin(run, config_hash(cfg))
-    return run_job(cfg, run, resume=resume, stop=stop)
+        begin(run, config_hash(cfg), context)
+    return run_job(cfg, run, context, resume=resume, stop=stop, stopping_rule=stopping_rule)
 
 
-def begin(run: RunDirectory, identity: str | None) -> None:
+def begin(run: RunDirectory, identity: str | None, context: JobContext) -> None:
     """Takes away what a former start has left, and marks the directory as that of a run of this config."""
     drop_unfinished(run.path, "run")
     former = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
     if former:
         say(f"what was measured of a failed start is put aside in  {former}")
-    overrides = as_typed()
-    mark(run.path, "run", overrides=overrides, config_hash=identity, start=os.environ.get(START))
+    mark(run.path, "run", overrides=list(context.overrides), config_hash=identity, start=os.environ.get(START))
 
 
 def go_on(run: RunDirectory) -> None:
@@ -159,13 +163,13 @@ def go_on(run: RunDirectory) -> None:
         mark(run.path, "run", overrides=overrides, config_hash=config_hash(run.read_config()))
 
 
-def refuse(run: RunDirectory, error: UserError) -> None:
+def refuse(run: RunDirectory, error: UserError, context: JobContext) -> None:
     """Records that a job's config cannot be one; a result that is there was made with another config."""
     if run.result_file.is_file():
         put_former_aside(run, read_job(run, alive=False))
-    begin(run, None)
+    begin(run, None, context)
     about = {"status": "failed", "error": {"kind": "UserError", "message": str(error)}, "config_hash": None}
-    run.write_result({"format": 1, **about, "step": 0, "seconds": 0.0, "figures": {}, **provenance()})
+    run.write_result({"format": 1, **about, "step": 0, "seconds": 0.0, "figures": {}, **provenance(context)})
 
 
 def put_former_aside(run: RunDirectory, job: Job) -> None:

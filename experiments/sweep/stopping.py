@@ -11,12 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.config.build import require_integer
 from experiments.disk.reading import CheckedMetrics
 from experiments.errors import UserError
-from vrnn.training.progress import Observer
+from experiments.run.stopping_rule import StoppingRule
 
 BOUND = "valid/log_likelihood"
 
 
-class Pruning(Observer):
+class Pruning(StoppingRule):
     """The rule multirun.stop_below, for one job.
 
     After every validation: the job ends if its best bound so far is below the given quantile of the best bounds that
@@ -43,7 +43,6 @@ class Pruning(Observer):
         require_integer("multirun.stop_below.after", after, 1)
         require_integer("multirun.stop_below.jobs", jobs, 1)
         self.directory, self.quantile, self.after, self.jobs = directory, quantile, after, jobs
-        self.reason = ""
 
     def start(self, step: int, total_steps: int) -> None:
         if step:  # resumed: what has been decided before the interruption is decided again
@@ -55,10 +54,6 @@ class Pruning(Observer):
             found = best_by_epoch(self.directory)
             epoch, bound = metrics["epoch"], metrics[BOUND]
             self.judge(found | {epoch: max([bound, *found.values()])})
-
-    def __call__(self) -> bool:
-        """Whether to end."""
-        return bool(self.reason)
 
     def judge(self, own: dict[int, float]) -> None:
         """Decides, from the best bound after each epoch."""

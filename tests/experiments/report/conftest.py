@@ -13,8 +13,8 @@ import torch
 from omegaconf import OmegaConf
 
 from experiments.report.comparison.findings import Findings
-from experiments.report.groups import saved_groups
 from experiments.run.directory import RunDirectory, measurements_as_json
+from experiments.run.measuring import saved_groups
 from experiments.run.state import Job, read_job
 from vrnn.training.evaluation import Evaluation, Space
 

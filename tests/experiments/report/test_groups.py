@@ -10,7 +10,8 @@ import pytest
 from experiments.cli.terminal import measurements_table
 from experiments.report.blocks.latex import latex
 from experiments.report.comparison.findings import compare
-from experiments.report.groups import read_groups, saved_groups
+from experiments.report.groups import read_groups
+from experiments.run.measuring import saved_groups
 from tests.experiments.report.conftest import COUNT, bold, column
 from vrnn.training.metrics import Measurement
 

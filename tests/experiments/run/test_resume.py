@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.app import CONF
@@ -44,15 +43,14 @@ def test_what_would_change_the_results_is_refused_and_nothing_is_touched(apps, c
 
 
 @pytest.fixture
-def resumed(whole: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DictConfig]:
+def resumed(whole: Run) -> Callable[..., DictConfig]:
     """The config that the undisturbed run would go on with, under an override."""
     register_resolvers()
 
     def resumed(override: str) -> DictConfig:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("train", ["resume=somewhere", override], return_hydra_config=True)
-        monkeypatch.setattr(HydraConfig.instance(), "cfg", cfg)
-        return resumed_config(RunDirectory.existing(whole.path), cfg)
+        return resumed_config(RunDirectory.existing(whole.path), cfg, ["resume=somewhere", override])
 
     return resumed
 
