@@ -9,7 +9,7 @@ COMMANDS := experiments/test_train.py experiments/test_tracking.py experiments/t
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-lowest coverage soak compare sweep bench sync lint format clean
+.PHONY: help train test test-lowest coverage soak compare sweep bench sync lint types format clean
 
 help:  ## what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -45,6 +45,9 @@ sync: $(VENV)/installed  ## upload to Weights & Biases what runs logged offline,
 lint: $(VENV)/installed-test  ## style and format, nothing is changed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-test  ## types of vrnn/ and experiments/
+	$(BIN)/mypy
 
 format: $(VENV)/installed-test  ## mend what lint finds where that is safe
 	$(BIN)/ruff check --fix .

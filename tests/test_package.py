@@ -65,6 +65,12 @@ def test_the_wheel_holds_every_file_of_the_packages_and_of_conf(wheel: Path):
     assert wheel.name.startswith(f"{PROJECT['name']}-{vrnn.__version__}-py3-none-any")
 
 
+def test_the_version_is_the_same_everywhere():
+    assert f"\nversion: {vrnn.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert changelog.partition("\n## ")[2].startswith(f"{vrnn.__version__}\n")
+
+
 def test_every_command_is_an_app():
     apps = {path.stem for path in (ROOT / "experiments").glob("*.py") if "def main()" in path.read_text()}
     assert PROJECT["scripts"] == {f"vrnn-{app}": f"experiments.{app}:main" for app in apps}
