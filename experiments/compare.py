@@ -20,6 +20,7 @@ from experiments.cli.terminal import console, say
 from experiments.comparison.finished import finished_rows
 from experiments.comparison.plan import estimates_command, plan
 from experiments.config.compose import compose_train
+from experiments.config.packages import option_files
 from experiments.config.paths import CONF
 from experiments.disk.locks import locked
 from experiments.disk.ownership import claim, mark
@@ -73,7 +74,7 @@ class Compare:
             if code > 128:
                 say(f"stopped; go on with: {self.command()}")
                 return code
-            title = re.split(r"[:,(]", first_line(CONF / "data" / f"{planned.data}.yaml"))[0].strip()
+            title = re.split(r"[:,(]", first_line(option_files("data")[planned.data]))[0].strip()
             return self.finish(cfg, planned.rows, planned.directory, title, launcher, planned.device, lock)
 
     def collect(self, cfg: DictConfig) -> int:

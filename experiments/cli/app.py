@@ -23,6 +23,7 @@ from experiments.cli.streams import is_output_lost, protect_streams
 from experiments.cli.surroundings import answer_to, hydra_raising, require_working_directory
 from experiments.config.checks import require_keys, require_read
 from experiments.config.compose import settled
+from experiments.config.packages import allowed_packages
 from experiments.config.paths import CONF
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
@@ -68,6 +69,7 @@ def launch(
 
     try:
         require_working_directory()
+        allowed_packages()
         sys.argv[1:] = prepare(checked_arguments(sys.argv[1:]))
         require_package(sys.argv[1:], config_name)
     except Exception as error:

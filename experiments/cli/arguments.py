@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, RangeSweep
 from hydra.errors import OverrideParseException
 
-from experiments.config.paths import CONF
+from experiments.config.packages import group_names, is_group, option_files
 from experiments.errors import UserError
 from experiments.nearest import nearest
 
@@ -152,13 +152,13 @@ def unreadable(word: str, error: Exception) -> str:
 
 def near_key(word: str) -> str:
     """A guess at the group that was meant."""
-    return nearest(word, [path.name for path in CONF.iterdir() if path.is_dir()])
+    return nearest(word, group_names())
 
 
 def require_option(override: Override) -> None:
     """Raises UserError where a group is given something that is no name."""
     group = override.key_or_group
-    if override.is_delete() or not (CONF / group).is_dir() or override.is_sweep_override():
+    if override.is_delete() or not is_group(group) or override.is_sweep_override():
         return
     value = override.value()
     names = value if isinstance(value, list) else [value]
@@ -170,9 +170,8 @@ def require_option(override: Override) -> None:
 
 
 def options(group: str) -> list[str]:
-    """The options of a group of the suite's own."""
-    folder = CONF / group
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    """The options of a group."""
+    return sorted(option_files(group))
 
 
 def count(override: Override) -> int:

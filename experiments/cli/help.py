@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.packages import option_files
 from experiments.config.paths import CONF
 
 
@@ -31,9 +32,7 @@ def suite_help() -> str:
     if groups:
         lines += ["Groups (choose with group=option; change a value with group.key=value):"]
     for group in groups:
-        folder = CONF / group
-        for path in sorted(folder.rglob("*.yaml")):
-            option = path.relative_to(folder).with_suffix("")
+        for option, path in option_files(group).items():
             lines.append(f"  {f'{group}={option}':<37} {first_line(path)}")
     lines += ["", "Keys of its own:"]
     lines += [f"  {line}" for line in (CONF / f"{app}.yaml").read_text(encoding="utf-8").splitlines() if is_key(line)]

@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import build
-from experiments.config.paths import CONF
+from experiments.config.packages import option_files
 from experiments.errors import UserError
 
 TOLERANCE = 0.1  # the paper's own models differ by as much
@@ -37,7 +37,7 @@ def _match(rest: str, model: str, likelihood: str) -> int:
     own = OmegaConf.create(rest)
     reference = OmegaConf.merge(own, {"net_width": own.latent.width})
     for group, option in (("model", model), ("likelihood", likelihood)):
-        reference[group] = OmegaConf.load(CONF / group / f"{option}.yaml")
+        reference[group] = OmegaConf.load(option_files(group)[option])
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.

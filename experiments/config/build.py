@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from experiments.config.packages import VARIABLE, allowed_packages
 from experiments.errors import UserError
 from experiments.nearest import nearest
 from experiments.text import plain
@@ -101,17 +102,20 @@ def find_target(path: str, name: str) -> Callable[..., Any]:
     Raises:
       UserError: it is not there, or lies outside the allowed modules.
     """
-    if not str(name).startswith(tuple(f"{module}." for module in ALLOWED)) or not PUBLIC.fullmatch(str(name)):
-        named = plain(str(name))[:100]
-        raise UserError(f"{path}._target_={named}: only {', '.join(ALLOWED)} may be built from a config")
+    allowed = (*ALLOWED, *allowed_packages())
+    if not str(name).startswith(tuple(f"{module}." for module in allowed)) or not PUBLIC.fullmatch(str(name)):
+        raise UserError(
+            f"{path}._target_={plain(str(name))[:100]}: only {', '.join(allowed)} may be built from a config; to allow "
+            f"a package of your own, {VARIABLE}=<package> in the environment"
+        )
     try:
         target = get_object(name)
     except Exception as error:
         raise UserError(f"{path}._target_={name}: there is no such class or function") from error
     module = getattr(target, "__module__", None) or ""
-    is_own = any(module == allowed or module.startswith(f"{allowed}.") for allowed in ALLOWED)
-    if not is_own or not (inspect.isclass(target) or inspect.isfunction(target)):
-        raise UserError(f"{path}._target_={name}: only classes and functions of {', '.join(ALLOWED)} may be built")
+    is_allowed = any(module == known or module.startswith(f"{known}.") for known in allowed)
+    if not is_allowed or not (inspect.isclass(target) or inspect.isfunction(target)):
+        raise UserError(f"{path}._target_={name}: only classes and functions of {', '.join(allowed)} may be built")
     return target
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import LARGEST
-from experiments.config.paths import CONF
+from experiments.config.packages import config_folders, group_names, is_group
 from experiments.errors import UserError
 from experiments.nearest import nearest
 
@@ -201,7 +201,10 @@ def require_read(overrides: Sequence[str], app: str) -> None:
         key = word.lstrip("+").partition("=")[0]
         name = key.partition("@")[2] or key
         if word.startswith("+") and not is_read(name, app, [other for other in overrides if other != word]):
-            known = [*KEYS[app], *(path.name for path in CONF.iterdir() if path.is_dir())]
+            known = [
+                *KEYS[app],
+                *group_names(),
+            ]
             same = [key for key in keys_of_groups() if key.endswith(f".{name}")]
             raise UserError(f"{word}: nothing reads {name}{nearest(name, [*known, *same]) or ';'} leave it out")
 
@@ -214,15 +217,15 @@ def is_read(name: str, app: str, others: Sequence[str]) -> bool:
     own = KEYS[app]
     if first in {key.partition(".")[0] for key in own} - {"latent"}:
         return name in own or any(name.startswith(f"{key}.") for key in own if "." in key)
-    return first == "hydra" or (CONF / first).is_dir()
+    return first == "hydra" or is_group(first)
 
 
 def texts_of_configs() -> list[str]:
     """The suite's own YAML files."""
-    return [file.read_text(encoding="utf-8") for file in CONF.rglob("*.yaml")]
+    return [file.read_text(encoding="utf-8") for folder in config_folders() for file in folder.rglob("*.yaml")]
 
 
 def keys_of_groups() -> list[str]:
     """Keys at the top of the options of each group, such as optimizer.lr."""
-    files = (file for file in CONF.glob("*/*.yaml"))
+    files = (file for folder in config_folders() for file in folder.glob("*/*.yaml"))
     return [f"{file.parent.name}.{key}" for file in files for key in OmegaConf.load(file)]

@@ -11,6 +11,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.config.packages import config_folders
 from experiments.config.paths import CONF
 from experiments.nearest import nearest
 
@@ -103,7 +104,9 @@ def composed(words: Sequence[str], config_name: str) -> Mapping[str, Any]:
 
 def known_names(words: Sequence[str], wrong: str, config_name: str) -> list[str]:
     """Keys of the config as it is without the wrong word, and all groups."""
-    groups = sorted({path.parent.relative_to(CONF).as_posix() for path in CONF.rglob("*.yaml")} - {"."})
+    groups = sorted(
+        {path.parent.relative_to(root).as_posix() for root in config_folders() for path in root.rglob("*.yaml")} - {"."}
+    )
     for attempt in ([word for word in words if word != wrong], []):
         try:
             found = paths(composed(attempt, config_name))

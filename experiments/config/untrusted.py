@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import find_target
+from experiments.config.packages import allowed_packages, config_folders, is_group, option_files
 from experiments.config.paths import CONF
 from experiments.errors import UserError
 from experiments.text import plain
@@ -92,7 +93,7 @@ def _require_part(path: str, name: Any) -> None:
     """
     target = find_target(path, name)
     package = PACKAGES.get(re.split(r"[ .]", path)[-1])
-    if package is not None and not name.startswith(f"{package}."):
+    if package is not None and not name.startswith(tuple(f"{known}." for known in (package, *allowed_packages()))):
         raise UserError(f"{path}._target_={name}: expected a part of {package}")
     if name not in _targets() and not (package is not None and inspect.isclass(target)):
         raise UserError(f"{path}._target_={name}: expected one of those that conf/ names")
@@ -143,7 +144,7 @@ def check_overrides(overrides: Sequence[str], where: str, *, sweeps: bool = Fals
     for override in _parsed(overrides, where):
         line = str(override.input_line)[:120]
         key, first = override.key_or_group, re.split(r"[./]", override.key_or_group)[0]
-        if first in STARTS or override.package is not None or not (first in _keys() or (CONF / first).is_dir()):
+        if first in STARTS or override.package is not None or not (first in _keys() or is_group(first)):
             raise UserError(f"{where}: {line}: is only taken from a command line")
         if override.is_sweep_override():
             if not sweeps:
@@ -154,7 +155,7 @@ def check_overrides(overrides: Sequence[str], where: str, *, sweeps: bool = Fals
             continue
         value = None if override.is_delete() else override.value()
         options = value if isinstance(value, list) else [value]
-        if (CONF / key).is_dir() and not all(OPTION.fullmatch(str(option)) for option in options):
+        if is_group(key) and not all(OPTION.fullmatch(str(option)) for option in options):
             raise UserError(f"{where}: {line}: expected an option of the group {key}")
         if key in _consents(first):
             raise UserError(f"{where}: {line}: weakens safety, so it is only taken from today's command line")
@@ -215,8 +216,9 @@ def _items(key: str, content: Any) -> Iterator[tuple[str, Any]]:
 
 @functools.cache
 def _targets() -> set[str]:
-    """All that conf/ builds."""
-    texts = [file.read_text(encoding="utf-8") for file in CONF.rglob("*.yaml")]
+    """All that the suite's configs build, and those of the packages that the user allows."""
+    files = [file for folder in config_folders() for file in folder.rglob("*.yaml")]
+    texts = [file.read_text(encoding="utf-8") for file in files]
     return {name for text in texts for name in re.findall(r"_target_: *([\w.]+)", text)}
 
 
@@ -230,7 +232,7 @@ def _keys() -> set[str]:
 def _consents(group: str) -> set[str]:
     """The arguments that weaken safety, of any option of a group, as one would type them."""
     found = set()
-    for file in (CONF / group).rglob("*.yaml"):
+    for file in option_files(group).values():
         content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
         for key, value in _items("", content):
             if key.rpartition(".")[2] == "_target_":

@@ -1,0 +1,113 @@
+"""docs/adding.md: the package that the page shows is written from its text, and used from outside of the suite."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from experiments.config.build import find_target
+from experiments.config.packages import allowed_packages
+from experiments.errors import UserError
+from tests.experiments.command_line import SMALL, Apps, Run
+
+PAGE = Path(__file__).parents[1] / "docs" / "adding.md"
+PARTS = ("data=sines", "likelihood=laplace", "model=halved", "trainer.batch_size=8")
+ALLOWED = "import os; os.environ['VRNN_PACKAGES'] = 'waves'"
+
+
+def files() -> dict[str, str]:
+    """The files that the page shows, by their paths."""
+    text = PAGE.read_text(encoding="utf-8")
+    return dict(re.findall(r"`(waves/[\w/.]+)`:\n\n```\w+\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory that holds the package, and one whose name begins like its own."""
+    folder = tmp_path_factory.mktemp("theirs")
+    for path, text in files().items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    (folder / "waves" / "__init__.py").touch()
+    (folder / "waves" / "conf" / "__init__.py").touch()
+    (folder / "waves_evil").mkdir()
+    (folder / "waves_evil" / "__init__.py").write_text("def sines(**arguments): open('canary', 'w')\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(apps: Apps, home: Path) -> Run:
+    """A run of the package's own dataset, likelihood and model."""
+    ended = apps("train", *PARTS, *SMALL, "hydra.run.dir=outputs/first", cwd=home, before=ALLOWED)
+    assert ended.code == 0, ended.err
+    return Run(home / "outputs" / "first")
+
+
+def test_the_page_shows_a_whole_package():
+    assert len(files()) == 6
+    groups = {path.split("/")[2] for path in files() if path.endswith(".yaml")}
+    assert groups == {"data", "likelihood", "model"}
+
+
+def test_a_package_of_others_is_trained_evaluated_sampled_and_resumed(apps: Apps, home: Path, trained: Run):
+    assert trained.result["status"] == "done"
+    assert trained.result["figures"]["test/log_likelihood"]["kind"] == "exact"
+    copy = shutil.copytree(trained.path, home / "outputs" / "copy")
+    for app, words in {
+        "evaluate": ("run=outputs/copy",),
+        "sample": ("run=outputs/copy", "num=2", "steps=4"),
+        "train": ("resume=outputs/copy", "trainer.max_steps=9"),
+    }.items():
+        ended = apps(app, *words, cwd=home, before=ALLOWED)
+        assert ended.code == 0, ended.err
+    assert Run(copy).result["step"] > trained.result["step"]
+
+
+def test_a_package_of_others_is_swept_and_compared(apps: Apps, home: Path):
+    swept = apps("train", "--multirun", *PARTS, *SMALL, "model=halved,rnn", cwd=home, before=ALLOWED)
+    assert swept.code == 0, swept.err
+    assert "data=sines" in apps("train", "--help", cwd=home, before=ALLOWED).out
+
+
+def test_the_search_path_of_one_command_finds_its_options(apps: Apps, home: Path):
+    words = ("hydra.searchpath=[pkg://waves.conf]", *PARTS, "--cfg", "job")
+    assert "_target_: waves.sines.sines" in apps("train", *words, cwd=home).out
+
+
+def test_without_todays_permission_a_run_that_names_a_package_is_refused(apps: Apps, home: Path, trained: Run):
+    for number, before in enumerate(("", ALLOWED.replace("waves", "waves_evil"))):
+        shutil.copytree(trained.path, home / "stranger" / str(number))
+        ended = apps("evaluate", f"run=stranger/{number}", cwd=home, before=before)
+        assert ended.code == 1
+        assert re.search(r"config.yaml: \w+._target_=waves\.", ended.err), ended.err
+        assert "VRNN_PACKAGES=<package> in the environment" in ended.err
+    assert not (home / "canary").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("waves_evil.sines", "may be built from a config"),
+        ("waves.sines.torch.hub.load", "only classes and functions of"),
+        ("waves.sines.torch.Generator", "only classes and functions of"),
+        ("waves.nothing", "there is no such class or function"),
+    ],
+)
+def test_a_name_does_not_lead_out_of_the_package(home: Path, monkeypatch: pytest.MonkeyPatch, target: str, words: str):
+    monkeypatch.syspath_prepend(home)
+    monkeypatch.setenv("VRNN_PACKAGES", "waves")
+    importlib.invalidate_caches()
+    assert find_target("data", "waves.sines.sines").__name__ == "sines"
+    with pytest.raises(UserError, match=words):
+        find_target("data", target)
+
+
+@pytest.mark.parametrize("value", ["no such", "../waves", "nowhere_to_be_found", "waves.", "os;sys"])
+def test_what_is_no_package_is_refused(monkeypatch: pytest.MonkeyPatch, value: str):
+    monkeypatch.setenv("VRNN_PACKAGES", value)
+    with pytest.raises(UserError, match=r"VRNN_PACKAGES="):
+        allowed_packages()
