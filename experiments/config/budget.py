@@ -37,7 +37,8 @@ def _match(rest: str, model: str, likelihood: str) -> int:
     own = OmegaConf.create(rest)
     reference = OmegaConf.merge(own, {"net_width": own.latent.width})
     for group, option in (("model", model), ("likelihood", likelihood)):
-        reference[group] = OmegaConf.load(option_files(group)[option])
+        file = option_files(group)[option]
+        reference[group] = OmegaConf.load(file)
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
