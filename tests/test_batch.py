@@ -84,18 +84,18 @@ def test_repeated_puts_each_sequences_copies_side_by_side(x):
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 5, 9])
-def test_stretches_are_the_batch_cut_in_time(x, steps: int):
+def test_chunks_are_the_batch_cut_in_time(x, steps: int):
     batch = Batch.of(x, LENGTHS, torch.tensor([7, 3, 5]))
-    stretches = list(batch.stretches(steps))
-    assert [stretch.steps for stretch in stretches] == [min(steps, STEPS - start) for start in range(0, STEPS, steps)]
-    assert torch.equal(torch.cat([stretch.x for stretch in stretches], 1), batch.x)
-    assert torch.equal(torch.cat([stretch.mask for stretch in stretches], 1), batch.mask)
-    assert torch.equal(sum(stretch.lengths for stretch in stretches), batch.lengths)
-    assert all(torch.equal(stretch.index, batch.index) for stretch in stretches)
+    chunks = list(batch.chunks(steps))
+    assert [chunk.steps for chunk in chunks] == [min(steps, STEPS - start) for start in range(0, STEPS, steps)]
+    assert torch.equal(torch.cat([chunk.x for chunk in chunks], 1), batch.x)
+    assert torch.equal(torch.cat([chunk.mask for chunk in chunks], 1), batch.mask)
+    assert torch.equal(sum(chunk.lengths for chunk in chunks), batch.lengths)
+    assert all(torch.equal(chunk.index, batch.index) for chunk in chunks)
 
 
-def test_one_stretch_without_a_limit_is_the_batch(x):
+def test_one_chunk_without_a_limit_is_the_batch(x):
     batch = Batch.of(x, LENGTHS)
-    (whole,) = batch.stretches(None)
+    (whole,) = batch.chunks(None)
     for name in ("x", "lengths", "index", "mask"):
         assert torch.equal(getattr(whole, name), getattr(batch, name))

@@ -23,7 +23,7 @@ class Batch:
 
     Attributes:
       x: observations [B, T, D], zero where padded.
-      lengths: number of steps of each sequence [B], int64, each in 1..T; 0 in a stretch that it does not reach.
+      lengths: number of steps of each sequence [B], int64, each in 1..T; 0 in a chunk that it does not reach.
       index: each sequence's number in its split [B], int64; evaluation noise is keyed by it.
       mask: True on real steps [B, T].
 
@@ -63,7 +63,7 @@ class Batch:
         """Every sequence `times` times in a row, B * times sequences: importance samples folded into the batch."""
         return Batch(*(field.repeat_interleave(times, 0) for field in (self.x, self.lengths, self.index)))
 
-    def stretches(self, steps: int | None) -> Iterator[Batch]:
+    def chunks(self, steps: int | None) -> Iterator[Batch]:
         """The batch cut in time, `steps` at a time; None: all of it at once."""
         width = steps or self.steps
         for start in range(0, self.steps, width):

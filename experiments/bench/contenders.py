@@ -12,7 +12,8 @@ from experiments.bench.per_step_loop import PerStepLoop
 from experiments.bench.shapes import Cell, Shape, make_batch, make_model
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.schedules import Linear
-from vrnn.training.settings import Settings
+from vrnn.training.progress import Observer
+from vrnn.training.trainer import Trainer
 from vrnn.training.update import Update
 
 Step = Callable[[], object]
@@ -41,7 +42,7 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
         model.recurrence.fused = None
     batch = make_batch(shape, device)
     objective = ELBO(Linear(1.0, 1.0, 0), Linear(0.0, 0.0, 0))
-    made = Settings(
+    trainer = Trainer(
         max_epochs=1,
         max_steps=None,
         batch_size=shape.B,
@@ -53,11 +54,12 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
         device=str(device),
         **{"cuda_graph": False, **settings},
     )
-    update = Update(made, model, objective, torch.optim.Adam(model.parameters(), lr=1e-4, fused=True), lambda _: None)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+    update = Update(trainer.settings, model, objective, optimizer, Observer())
 
     def step() -> None:
         noise = torch.randn(shape.B, shape.T, shape.z, device=device)
-        update(batch, 0, noise, None, 1.0)
+        update.apply(batch, 0, noise, None, 1.0)
 
     return step
 

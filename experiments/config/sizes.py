@@ -76,7 +76,7 @@ def require_activations(
     rows, steps = min(cfg.trainer.batch_size, len(lengths)), min(mean, cfg.trainer.get("tbptt") or mean)
     needed = bytes_kept(model, rows * getattr(objective, "num_samples", 1) * steps)
     sizes = ["trainer.batch_size", "objective.num_samples"]
-    require_room_for(cfg, needed, "the values that one update keeps", sizes, trainer.device)
+    require_room_for(cfg, needed, "the values that one update keeps", sizes, trainer.settings.device)
 
 
 def require_room_for(

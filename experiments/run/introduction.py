@@ -20,7 +20,7 @@ def introduce(terminal: Terminal, parts: Parts, run: RunDirectory, seed: int) ->
     terminal.say(f"data        {counts} sequences (train / valid / test), x_dim {splits.x_dim}")
     for line in (*tally_lines(splits.tally), *skipped_lines(splits.skipped)):
         terminal.say(line)
-    terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.device}, seed {seed}")
+    terminal.say(f"model       {parts.model.num_parameters:,} parameters, {parts.trainer.settings.device}, seed {seed}")
     terminal.say(f"run         {run}")
     for caution in cautions(splits, parts.model.likelihood):
         terminal.say(f"caution     {caution}")

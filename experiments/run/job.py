@@ -140,7 +140,7 @@ def train(
     kind = parts.objective.kind(parts.model)
     screen = GuardedObserver(terminal, "screen")
     try:
-        with terminal.following(kind, parts.trainer.batch_size):
+        with terminal.following(kind, parts.trainer.settings.batch_size):
             progress = parts.trainer.fit(
                 parts.model,
                 parts.objective,
@@ -182,7 +182,7 @@ def conclude(
     terminal: Terminal, parts: Parts, run: RunDirectory, measurements: dict[str, Measurement], files: list[Path]
 ) -> None:
     """The last words: the bound beside its references, then where everything lies."""
-    split = "test" if parts.trainer.test else "valid"
+    split = "test" if parts.trainer.settings.test else "valid"
     rows = {f"this model, {split}": measurements[f"{split}/log_likelihood"]}
     for key, measurement in measurements.items():
         kind, _, rest = key.partition("/")

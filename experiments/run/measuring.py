@@ -23,17 +23,17 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement
     Raises:
       UserError: a measurement is not finite, which is no result.
     """
-    trainer, model, splits = parts.trainer, parts.model, parts.splits
-    model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", trainer.device)["model"])
+    settings, model, splits = parts.trainer.settings, parts.model, parts.splits
+    model.load_state_dict(checkpoint.load(run.checkpoints / "best.pt", settings.device)["model"])
     space = Space.of(model.likelihood, splits)
     measurements: dict[str, Measurement] = {}
-    for split in ("valid", "test") if trainer.test else ("valid",):
-        sequences = getattr(splits, split).to(trainer.device)
-        found = evaluate(model, parts.objective, sequences, batch_size=trainer.eval_batch_size, seed=seed)
+    for split in ("valid", "test") if settings.test else ("valid",):
+        sequences = getattr(splits, split).to(settings.device)
+        found = evaluate(model, parts.objective, sequences, batch_size=settings.eval_batch_size, seed=seed)
         if (fault := explain_not_finite(found, split, sequences, splits.grouping)) is not None:
             raise UserError(f"{fault}; the weights are kept in {run.checkpoints}")
         measurements |= found.measurements(split, space, splits.grouping)
-    if trainer.test:
+    if settings.test:
         arrays = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
         arrays = {name: array.numpy() for name, array in arrays.items()}
         np.savez(run.test_sequences, **arrays, **saved_groups(splits.test.groups, splits.grouping))

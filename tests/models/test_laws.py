@@ -51,14 +51,14 @@ def test_two_chunks_with_the_state_carried_over_equal_one_sequence(model: Sequen
     torch.testing.assert_close(last, end)
 
 
-def test_ragged_stretches_with_the_state_carried_over_equal_whole_sequences(
+def test_ragged_chunks_with_the_state_carried_over_equal_whole_sequences(
     model: SequenceModel, make_batch, make_noise, sizes
 ):
     batch, noise = make_batch(model, lengths=[2, 5, 1, 4]), make_noise(sizes.B, sizes.T, model.z_dim)
     whole, end = model(batch, noise)
     state, parts = None, []
-    for stretch, part in zip(batch.stretches(2), noise.split(2, 1), strict=True):
-        terms, state = model(stretch, part, state)
+    for chunk, part in zip(batch.chunks(2), noise.split(2, 1), strict=True):
+        terms, state = model(chunk, part, state)
         parts.append(terms)
     for field, expected in zip(zip(*parts, strict=True), whole, strict=True):
         torch.testing.assert_close(torch.cat(field, 1)[batch.mask], expected[batch.mask])

@@ -9,7 +9,7 @@ import torch
 
 from vrnn.batch import Batch
 from vrnn.models.vrnn import VRNN
-from vrnn.objectives.base import masked_sum
+from vrnn.objectives.base import Objective, masked_sum
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.schedules import Linear
 
@@ -119,11 +119,11 @@ def test_repeating_the_batch_changes_neither_loss_nor_gradient(model: VRNN, batc
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 5])
-def test_the_stretches_of_ragged_sequences_add_up_to_the_whole(model: VRNN, batch: Batch, noise, steps: int):
-    """Some sequences are over before the last stretch: there they have no step, and their state stays as it was."""
+def test_the_chunks_of_ragged_sequences_add_up_to_the_whole(model: VRNN, batch: Batch, noise, steps: int):
+    """Some sequences are over before the last chunk: there they have no step, and their state stays as it was."""
     state, bound, loss, kl = None, 0.0, 0.0, []
-    for start, stretch in zip(range(0, 5, steps), batch.stretches(steps), strict=True):
-        estimate = PLAIN(model, stretch, 0, noise[:, start : start + steps], state)
+    for start, chunk in zip(range(0, 5, steps), batch.chunks(steps), strict=True):
+        estimate = PLAIN(model, chunk, 0, noise[:, start : start + steps], state)
         state, bound = estimate.state, bound + estimate.bound
         loss += estimate.loss * estimate.sums["steps"]
         kl.append(estimate.kl)
@@ -146,3 +146,14 @@ def test_the_kl_of_every_step_is_zero_where_padded(model: VRNN, batch: Batch, no
 def test_an_elbo_of_a_latent_model_is_a_lower_bound_and_of_another_exact(make_vrnn, make_rnn):
     assert PLAIN.kind(make_vrnn()) == "lower_bound"
     assert PLAIN.kind(make_rnn()) == "exact"
+
+
+def test_an_objective_that_does_not_say_what_changes_with_the_updates_cannot_be_made():
+    """A CUDA graph would go on with the numbers that it was captured with."""
+
+    class Silent(Objective):
+        name, num_samples = "silent", 1
+        __call__, kind = ELBO.__call__, ELBO.kind
+
+    with pytest.raises(TypeError, match=r"abstract method '?weights"):
+        Silent()

@@ -210,14 +210,14 @@ def test_with_latents_it_is_an_estimate(make_vrnn):
 
 
 def test_the_carried_state_is_that_of_each_sample(make_vrnn, make_batch, noise):
-    """Within one stretch samples keep to their own past: with K = 1 row, cut and whole give the same weights."""
+    """Within one chunk samples keep to their own past: with K = 1 row, cut and whole give the same weights."""
     model = make_vrnn("lstm")
     batch = make_batch(model, lengths=LENGTHS)
     folded, state, total = batch.repeated(K), None, 0.0
-    for start, stretch in zip((0, 2, 4), batch.stretches(2), strict=True):
+    for start, chunk in zip((0, 2, 4), batch.chunks(2), strict=True):
         steps = slice(start, start + 2)
-        estimate = IWAE(K)(model, stretch, 0, noise[:, steps], state)
-        single = IWAE(1)(model, stretch.repeated(K), 0, noise[:, steps], state)
+        estimate = IWAE(K)(model, chunk, 0, noise[:, steps], state)
+        single = IWAE(1)(model, chunk.repeated(K), 0, noise[:, steps], state)
         state, total = estimate.state, total + single.bound
     torch.testing.assert_close(total, IWAE(1)(model, folded, 0, noise).bound)
 

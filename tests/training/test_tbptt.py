@@ -1,4 +1,4 @@
-"""Truncated back-propagation through time: one update a stretch, the state carried on, no gradient through it."""
+"""Truncated back-propagation through time: one update a chunk, the state carried on, no gradient through it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.iwae import IWAE
 from vrnn.training.evaluation import evaluate
 from vrnn.training.fit import Fit
+from vrnn.training.progress import Observer
 from vrnn.training.schedules import OneCycle
 from vrnn.training.trainer import Trainer
 
@@ -41,7 +42,7 @@ class Recording(ELBO):
 
 
 @pytest.mark.parametrize("tbptt", [6, 100])
-def test_stretches_as_long_as_the_sequences_change_nothing(run, make_splits, tbptt: int):
+def test_chunks_as_long_as_the_sequences_change_nothing(run, make_splits, tbptt: int):
     settings = {"splits": make_splits(ragged=True), "schedule": OneCycle()}
     whole = run("whole", **settings)
     cut = run("cut", **settings, tbptt=tbptt)
@@ -49,7 +50,7 @@ def test_stretches_as_long_as_the_sequences_change_nothing(run, make_splits, tbp
 
 
 @pytest.mark.parametrize("tbptt", [1, 2, 4])
-def test_a_batch_has_as_many_updates_as_its_longest_sequence_has_stretches(run, make_splits, tbptt: int):
+def test_a_batch_has_as_many_updates_as_its_longest_sequence_has_chunks(run, make_splits, tbptt: int):
     splits, objective, totals = make_splits(ragged=True), Recording(), set()
 
     def schedule(step: int, total_steps: int) -> float:
@@ -76,7 +77,8 @@ def test_the_updates_of_every_epoch_are_counted_in_its_own_order(make_splits, ma
     """Where there is more than one bucket, sequences of other lengths share a batch in each epoch."""
     splits = make_splits(num=100, ragged=True)
     trainer = Trainer(**SETTINGS | {"batch_size": 3, "tbptt": 1})
-    fit = Fit(trainer, make_vrnn().float(), elbo, splits, SGD, CONSTANT, 0, tmp_path, [])
+    model = make_vrnn().float()
+    fit = Fit(trainer.settings, model, elbo, splits, SGD, CONSTANT, 0, tmp_path, Observer())
     by_epoch = [
         sum(int(splits.train.lengths[index].max()) for index in splits.train.shuffled(3, 0, epoch))
         for epoch in range(4)
@@ -92,7 +94,7 @@ def test_the_limit_in_updates_may_lie_within_a_batch(run, make_splits):
 
 @pytest.mark.parametrize("recurrence", ["gru", "lstm"])
 def test_the_first_batch_is_updated_as_by_hand(run, make_splits, make_vrnn, recurrence: str):
-    """Each stretch: loss from the detached state of the one before, gradient, clip, step; the noise as it was."""
+    """Each chunk: loss from the detached state of the one before, gradient, clip, step; the noise as it was."""
     build = functools.partial(make_vrnn, recurrence)
     objective, model = Recording(), build().float()
     first = math.ceil(6 / 2)
@@ -104,9 +106,9 @@ def test_the_first_batch_is_updated_as_by_hand(run, make_splits, make_vrnn, recu
     assert whole.steps == 6
     for update, noise in enumerate(objective.noise):
         steps = slice(2 * update, 2 * update + 2)
-        stretch = Batch.of(whole.x[:, steps], (whole.lengths - 2 * update).clamp(0, 2))
-        terms, state = model(stretch, noise, state)
-        loss = torch.where(stretch.mask, terms.kl - terms.log_px, 0.0).sum() / stretch.mask.sum()
+        chunk = Batch.of(whole.x[:, steps], (whole.lengths - 2 * update).clamp(0, 2))
+        terms, state = model(chunk, noise, state)
+        loss = torch.where(chunk.mask, terms.kl - terms.log_px, 0.0).sum() / chunk.mask.sum()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
@@ -117,7 +119,7 @@ def test_the_first_batch_is_updated_as_by_hand(run, make_splits, make_vrnn, recu
     torch.testing.assert_close(dict(end.model.state_dict()), dict(model.state_dict()), rtol=1e-5, atol=1e-6)
 
 
-def test_no_gradient_flows_through_the_border_of_a_stretch_and_none_of_another_batch(run, make_splits):
+def test_no_gradient_flows_through_the_border_of_a_chunk_and_none_of_another_batch(run, make_splits):
     objective = Recording()
     run(splits=make_splits(ragged=True), objective=objective, max_epochs=1, tbptt=2)
     begin = [state is None for state in objective.states]
@@ -131,7 +133,7 @@ def test_no_gradient_flows_through_the_border_of_a_stretch_and_none_of_another_b
             assert all(field.any() and not field.requires_grad for field in state)
 
 
-def test_every_stretch_has_new_noise(run, make_splits):
+def test_every_chunk_has_new_noise(run, make_splits):
     objective = Recording()
     run(splits=make_splits(ragged=True), objective=objective, max_epochs=1, tbptt=2)
     values = torch.cat([noise.flatten() for noise in objective.noise])
@@ -153,7 +155,7 @@ def test_metrics_of_training_are_of_whole_sequences(run, make_splits, make_rnn, 
 
 
 def test_importance_samples_carry_states_of_their_own(run, make_splits, make_vrnn):
-    """4 sequences with 3 samples each: 12 states, also in the stretch after; training goes on to the end."""
+    """4 sequences with 3 samples each: 12 states, also in the chunk after; training goes on to the end."""
     end = run(splits=make_splits(ragged=True), objective=IWAE(3), tbptt=2, max_epochs=1, log_every=1)
     assert end.progress.epoch == 1
     start = make_vrnn().float().state_dict()

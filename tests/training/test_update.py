@@ -21,7 +21,7 @@ from vrnn.models.vrnn import VRNN
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.iwae import IWAE
 from vrnn.training.evaluation import evaluate
-from vrnn.training.settings import Settings
+from vrnn.training.progress import Observer
 from vrnn.training.trainer import Trainer
 from vrnn.training.update import Update
 
@@ -40,13 +40,23 @@ def ragged(steps: int = 7) -> tuple[Batch, Tensor]:
     return Batch.of(x, torch.tensor([steps, 3, 5, 1])), torch.randn(4, steps, Z, generator=generator)
 
 
+class Notes(Observer):
+    """Keeps every note."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+
 def updated(model: nn.Module, batch: Batch, noise: Tensor, objective=PLAIN, **settings: object):
     """The estimate, and the model's gradients after one update."""
-    notes: list[str] = []
-    made = Settings(**{**SETTINGS, "max_grad_norm": None, **settings})
-    update = Update(made, model, objective, torch.optim.SGD(model.parameters(), lr=0.0), notes.append)
-    estimate, norm = update(batch, 0, noise, None, 1.0)
-    return estimate, [parameter.grad.clone() for parameter in model.parameters()], norm, notes
+    notes = Notes()
+    made = Trainer(**{**SETTINGS, "max_grad_norm": None, **settings}).settings
+    update = Update(made, model, objective, torch.optim.SGD(model.parameters(), lr=0.0), notes)
+    estimate, norm = update.apply(batch, 0, noise, None, 1.0)
+    return estimate, [parameter.grad.clone() for parameter in model.parameters()], norm, notes.texts
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM])
@@ -155,14 +165,14 @@ def test_compiled_training_finds_the_same_bound_and_says_how_long_compiling_took
 
 def test_a_graph_asked_for_without_a_gpu_is_refused_and_auto_goes_without():
     with pytest.raises(ValueError, match="cuda_graph can be true on a GPU"):
-        Settings(**SETTINGS, cuda_graph=True)
-    assert not Settings(**SETTINGS).uses_cuda_graph
+        Trainer(**SETTINGS, cuda_graph=True)
+    assert not Trainer(**SETTINGS).settings.uses_cuda_graph
 
 
 @pytest.mark.parametrize("value", [0, -1])
 def test_no_segment_at_all_is_refused(value: int):
     with pytest.raises(ValueError, match="checkpoint_segments must be at least 1"):
-        Settings(**SETTINGS, checkpoint_segments=value)
+        Trainer(**SETTINGS, checkpoint_segments=value)
 
 
 @pytest.mark.gpu
@@ -172,13 +182,13 @@ def test_a_replayed_graph_trains_as_the_step_itself_does(cell):
     ends = []
     for graph in (False, True):
         model = make(cell).cuda()
-        made = Settings(**{**SETTINGS, "device": "cuda", "cuda_graph": graph})
-        update = Update(made, model, PLAIN, ADAM(model.parameters()), print)
+        made = Trainer(**{**SETTINGS, "device": "cuda", "cuda_graph": graph}).settings
+        update = Update(made, model, PLAIN, ADAM(model.parameters()), Observer())
         generator = torch.Generator("cuda").manual_seed(0)
         for step in range(10):
             x = torch.randn(4, 6, D, generator=generator, device="cuda")
             noise = torch.randn(4, 6, Z, generator=generator, device="cuda")
-            estimate, norm = update(Batch.of(x), step, noise, None, CONSTANT(step, 10))
+            estimate, norm = update.apply(Batch.of(x), step, noise, None, CONSTANT(step, 10))
         assert not graph or len(update.gradient.captured) == 1
         ends.append([estimate.loss, norm, *(parameter.detach() for parameter in model.parameters())])
     for one, other in zip(*ends, strict=True):

@@ -56,12 +56,15 @@ class Objective(ABC):
           batch: B sequences.
           step: number of updates done, which schedules are functions of.
           noise: standard normal [B * K, T, Z]; sample k of sequence b is row b K + k.
-          state: what the same sequences' former stretch returned, to go on from; None: they begin here.
+          state: what the same sequences' previous chunk returned, to go on from; None: they begin here.
         """
 
+    @abstractmethod
     def weights(self, step: int) -> tuple[float, ...]:
-        """Everything in the estimate that depends on the number of updates done."""
-        return ()
+        """Every number in the estimate that depends on the updates done, at `step` of them; () where none does.
+
+        A CUDA graph repeats the numbers that it was captured with, and so is captured for these alone.
+        """
 
     @abstractmethod
     def kind(self, model: SequenceModel) -> Kind:

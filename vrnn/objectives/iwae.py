@@ -46,6 +46,9 @@ class IWAE(Objective):
         loss = -bound.sum() / sums["steps"]
         return Estimate(loss, bound.detach(), sums, after, kl, self.variance(log_weights.detach()))
 
+    def weights(self, step: int) -> tuple[()]:
+        return ()
+
     def kind(self, model: SequenceModel) -> Kind:
         return "estimate" if model.z_dim else "exact"
 

@@ -26,7 +26,7 @@ from vrnn.training.update import Update
 
 
 class Fit:
-    """One run of the loop; its arguments are those of Trainer.fit, and `settings` are the trainer."""
+    """One run of the loop; its arguments are those of Trainer.fit, and `observer` stands for all observers."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Fit:
         schedule: Schedule,
         seed: int,
         directory: Path,
-        observers: list[Observer],
+        observer: Observer,
     ):
         self.settings = settings
         self.model = model
@@ -51,8 +51,8 @@ class Fit:
         self.schedule = schedule
         self.seed = seed
         self.directory = directory
-        self.observers = observers
-        self.apply = Update(settings, model, objective, self.optimizer, self.note)
+        self.observer = observer
+        self.update = Update(settings, model, objective, self.optimizer, observer)
         self.generator = torch.Generator(settings.device).manual_seed(seed)
         self.progress = Progress()
         self.sums: dict[str, Tensor] = {}
@@ -64,13 +64,12 @@ class Fit:
         """All epochs that are left; raises Interrupted, its checkpoint saved, once `should_stop` says so."""
         progress = self.progress
         started = time.monotonic() - progress.seconds
-        for observer in self.observers:
-            observer.start(progress.step, self.total_steps)
+        self.observer.start(progress.step, self.total_steps)
         while progress.step < self.total_steps and not self.out_of_patience() and not give_up():
             batches = self.train.shuffled(self.settings.batch_size, self.seed, progress.epoch)
             for index in batches[progress.batch :]:
                 before = progress.step
-                self.visit(index)
+                self.train_on(index)
                 progress.seconds = time.monotonic() - started
                 finished = progress.step == self.total_steps or progress.batch == len(batches)
                 if progress.step // self.settings.log_every > before // self.settings.log_every:
@@ -91,37 +90,37 @@ class Fit:
                 raise Interrupted
 
     def updates_in(self, epochs: int) -> int:
-        """Updates that so many epochs have; with tbptt a batch has as many as its longest sequence has stretches."""
+        """Updates that so many epochs have; with tbptt a batch has as many as its longest sequence has chunks."""
         size, tbptt, lengths = self.settings.batch_size, self.settings.tbptt, self.train.lengths
         if tbptt is None:
             return epochs * math.ceil(len(self.train) / size)
         batches = (index for epoch in range(epochs) for index in self.train.shuffled(size, self.seed, epoch))
         return sum(math.ceil(int(lengths[index].max()) / tbptt) for index in batches)
 
-    def visit(self, index: Tensor) -> None:
-        """One batch: an update for each of its stretches, each going on from the state after the one before."""
+    def train_on(self, index: Tensor) -> None:
+        """One batch: an update for each of its chunks in time, each going on from the state after the one before."""
         batch = self.train.batch(index, self.generator)
         state = None
-        for stretch in batch.stretches(self.settings.tbptt):
-            estimate, norm = self.update(stretch, state)
-            # A stretch counts as that share of its sequences, or the metrics would be of no whole sequence.
+        for chunk in batch.chunks(self.settings.tbptt):
+            estimate, norm = self.update_on(chunk, state)
+            # A chunk counts as that share of its sequences, or the metrics would be of no whole sequence.
             estimate.sums["sequences"] = batch.size * estimate.sums["steps"] / batch.mask.sum()
             self.accumulate(estimate, norm)
             state = estimate.state
-            for observer in self.observers:
-                observer.advance(self.progress.step)
+            self.observer.advance(self.progress.step)
             if self.progress.step == self.total_steps:
                 break
         self.progress.batch += 1
 
-    def update(self, batch: Batch, state: tuple | None) -> tuple[Estimate, Tensor]:
+    def update_on(self, chunk: Batch, state: tuple | None) -> tuple[Estimate, Tensor]:
         """One update; returns the estimate, and the gradient's norm before the clip."""
-        shape = (batch.size * self.objective.num_samples, batch.steps, self.model.z_dim)
+        shape = (chunk.size * self.objective.num_samples, chunk.steps, self.model.z_dim)
         noise = torch.randn(shape, generator=self.generator, device=self.settings.device)
         done = self.progress.step
-        found = self.apply(batch, done, noise, state, self.schedule(done, self.total_steps))
+        rate_factor = self.schedule(done, self.total_steps)
+        estimate, norm = self.update.apply(chunk, done, noise, state, rate_factor)
         self.progress.step += 1
-        return found
+        return estimate, norm
 
     def accumulate(self, estimate: Estimate, norm: Tensor) -> None:
         """Adds one update to the sums that the next line of metrics is made from, on the device."""
@@ -134,7 +133,7 @@ class Fit:
         self.require_finite()
         sums = {name: float(value) for name, value in self.sums.items()}
         self.sums = {}
-        self.tell(
+        self.log(
             {
                 "train/log_likelihood": sums["log_likelihood"] / sums["sequences"],
                 "train/log_likelihood_per_step": sums["log_likelihood"] / sums["steps"],
@@ -168,22 +167,15 @@ class Fit:
         if bound > progress.best:
             progress.best, progress.best_step, progress.stale = bound, progress.step, 0
             checkpoint.save(self.directory / "best.pt", {**self.weights(), "step": progress.step})
-        self.tell({name: measurements[name].value for name in names} | {"seconds": progress.seconds})
+        self.log({name: measurements[name].value for name in names} | {"seconds": progress.seconds})
 
     def out_of_patience(self) -> bool:
         """Whether validation has gone without improvement for as long as the trainer bears."""
         return self.settings.patience is not None and self.progress.stale >= self.settings.patience
 
-    def tell(self, metrics: dict[str, Any]) -> None:
-        """Passes metrics to all observers, with where they belong."""
-        metrics = {"step": self.progress.step, "epoch": self.progress.epoch, **metrics}
-        for observer in self.observers:
-            observer.log(metrics)
-
-    def note(self, text: str) -> None:
-        """Tells all observers what a person should know."""
-        for observer in self.observers:
-            observer.note(text)
+    def log(self, metrics: dict[str, Any]) -> None:
+        """Passes metrics to the observers, with the update and epoch that they belong to."""
+        self.observer.log({"step": self.progress.step, "epoch": self.progress.epoch, **metrics})
 
     def require_finite(self) -> None:
         """Raises Diverged if a loss or gradient since the last line of metrics was not finite, and so its sum."""

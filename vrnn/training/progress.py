@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,3 +53,26 @@ class Observer:
 
     def note(self, text: str) -> None:
         """Something that a person should know."""
+
+
+class Observers(Observer):
+    """Several observers as one, notified in their order."""
+
+    def __init__(self, observers: Sequence[Observer]):
+        self.observers = observers
+
+    def start(self, step: int, total_steps: int) -> None:
+        for observer in self.observers:
+            observer.start(step, total_steps)
+
+    def advance(self, step: int) -> None:
+        for observer in self.observers:
+            observer.advance(step)
+
+    def log(self, metrics: dict[str, Any]) -> None:
+        for observer in self.observers:
+            observer.log(metrics)
+
+    def note(self, text: str) -> None:
+        for observer in self.observers:
+            observer.note(text)

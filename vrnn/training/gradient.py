@@ -1,0 +1,51 @@
+"""The gradient of a batch: forward pass, loss, backward pass, clip."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vrnn.batch import Batch
+from vrnn.models.base import SequenceModel
+from vrnn.objectives.base import Estimate, Objective
+from vrnn.training.recompute import Recomputed
+from vrnn.training.settings import Settings
+
+
+class Gradient:
+    """Computes the gradient of an objective's loss in the parameters of a model.
+
+    Args:
+      settings: precision, clip, and how the model is run.
+      model: on the device of the settings.
+      objective: its loss is what the gradient is of.
+    """
+
+    def __init__(self, settings: Settings, model: SequenceModel, objective: Objective):
+        self.objective = objective
+        self.parameters = list(model.parameters())
+        self.max_norm = settings.max_grad_norm
+        self.autocast_dtype = torch.bfloat16 if settings.precision == "bf16" else None
+        self.model: nn.Module = model
+        if settings.checkpoint_segments is not None:
+            self.model = Recomputed(model, settings.checkpoint_segments)
+        if settings.compile:
+            self.model = torch.compile(self.model)
+
+    def compute(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
+        """Leaves the clipped gradient in the parameters; returns the estimate, and the norm before the clip [].
+
+        Args:
+          batch, step, noise, state: see `Objective`.
+        """
+        device = batch.x.device.type
+        capturing = device == "cuda" and torch.cuda.is_current_stream_capturing()
+        dtype = self.autocast_dtype
+        with torch.autocast(device, dtype, enabled=dtype is not None, cache_enabled=not capturing):
+            estimate = self.objective(self.model, batch, step, noise, state)
+        for parameter in self.parameters:
+            parameter.grad = None
+        estimate.loss.backward()
+        after = type(estimate.state)(*(field.detach() for field in estimate.state))
+        estimate = estimate._replace(loss=estimate.loss.detach(), state=after)  # autograd's record ends with the update
+        return estimate, nn.utils.clip_grad_norm_(self.parameters, self.max_norm)

@@ -1,0 +1,39 @@
+"""Back-propagation that keeps less: a sequence's activations are computed again, a chunk of time after the other."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from vrnn.batch import Batch
+from vrnn.models.base import SequenceModel, SequenceTerms
+
+
+class Recomputed(nn.Module):
+    """A model whose forward keeps the states between chunks of time, and the activations of one chunk.
+
+    The gradient is that of the model. With about sqrt(T) chunks memory grows with sqrt(T) instead of T, for one more
+    forward pass (Chen et al. 2016, arXiv 1604.06174).
+
+    Args:
+      model: any.
+      num_chunks: chunks that a batch is cut into.
+    """
+
+    def __init__(self, model: SequenceModel, num_chunks: int):
+        super().__init__()
+        self.model = model
+        self.num_chunks = num_chunks
+
+    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+        """What the model returns."""
+        steps = math.ceil(batch.steps / self.num_chunks)
+        state = self.model.initial_state(batch.size) if state is None else state
+        chunks: list[SequenceTerms] = []
+        for chunk, eps in zip(batch.chunks(steps), noise.split(steps, 1), strict=True):
+            terms, state = checkpoint(self.model, chunk, eps, state, use_reentrant=False, preserve_rng_state=False)
+            chunks.append(terms)
+        return SequenceTerms(*(torch.cat(fields, 1) for fields in zip(*chunks, strict=True))), state
