@@ -8,7 +8,11 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+
+from tests.data.recording_files import write_audio
+from tests.experiments.command_line import SPEECH
 
 ROOT = Path(__file__).parents[1]
 OLD = ROOT / "tests" / "faults" / "old" / "format1"
@@ -114,3 +118,32 @@ def test_the_notebook_is_stored_with_its_outputs(notebook: nbformat.NotebookNode
     assert len(pictures) == 3
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     assert NOTEBOOK.stat().st_size < 400_000
+
+
+TROUBLESHOOTING = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+SHOWN = re.findall(
+    r"^```console\n\$ python -m experiments\.train (.*)\n(.*)\n```$", TROUBLESHOOTING, flags=re.MULTILINE
+)
+
+
+def test_troubleshooting_shows_what_the_terminal_does(apps, tmp_path: Path):
+    """The ten messages; the runs are of tiny data, so that numbers in the messages may differ."""
+    assert len(SHOWN) == len(re.findall(r"^## \d+\.", TROUBLESHOOTING, flags=re.MULTILINE)) == 10
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("mine")
+    (tmp_path / "recordings").mkdir()
+    for number in range(24):
+        clip = np.random.default_rng(number).integers(-3000, 3000, 8000, dtype=np.int16)
+        write_audio(tmp_path / "recordings" / f"talk{number:02}.wav", 0 * clip if number == 7 else clip, 16000)
+    shutil.copytree(OLD / "finished", tmp_path / "good")
+    own = {6: SPEECH, 9: (*SPEECH, "trainer.batch_size=4", "latent=tiny", "logger=none")}
+    calls = [
+        apps.start("train", *shlex.split(line), *own.get(number, ()), cwd=tmp_path)
+        for number, (line, _) in enumerate(SHOWN, 1)
+    ]
+    for call, (line, message) in zip(calls, SHOWN, strict=True):
+        ended = call.ended()
+        last = ended.err.splitlines()[-1].replace(str(tmp_path), "<folder>")
+        assert ended.code == 1, line
+        assert NUMBERS.sub("0", last) == NUMBERS.sub("0", message)
