@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.cli.app import CONF
 from experiments.cli.help import first_line
 from experiments.config.build import build, check
+from experiments.config.keys import PARTS
 from experiments.config.resolvers import register_resolvers
-from experiments.run.parts import CHECKED
 from tests.conf import composed, options, overridden, raw
 from tests.data.conftest import write_idx
 from tests.data.recording_files import write_corpora
@@ -114,7 +114,7 @@ def test_every_option_composes_without_gaps_and_each_of_its_keys_is_read(choice:
     data = [f"data={name}" for name in options("data") if overridden("data", name).items() & wanted.items()]
     cfg = composed(*data[:1], choice)
     assert OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)["trainer"]
-    for node in CHECKED:
+    for node in PARTS:
         check(cfg, node)
 
 
@@ -129,7 +129,7 @@ def test_every_key_of_an_app_is_read_and_has_a_value_or_must_be_given(app: str):
 
 def test_every_object_of_the_config_is_checked_before_a_job_starts():
     objects = {name for name, node in composed().items() if OmegaConf.is_dict(node) and "_target_" in node}
-    assert objects == set(CHECKED)
+    assert objects == set(PARTS)
 
 
 def test_all_sizes_of_latent_are_read_by_some_other_file():

@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 
 from experiments.cli.help import first_line
 from experiments.config.build import check
+from experiments.config.keys import PARTS
 from experiments.config.paths import CONF
 from experiments.config.resolvers import register_resolvers
-from experiments.run.parts import CHECKED
 from tests.conf import chosen, composed, options, overridden, raw
 
 
@@ -67,7 +67,7 @@ def test_an_experiment_wins_over_the_defaults_and_the_command_line_over_both(exp
         assert OmegaConf.select(typed, key) == 7
     assert chosen("data=speech", f"experiment={experiment}")["data"] == "speech"
     assert f"experiment={experiment}" in first_line(CONF / "experiment" / f"{experiment}.yaml")
-    for node in CHECKED:
+    for node in PARTS:
         check(cfg, node)
 
 
@@ -87,5 +87,5 @@ def test_a_row_of_a_comparison_wins_over_an_experiment_and_has_a_label(row: str)
     for key, value in leaves(raw("comparison", row)):
         assert OmegaConf.select(cfg, key) == value or "${" in str(value)
     assert first_line(CONF / "comparison" / f"{row}.yaml").startswith(cfg.label)
-    for node in CHECKED:
+    for node in PARTS:
         check(cfg, node)

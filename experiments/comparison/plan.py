@@ -11,8 +11,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.checks import require_keys, require_read
 from experiments.config.compose import compose_train, settled
-from experiments.config.identity import config_hash
-from experiments.config.overrides import quoted
+from experiments.config.identity import config_hash, directory_hash
+from experiments.config.keys import COUNTED_AT_FIRST, SET_BY_ROWS
+from experiments.config.overrides import key_of, quoted
 from experiments.config.paths import CONF
 from experiments.config.slugs import job_slug
 from experiments.disk.reading import read_json
@@ -21,8 +22,6 @@ from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import require_parts
 from experiments.run.state import Job, read_job
-
-SET_BY_ROWS = ("model", "likelihood", "comparison", "seed", "resume", "trainer.test")
 
 
 class Plan(NamedTuple):
@@ -93,10 +92,9 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
         if len(set(found)) < len(found):
             raise UserError(f"{name}={','.join(map(str, found))}: each may be there once")
     if cfg.output is None:
-        with open_dict(base):
-            own = OmegaConf.masked_copy(base, [key for key in base if key not in ("hydra", "seed")])
-        name = choices.get("experiment") or choices.data
-        directory = Path("outputs/comparisons") / f"{name.replace('/', '-')}-{config_hash(own)[:8]}"
+        former = default_directory(base)
+        counting = [text for text in shared if key_of(text) not in COUNTED_AT_FIRST]
+        directory = former if former.exists() else default_directory(compose_train(counting))
     else:
         directory = Path(cfg.output)
     jobs = {}
@@ -110,6 +108,15 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
             jobs[job_slug(overrides)] = config_hash(job)
     replace = bool(base.multirun.replace_resumed)
     return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
+
+
+def default_directory(base: DictConfig) -> Path:
+    """Where a comparison lies whose jobs share this config."""
+    with open_dict(base):
+        shared = OmegaConf.masked_copy(base, [key for key in base if key not in ("hydra", "seed")])
+    choices = base.hydra.runtime.choices
+    name = (choices.get("experiment") or choices.data).replace("/", "-")
+    return Path("outputs/comparisons") / f"{name}-{directory_hash(shared)[:8]}"
 
 
 def complete_shared(base: DictConfig, shared: Sequence[str]) -> None:
@@ -130,8 +137,9 @@ def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) 
         if override.is_sweep_override() or key in SET_BY_ROWS or key in own:
             raise UserError(
                 f"{override.input_line}: every job of a comparison has the same of this, but its rows set "
-                f"{', '.join([*SET_BY_ROWS[:2], *sorted(own)])} and the app the seeds and the test; choose rows=[...] "
-                "and seeds=..., add a row of your own to conf/comparison/, or compare finished runs with runs=..."
+                f"{', '.join(('model', 'likelihood', *sorted(own)))} and the app the seeds and the test; "
+                "choose rows=[...] and seeds=..., add a row of your own to conf/comparison/, or compare finished runs "
+                "with runs=..."
             )
 
 

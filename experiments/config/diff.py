@@ -8,7 +8,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import find_target
-from experiments.config.identity import ADDED, NOT_IDENTITY, idle_keys, root_is_identity
+from experiments.config.identity import ADDED, idle_keys, root_is_identity
+from experiments.config.keys import NOT_IDENTITY, is_below
 
 
 def settings(config: DictConfig) -> dict[str, str]:
@@ -32,11 +33,7 @@ def settings(config: DictConfig) -> dict[str, str]:
         *idle_keys(config),
         *(name for name in NOT_IDENTITY if name != "data.root"),
     )  # other recordings may lie elsewhere
-    return {
-        key: value
-        for key, value in flat.items()
-        if not key.startswith(groups) and not any(key == name or key.startswith(f"{name}.") for name in skipped)
-    }
+    return {key: value for key, value in flat.items() if not key.startswith(groups) and not is_below(key, skipped)}
 
 
 def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:

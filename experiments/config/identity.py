@@ -11,30 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.build import find_target
+from experiments.config.keys import COUNTED_AT_FIRST, NOT_IDENTITY
 from experiments.errors import UserError
 from vrnn.data.splits import Corpus
 
-# What a config's identity leaves out: where and how a run was followed, not what it computes.
-NOT_IDENTITY = (
-    "label",
-    "logger",
-    "resume",
-    "run_from",
-    "multirun.max_parallel",
-    "multirun.retry_failed",
-    "multirun.fail_fast",
-    "multirun.view",
-    "multirun.replace_resumed",
-    "figures",
-    "trainer.device",
-    "trainer.compile",
-    "trainer.cuda_graph",
-    "trainer.checkpoint_segments",
-    "trainer.test",
-    "data.root",
-    "data.cache",
-    "data.max_memory_gb",
-)
+RULE = 2  # of `config_hash`; what was recorded without a number is of the first
 # Keys that were added later, each with the value at which a run computes what runs did before there was the key.
 ADDED = {
     "trainer.precision": "fp32",
@@ -49,12 +30,13 @@ IDLE = {
 }
 
 
-def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
+def config_hash(cfg: DictConfig, *, resolve: bool = True, rule: int = RULE) -> str:
     """Identifies what a run computes: a hash of its config, without logger, device and paths.
 
     Args:
       cfg: the config.
       resolve: follow interpolations; False: take them as they stand.
+      rule: 1, which counts `COUNTED_AT_FIRST` as well, or 2.
 
     Raises:
       UserError: an interpolation leads nowhere, such as a variable of the environment that is not set.
@@ -69,7 +51,7 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
     added = [key for key, value in ADDED.items() if found(key) == value]
     added += idle_keys(plain)
     for key in (*added, *NOT_IDENTITY):
-        if key == "data.root" and root_is_identity(cfg):
+        if (key == "data.root" and root_is_identity(cfg)) or (rule == 1 and key in COUNTED_AT_FIRST):
             continue
         parent, _, name = key.rpartition(".")
         node = found(parent) if parent else plain
@@ -77,6 +59,11 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
             del node[name]  # pop would resolve it
     text = json.dumps(OmegaConf.to_container(plain), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def directory_hash(cfg: DictConfig, *, resolve: bool = True) -> str:
+    """Names the directory of jobs with this config: by the first rule, so that directories are found for ever."""
+    return config_hash(cfg, resolve=resolve, rule=1)
 
 
 def idle_keys(cfg: DictConfig) -> list[str]:

@@ -45,6 +45,7 @@ class Result(Content):
     status: Literal["done", "failed", "interrupted"]
     error: Failure | None = None
     config_hash: str | None
+    identity_rule: int = 1  # of config_hash
     seed: Any = None
     step: Count
     best_step: Count | None = None

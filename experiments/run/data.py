@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.config.identity import NOT_IDENTITY
+from experiments.config.keys import NOT_IDENTITY
 from experiments.config.untrusted import consent_keys
 from experiments.disk import schemas
 from experiments.disk.files import write_whole

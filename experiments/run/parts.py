@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.arguments import options
 from experiments.config.build import build, check, require_integer
+from experiments.config.keys import PARTS
 from experiments.config.sizes import build_model, require_activations, require_kind
 from experiments.errors import UserError
 from experiments.tracking.guard import GuardedTracker, build_tracker
@@ -22,20 +23,6 @@ from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Objective
 from vrnn.training.schedules import Schedule
 from vrnn.training.trainer import Trainer
-
-CHECKED = (
-    "data",
-    "likelihood",
-    "recurrence",
-    "initialisation",
-    "model",
-    "objective",
-    "optimizer",
-    "schedule",
-    "trainer",
-    "figures",
-    "logger",
-)
 
 
 class Data(NamedTuple):
@@ -143,7 +130,7 @@ def require_parts(cfg: DictConfig) -> None:
     require_integer("seed", cfg.seed, 0)
     for name, size in cfg.latent.items():
         require_integer(f"latent.{name}", size, 1)
-    for node in CHECKED:
+    for node in PARTS:
         if not OmegaConf.is_dict(cfg.get(node)) or "_target_" not in cfg[node]:
             raise UserError(missing_part(cfg, node))
         check(cfg, node)

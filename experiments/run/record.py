@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from experiments.cli.context import JobContext
 from experiments.cli.surroundings import answer_to
-from experiments.config.identity import config_hash
+from experiments.config.identity import RULE, config_hash
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory, provenance
 from experiments.warn import reason, recorded_warnings, warn
@@ -56,6 +56,7 @@ def recorded(
         "error": None,
         "warnings": [],
         "config_hash": config_hash(cfg),
+        "identity_rule": RULE,
         "seed": cfg.get("seed"),
         "step": 0,
         "figures": {},

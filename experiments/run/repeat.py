@@ -14,6 +14,7 @@ from experiments.cli.terminal import say
 from experiments.config.compose import settled
 from experiments.config.diff import differing, settings
 from experiments.config.identity import config_hash
+from experiments.config.keys import NOT_REPEATED
 from experiments.config.overrides import key_of, value_of
 from experiments.config.paths import CONF
 from experiments.config.untrusted import check_overrides
@@ -21,9 +22,6 @@ from experiments.disk.reading import reason
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.text import plain
-
-# What says how the other run was started, not what it computed.
-NOT_REPEATED = re.compile(r"[+~]*(hydra|multirun|resume|run_from)\b")
 
 
 def repeated_arguments(arguments: list[str]) -> list[str]:
@@ -36,7 +34,7 @@ def repeated_arguments(arguments: list[str]) -> list[str]:
     if directory is None:
         return arguments
     run = RunDirectory.existing(directory)
-    former = [text for text in run.read_overrides() if not NOT_REPEATED.match(text)]
+    former = [text for text in run.read_overrides() if re.split("[./@]", key_of(text))[0] not in NOT_REPEATED]
     typed = {key_of(text) for text in arguments if not text.startswith("-")}
     kept = [text for text in former if key_of(text) not in typed]
     check_overrides(kept, plain(str(run.overrides_file)))

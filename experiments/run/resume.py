@@ -17,29 +17,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.terminal import say
+from experiments.config.keys import ALLOWED_ON_RESUME, is_below
 from experiments.config.overrides import quoted, value_of
 from experiments.config.untrusted import consent_keys, withdraw_consent
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 
-ALLOWED = (
-    "resume",
-    "logger",
-    "data.root",
-    "data.cache",
-    "data.max_memory_gb",
-    "trainer.max_epochs",
-    "trainer.max_steps",
-    "trainer.patience",
-    "trainer.eval_batch_size",
-    "trainer.log_every",
-    "trainer.checkpoint_every",
-    "trainer.test",
-    "trainer.device",
-    "trainer.compile",
-    "trainer.cuda_graph",
-    "trainer.checkpoint_segments",
-)
+CHANGEABLE = tuple(key for key in ALLOWED_ON_RESUME if key != "resume")
 
 
 def resumed_arguments(arguments: list[str]) -> list[str]:
@@ -81,16 +65,16 @@ def resumed_config(run: RunDirectory, cfg: DictConfig, typed_overrides: Sequence
     saved = run.read_config()
     overrides = OverridesParser.create().parse_overrides(list(typed_overrides))
     typed = {override.key_or_group for override in overrides}
-    allowed = (*ALLOWED, *consent_keys(saved))
+    allowed = (*ALLOWED_ON_RESUME, *consent_keys(saved))
     for key in withdraw_consent(saved, typed):
         if not (key.startswith("logger.") and "logger" in typed):
             say(f"note        {key} weakens safety, so it has its default; it is taken from the command line only")
     for override in overrides:
         key = override.key_or_group
-        if not any(key == known or key.startswith(f"{known}.") for known in allowed):
+        if not is_below(key, allowed):
             given = override.input_line.removeprefix("++")  # which `resumed_arguments` may have put there
             raise UserError(
-                f"{given}: a resumed run keeps its own config; only {', '.join(ALLOWED[1:])} may change "
+                f"{given}: a resumed run keeps its own config; only {', '.join(CHANGEABLE)} may change "
                 f"(the run's values stand in {run.config_file})"
             )
         OmegaConf.update(saved, key, OmegaConf.select(cfg, key), merge=False, force_add=True)

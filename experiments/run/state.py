@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from experiments.cli.app import complete
 from experiments.cli.context import JobContext
 from experiments.cli.terminal import say
-from experiments.config.identity import config_hash
+from experiments.config.identity import RULE, config_hash
 from experiments.disk.locks import is_locked, locked
 from experiments.disk.ownership import STOP, claim, mark, read_mark
 from experiments.disk.removal import begin_anew, drop_unfinished, put_aside
@@ -69,17 +69,30 @@ def read_job(run: RunDirectory, expected_hash: str | None = None, *, alive: bool
         if expected_hash is not None and config_hash(run.read_config()) != expected_hash:
             return Job(run, "resumed" if was_taken_further(run, expected_hash) else "stale", {})
         return Job(run, "interrupted", {})
-    if expected_hash not in (None, result["config_hash"]):
+    if expected_hash not in (None, result["config_hash"], identity_of(run, result)):
         return Job(run, "resumed" if was_taken_further(run, expected_hash) else "stale", result)
     return Job(run, result["status"], result)
+
+
+def identity_of(run: RunDirectory, result: dict[str, Any]) -> str | None:
+    """`config_hash` of what a result was made with: one of an earlier rule is computed again, from the run's config."""
+    if result["identity_rule"] == RULE or result["config_hash"] is None:
+        return result["config_hash"]
+    try:
+        return config_hash(run.read_config())
+    except UserError:
+        return result["config_hash"]
 
 
 def was_taken_further(run: RunDirectory, expected_hash: str | None) -> bool:
     """Whether a run was begun with the config of this hash, and is of another one by now since it was resumed.
 
-    Of one that an earlier version has resumed nobody knows how it was begun: it passes for such a one.
+    Of one that an earlier version has begun nobody knows by this rule how it was: it passes for such a one.
     """
-    return was_resumed(run) and read_mark(run.path).get("config_hash", expected_hash) == expected_hash
+    if not was_resumed(run):
+        return False
+    begun = read_mark(run.path)
+    return begun.get("identity_rule", 1) != RULE or begun.get("config_hash", expected_hash) == expected_hash
 
 
 def was_resumed(run: RunDirectory) -> bool:
@@ -152,7 +165,14 @@ def begin(run: RunDirectory, identity: str | None, context: JobContext) -> None:
     former = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
     if former:
         say(f"what was measured of a failed start is put aside in  {former}")
-    mark(run.path, "run", overrides=list(context.overrides), config_hash=identity, start=os.environ.get(START))
+    mark(
+        run.path,
+        "run",
+        overrides=list(context.overrides),
+        config_hash=identity,
+        identity_rule=RULE,
+        start=os.environ.get(START),
+    )
 
 
 def go_on(run: RunDirectory) -> None:
@@ -160,7 +180,7 @@ def go_on(run: RunDirectory) -> None:
     drop_unfinished(run.path, "run")
     if not read_mark(run.path):
         overrides = run.read_overrides() if run.overrides_file.exists() else []
-        mark(run.path, "run", overrides=overrides, config_hash=config_hash(run.read_config()))
+        mark(run.path, "run", overrides=overrides, config_hash=config_hash(run.read_config()), identity_rule=RULE)
 
 
 def refuse(run: RunDirectory, error: UserError, context: JobContext) -> None:

@@ -16,13 +16,13 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from experiments.config.identity import config_hash
+from experiments.config.identity import directory_hash
+from experiments.config.keys import OF_ALL_JOBS
 from experiments.config.overrides import quoted
 from experiments.config.paths import CONF
 from experiments.errors import UserError
 
 PARAMS = "hydra.sweeper.params."
-RUNNING = tuple(f"multirun.{key}" for key in ("max_parallel", "retry_failed", "fail_fast", "view", "replace_resumed"))
 
 
 class SearchSpace(NamedTuple):
@@ -90,7 +90,7 @@ class SearchSpace(NamedTuple):
         name = choices.get("sweep") or (None if "experiment" in varies else choices.get("experiment"))
         with open_dict(self.cfg):
             own = OmegaConf.masked_copy(self.cfg, [key for key in self.cfg if key != "hydra"])
-        content: list[Any] = [config_hash(own, resolve=False)]  # not resolved: jobs may differ in what that gives
+        content: list[Any] = [directory_hash(own, resolve=False)]  # not resolved: jobs may differ in what that gives
         if self.is_grid:
             content.append(sorted(json.dumps(point, sort_keys=True) for point in self.points))
         else:  # how points are chosen, but not how many: a longer search goes on with a shorter
@@ -152,7 +152,7 @@ def refuse_what_cannot_vary(own: Sequence[Override], typed: Sequence[Override]) 
       typed: the command line's overrides.
     """
     for override in (*own, *typed):
-        if override.is_sweep_override() and (is_hydras(override) or override.key_or_group in RUNNING):
+        if override.is_sweep_override() and (is_hydras(override) or override.key_or_group in OF_ALL_JOBS):
             raise UserError(f"{override.input_line}: it is of all jobs together, so it has one value")
     names: dict[str, str] = {}
     for override in (*own, *typed):

@@ -36,7 +36,7 @@ def test_what_would_change_the_results_is_refused_and_nothing_is_touched(apps, c
     before = snapshot(copy)
     ended = apps("train", "resume=copy", "trainer.max_steps=47", "latent.z_dim=6", cwd=tmp_path)
     assert ended.code == 1
-    assert ended.err.startswith("error: latent.z_dim=6: a resumed run keeps its own config; only logger, ")
+    assert ended.err.startswith("error: latent.z_dim=6: a resumed run keeps its own config; only data.root, ")
     assert "trainer.max_steps" in ended.err
     assert "copy/config.yaml" in ended.err
     assert snapshot(copy) == before

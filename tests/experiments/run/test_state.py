@@ -62,7 +62,7 @@ def test_a_jobs_state_is_what_its_directory_tells(tmp_path: Path):
     assert read_job(run, identity).state == read_job(run).state == "interrupted"
     assert read_job(run, "another").state == "stale"
     for status in ("done", "failed", "interrupted"):
-        written = {"status": status, "config_hash": identity, "step": 3, "figures": {}}
+        written = {"status": status, "config_hash": identity, "identity_rule": 2, "step": 3, "figures": {}}
         run.write_result(written)
         found = read_job(run, identity)
         assert (found.run, found.state) == (run, status)
@@ -86,7 +86,9 @@ def test_a_root_that_says_which_data_these_are_is_part_of_the_identity():
         assert (first != second) == counts
 
 
-@pytest.mark.parametrize("key", ["data.root", "data.cache", "label", "logger", "trainer.test", "figures.side"])
+@pytest.mark.parametrize(
+    "key", ["data.root", "data.cache", "label", "logger", "trainer.test", "trainer.log_every", "figures.side"]
+)
 def test_a_configs_identity_is_what_it_computes(key: str):
     cfg = OmegaConf.create({"data": {"x_dim": 3}, "trainer": {"max_steps": 3}, "seed": 0})
     other = OmegaConf.merge(cfg, OmegaConf.from_dotlist([f"{key}=1"]))

@@ -189,7 +189,7 @@ def test_failures_of_every_kind_are_told_once_and_keep_nobody_from_the_end(apps:
 
     # A result that was made with another config is shown so, put aside, and made anew.
     stale = next(found.job.run for found in jobs if found.job.state == "done")
-    old = json.loads(stale.result_file.read_text()) | {"config_hash": "0123456789abcdef"}
+    old = json.loads(stale.result_file.read_text()) | {"config_hash": "0123456789abcdef", "identity_rule": 2}
     stale.result_file.write_text(json.dumps(old))
     text = " ".join(apps("status", f"dir={directory}", cwd=tmp_path).out.split())
     assert "6 failed, 1 stale, 1 done" in text
