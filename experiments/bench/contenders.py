@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
 
 from experiments.bench.floor import products, runner
-from experiments.bench.per_step_loop import PerStepLoop
+from experiments.bench.per_step_loop import Layer, PerStepLoop
 from experiments.bench.shapes import Cell, Shape, make_batch, make_model
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.schedules import Linear
@@ -30,7 +31,7 @@ NAMES = {
 }
 
 
-def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, **settings: object) -> Step:
+def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, **settings: Any) -> Step:
     """The suite's own step.
 
     Args:
@@ -42,6 +43,7 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
         model.recurrence.fused = None
     batch = make_batch(shape, device)
     objective = ELBO(Linear(1.0, 1.0, 0), Linear(0.0, 0.0, 0))
+    options: dict[str, Any] = {"cuda_graph": False} | settings
     trainer = Trainer(
         max_epochs=1,
         max_steps=None,
@@ -52,7 +54,7 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
         log_every=1,
         checkpoint_every=1,
         device=str(device),
-        **{"cuda_graph": False, **settings},
+        **options,
     )
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
     update = Update(trainer.settings, model, objective, optimizer, Observer())
@@ -80,7 +82,7 @@ def per_step_loop(shape: Shape, cell: Cell, device: torch.device) -> Step:
     return step
 
 
-def torch_layer(shape: Shape, layer: type[nn.RNNBase], device: torch.device) -> Step:
+def torch_layer(shape: Shape, layer: Layer, device: torch.device) -> Step:
     """torch's own recurrent layer with an input as wide as [phi_x; phi_z]."""
     net = layer(2 * shape.h, shape.h).to(device)
     x = torch.randn(shape.T, shape.B, 2 * shape.h, device=device, requires_grad=True)
@@ -95,7 +97,7 @@ def torch_layer(shape: Shape, layer: type[nn.RNNBase], device: torch.device) -> 
 
 def floor(shape: Shape, cell: Cell, device: torch.device) -> Step:
     """Each product by itself, as often as the step has it."""
-    runs = [(runner(product, device), product.count) for product in products(shape, cell)]
+    runs = [(runner(product, device), product.repeats) for product in products(shape, cell)]
 
     def step() -> None:
         for run, count in runs:

@@ -12,17 +12,17 @@ from experiments.bench.shapes import Cell, Shape
 
 
 class Product(NamedTuple):
-    """`count` times [rows, fan_in] @ [fan_in, fan_out]."""
+    """`repeats` times [rows, fan_in] @ [fan_in, fan_out]."""
 
     name: str
     rows: int
     fan_in: int
     fan_out: int
-    count: int = 1
+    repeats: int = 1
 
     @property
     def flops(self) -> int:
-        return 2 * self.rows * self.fan_in * self.fan_out * self.count
+        return 2 * self.rows * self.fan_in * self.fan_out * self.repeats
 
 
 def products(shape: Shape, cell: Cell) -> list[Product]:

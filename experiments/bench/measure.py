@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import platform
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,9 +77,9 @@ def growth(axis: str, device: torch.device) -> Iterator[dict[str, Any]]:
         shape = SMALL._replace(**{axis: size})
         segments = max(2, round(shape.T**0.5))
         makers = {
-            "per_step_loop": lambda shape=shape: per_step_loop(shape, "gru", device),
-            "fused": lambda shape=shape: ours(shape, "gru", device),
-            "segments": lambda shape=shape, segments=segments: ours(shape, "gru", device, checkpoint_segments=segments),
+            "per_step_loop": functools.partial(per_step_loop, shape, "gru", device),
+            "fused": functools.partial(ours, shape, "gru", device),
+            "segments": functools.partial(ours, shape, "gru", device, checkpoint_segments=segments),
         }
         for name, make in makers.items():
             step = make()
@@ -111,7 +112,7 @@ def resident(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
 
 
-def around_the_step(device: torch.device) -> dict[str, float]:
+def around_the_step(device: torch.device) -> dict[str, Any]:
     """What stands beside the training step: fetching a batch, and sampling."""
     data = Sequences.of_equal_length(torch.rand(10_000, MIDDLE.T, MIDDLE.x)).to(device)
     batches = data.shuffled(MIDDLE.B, 0, 0)
@@ -121,7 +122,7 @@ def around_the_step(device: torch.device) -> dict[str, float]:
     trained = min(milliseconds(step, device) for _ in range(5))
     speech = make_model(SPEECH).to(device)
     generator = torch.Generator(device).manual_seed(0)
-    sampled = {n: milliseconds(lambda n=n: speech.sample(SPEECH.B, n, generator), device) for n in (40, 160)}
+    sampled = {n: milliseconds(functools.partial(speech.sample, SPEECH.B, n, generator), device) for n in (40, 160)}
     return {
         "fetch_share_of_step": fetch / trained,
         "sampling_samples_per_second": SPEECH.B * 160 * SPEECH.x / sampled[160] * 1e3,

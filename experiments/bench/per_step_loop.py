@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrnn.models.vrnn import VRNN
-from vrnn.nn import JointMLP
+
+Layer = type[nn.GRU] | type[nn.LSTM]
 
 
 class PerStepLoop(nn.Module):
@@ -24,7 +25,7 @@ class PerStepLoop(nn.Module):
       min_std: smallest standard deviation of prior and posterior.
     """
 
-    def __init__(self, x_dim: int, h_dim: int, z_dim: int, cell: type[nn.RNNBase] = nn.GRU, min_std: float = 1e-4):
+    def __init__(self, x_dim: int, h_dim: int, z_dim: int, cell: Layer = nn.GRU, min_std: float = 1e-4):
         super().__init__()
         self.h_dim = h_dim
         self.min_std = min_std
@@ -42,7 +43,7 @@ class PerStepLoop(nn.Module):
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """x [B, T, D], noise [B, T, Z] -> loss in nats per step."""
-        kld_loss = nll_loss = 0.0
+        kld_loss = nll_loss = torch.zeros((), device=x.device)
         all_enc_mean, all_enc_std, all_dec_mean = [], [], []
         zeros = torch.zeros(1, x.size(0), self.h_dim, device=x.device)
         state = (zeros, zeros) if isinstance(self.rnn, nn.LSTM) else zeros
@@ -75,27 +76,23 @@ class PerStepLoop(nn.Module):
     def take_weights(self, model: VRNN) -> None:
         """Makes this the same function as `model`."""
 
-        def split(net: nn.Linear, mean: nn.Linear, std: nn.Linear) -> None:
-            for name in ("weight", "bias"):
-                first, second = getattr(net, name).chunk(2)
-                getattr(mean, name).copy_(first)
-                getattr(std, name).copy_(second)
-
-        def join(net: JointMLP, first: nn.Linear, second: nn.Linear) -> None:
-            first.weight.copy_(torch.cat([net.from_a.weight, net.from_b.weight], 1))
-            first.bias.copy_(net.from_a.bias)
-            second.load_state_dict(net.rest[1].state_dict())
-
-        self.phi_x.load_state_dict(model.phi_x.state_dict())
-        self.phi_z.load_state_dict(model.phi_z.state_dict())
-        join(model.posterior_net, self.enc[0], self.enc[2])
-        split(model.posterior_net.head, self.enc_mean, self.enc_std[0])
-        self.prior[0].load_state_dict(model.prior_net[0].state_dict())
-        split(model.prior_net[-1], self.prior_mean, self.prior_std[0])
-        join(model.emission_net, self.dec[0], self.dec[2])
-        self.dec_mean[0].load_state_dict(model.emission_net.head.state_dict())
-        recurrence = model.recurrence
-        self.rnn.weight_ih_l0.copy_(torch.cat([recurrence.from_x.weight, recurrence.from_z.weight], 1))
-        self.rnn.bias_ih_l0.copy_(recurrence.from_x.bias)
-        self.rnn.weight_hh_l0.copy_(recurrence.from_h.weight)
-        self.rnn.bias_hh_l0.copy_(recurrence.from_h.bias)
+        theirs = model.state_dict()
+        ours = {name: theirs[name] for name in theirs if name.startswith(("phi_x.", "phi_z."))}
+        for net, name in (("posterior_net", "enc"), ("emission_net", "dec")):  # what reads two vectors
+            weights = [theirs[f"{net}.from_a.weight"], theirs[f"{net}.from_b.weight"]]
+            ours |= {f"{name}.0.weight": torch.cat(weights, 1), f"{name}.0.bias": theirs[f"{net}.from_a.bias"]}
+        weights = [theirs["recurrence.from_x.weight"], theirs["recurrence.from_z.weight"]]
+        ours["rnn.weight_ih_l0"] = torch.cat(weights, 1)
+        ours |= {"rnn.bias_ih_l0": theirs["recurrence.from_x.bias"], "rnn.bias_hh_l0": theirs["recurrence.from_h.bias"]}
+        ours["rnn.weight_hh_l0"] = theirs["recurrence.from_h.weight"]
+        for part in ("weight", "bias"):
+            for net, name in (
+                ("posterior_net.rest.1", "enc.2"),
+                ("prior_net.0", "prior.0"),
+                ("emission_net.rest.1", "dec.2"),
+            ):
+                ours[f"{name}.{part}"] = theirs[f"{net}.{part}"]
+            ours[f"dec_mean.0.{part}"] = theirs[f"emission_net.rest.3.{part}"]
+            for net, name in (("posterior_net.rest.3", "enc"), ("prior_net.2", "prior")):
+                ours[f"{name}_mean.{part}"], ours[f"{name}_std.0.{part}"] = theirs[f"{net}.{part}"].chunk(2)
+        self.load_state_dict(ours)
