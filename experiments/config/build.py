@@ -196,10 +196,18 @@ def shown(value: Any) -> Any:
     return "null" if value is None else value
 
 
+def with_keys(cfg: DictConfig, key: str, message: str) -> str:
+    """A message of the library with `name=` of its arguments, and of those of the data, as a user types them."""
+    for path, node in [*targets(cfg, key), *(targets(cfg, "data") if "data" in cfg else ())]:
+        for name in node:
+            message = re.sub(rf"(?<![\w./-]){name}=", f"{origin(cfg, path, name)}=", message)
+    return message + ", or set VRNN_DATA_DIR" * ("data.root=<" in message)
+
+
 def explain(cfg: DictConfig, key: str, error: InstantiationException) -> str:
     """A constructor's complaint; where it begins with an argument's name, the user's own key stands in front."""
-    message = str(error.__cause__)
-    word = message.split(" ", 1)[0]
+    message = with_keys(cfg, key, str(error.__cause__))
+    word = str(error.__cause__).split(" ", 1)[0]
     # Hydra names the node that complained; another one may have an argument of the same name.
     parent, _, last = str(error).rpartition("full_key: ")[2].rpartition(".")
     complaining = origin(cfg, parent, last) if parent else last

@@ -20,6 +20,14 @@ from vrnn.objectives.base import Kind
 from vrnn.training import checkpoint
 from vrnn.training.progress import Diverged, Observer
 
+# What the library advises, and what a user of the command line types for it.
+TYPED = {
+    "a smaller learning rate": "a smaller optimizer.lr",
+    "a smaller max_grad_norm": "a smaller trainer.max_grad_norm",
+    "a larger min_std": "a larger likelihood.min_std",
+    "another directory, and go on from there": "another place with hydra.run.dir=, then go on with resume=",
+}
+
 
 class Recorder(Observer):
     """Writes every metric to the run's own file, which a killed process leaves whole, and the step to its result."""
@@ -39,6 +47,13 @@ class Recorder(Observer):
     def log(self, metrics: dict[str, Any]) -> None:
         kind = {"kind": self.kind} if "valid/log_likelihood" in metrics else {}
         self.run.metrics.write({**metrics, **kind, "total_steps": self.total_steps})
+
+
+def with_keys(message: str) -> str:
+    """A message of the library with its advice as a user types it."""
+    for advice, typed in TYPED.items():
+        message = message.replace(advice, typed)
+    return message
 
 
 @contextmanager
@@ -76,11 +91,11 @@ def recorded(
         raised = error
         result["status"] = "failed"
         told = answer_to(error) if isinstance(error, OSError) else None
-        result["error"] = {"kind": type(error).__name__, "message": told or str(error)}
+        result["error"] = {"kind": type(error).__name__, "message": told or with_keys(str(error))}
         if not (told or isinstance(error, UserError | Diverged | checkpoint.CheckpointError)):
             result["error"]["traceback"] = traceback.format_exc()
         if isinstance(error, Diverged | checkpoint.CheckpointError):
-            raise UserError(str(error)) from error
+            raise UserError(with_keys(str(error))) from error
         raise
     finally:
         result["seconds"] = time.monotonic() - started

@@ -170,7 +170,7 @@ def test_nothing_is_written_to_the_folder(make, root, monkeypatch, tmp_path):
 
 
 def test_a_missing_and_an_empty_folder_are_named(make, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nowhere is no folder: give data\.root="):
+    with pytest.raises(FileNotFoundError, match=r"nowhere is no folder: give root="):
         make(root=str(tmp_path / "nowhere"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=r"no wav or flac file in .*empty or below"):
@@ -181,7 +181,7 @@ def test_a_missing_and_an_empty_folder_are_named(make, tmp_path):
 
 def test_wrong_lists_are_named(make, root):
     lists = partial(make, split="lists", lists=LISTS)
-    with pytest.raises(FileNotFoundError, match=r"test\.txt, which data\.lists\.test names, is not there"):
+    with pytest.raises(FileNotFoundError, match=r"test\.txt, which lists\.test names, is not there"):
         lists(lists=LISTS | {"test": "test.txt"})
     with pytest.raises(ValueError, match=r"^lists must name one file each for train, valid and test, got train"):
         lists(lists={"train": "train.txt"})

@@ -145,7 +145,7 @@ def test_resampled_strokes_keep_their_ends_and_pauses_become_short(rate):
 
 def test_absent_files_say_what_is_expected_and_where_from(tmp_path):
     for variant, name in (("simplified", SIMPLIFIED), ("raw", f"{RAW}.zip")):
-        with pytest.raises(FileNotFoundError, match=r"data.root=<the folder that holds handwriting>") as caught:
+        with pytest.raises(FileNotFoundError, match=r"Give root=<the folder that holds handwriting>") as caught:
             omniglot(root=str(tmp_path), variant=variant)
         assert str(tmp_path / "handwriting" / name) in str(caught.value)
         assert "github.com" in str(caught.value)
@@ -171,7 +171,7 @@ def test_files_cut_short_are_called_damaged(root, tmp_path, variant):
 def test_the_pickled_original_is_refused_with_a_way_to_read_it(tmp_path):
     (tmp_path / "handwriting").mkdir()
     write_pickled(tmp_path / "handwriting" / SIMPLIFIED)
-    with pytest.raises(ValueError, match=r"can run any code.*data=sketch"):
+    with pytest.raises(ValueError, match=r"can run any code.*the dataset sketch reads it"):
         omniglot(root=str(tmp_path))
 
 

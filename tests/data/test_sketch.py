@@ -57,7 +57,7 @@ def test_pickled_files_are_refused_without_running_them_and_read_on_request(tmp_
     trap = np.empty(1, dtype=object)
     trap[0] = Trap()
     np.savez(tmp_path / "sketch.npz", train=trap, valid=trap, test=trap)
-    with pytest.raises(ValueError, match=r"^allow_pickle must be true .* can run any code .* data.allow_pickle=true"):
+    with pytest.raises(ValueError, match=r"^allow_pickle must be true .* can run any code .* allow_pickle=true"):
         sketch(root=str(tmp_path))
     assert not Trap.sprung
     with pytest.raises(ValueError, match=r"has a damaged drawing \(train, drawing 0: it is no array of numbers"):
@@ -79,7 +79,7 @@ def test_a_bare_pickle_is_damaged_and_never_run(tmp_path):
 def test_a_missing_file_says_where_such_files_are(tmp_path):
     with pytest.raises(FileNotFoundError, match=re.escape(f"{tmp_path}/cat.npz")) as caught:
         sketch(root=str(tmp_path), path="cat.npz")
-    assert "data.path=" in str(caught.value)
+    assert "give path=" in str(caught.value)
     assert "github.com" in str(caught.value)
 
 

@@ -73,9 +73,7 @@ def audio(
     framing = Framing(x_dim, sample_rate, seed, num_frames, quantize, mu_law)
     folder = data_folder(root)
     if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{shown(folder)} is no folder: give data.root=<a folder of wav or flac files>, or set VRNN_DATA_DIR"
-        )
+        raise FileNotFoundError(f"{shown(folder)} is no folder: give root=<a folder of wav or flac files>")
     follow = split != "seed" or assignment == "name"
     if split == "seed":
         found = _recordings(folder, follow)
@@ -96,8 +94,8 @@ def _recordings(folder: Path, follow_links: bool, part: str = "") -> Recordings:
     found = files_below(folder / part, SUFFIXES, follow_links=follow_links)
     if not found.names:
         raise FileNotFoundError(
-            f"no wav or flac file in {shown(folder / part)} or below; data.root is a folder of such files, with "
-            "sub-folders train, valid and test for data.split=folders"
+            f"no wav or flac file in {shown(folder / part)} or below; root is a folder of such files, with "
+            "sub-folders train, valid and test for split=folders"
         )
     return Recordings(file_clips(folder, [os.path.join(part, name) for name in found.names]), found.hidden)
 
@@ -117,8 +115,8 @@ def by_lists(folder: Path, lists: dict[str, str]) -> dict[str, list[Clip]]:
         path = _below(folder, name, f"lists.{part}")
         if not path.is_file():
             raise FileNotFoundError(
-                f"{shown(path)}, which data.lists.{part} names, is not there: data.split=lists needs files of one "
-                "path below data.root a line"
+                f"{shown(path)}, which lists.{part} names, is not there: split=lists needs files of one "
+                "path below root a line"
             )
         entries = read_list(path)
         if not entries:

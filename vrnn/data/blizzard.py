@@ -39,7 +39,7 @@ def blizzard(
       x_dim: samples per frame.
       sample_rate: samples per second; files of any other are resampled.
       num_frames: frames per sequence, cut end to end from a file. The paper carries the state over four sequences:
-        160 frames with trainer.tbptt=40. None: each file is one sequence.
+        160 frames with tbptt=40 of the trainer. None: each file is one sequence.
       seed: makes the split and the noise.
       root: the folder that holds `blizzard2013/`, in which wav or flac segments lie at any depth; None: `data` in the
         working directory.

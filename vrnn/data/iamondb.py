@@ -23,8 +23,8 @@ SOURCE = (
     "expected lineStrokes/a01/a01-000/a01-000u-01.xml and so on, the unpacked lineStrokes-all.tar.gz, and beside "
     "lineStrokes the lists of forms trainset.txt, testset_v.txt, testset_t.txt and testset_f.txt of the task "
     "IAM-OnDB-t2. Both are free for research after registration at "
-    "https://fki.tic.heia-fr.ch/databases/iam-on-line-handwriting-database; give data.root=<the folder that holds "
-    "lineStrokes>, or set VRNN_DATA_DIR to it"
+    "https://fki.tic.heia-fr.ch/databases/iam-on-line-handwriting-database; give root=<the folder that holds "
+    "lineStrokes>"
 )
 MAX_LINE_BYTES = 2**24  # of the file of one line of text; they have 50,000 on average
 
@@ -50,11 +50,11 @@ def iamondb(
     of trainset + testset_t + testset_f (train) and of testset_v (valid), as with Graves (2013), and no third: their
     figures are on forms that also chose the checkpoint. The lists do not say who wrote a form, so a group
     (`Splits.grouping`) is the lines of a form. To compare with the authors' figures:
-    `data.train_lists=[trainset.txt,testset_t.txt,testset_f.txt] data.test_lists=[testset_v.txt]`.
+    `train_lists=[trainset.txt,testset_t.txt,testset_f.txt] test_lists=[testset_v.txt]`.
 
     Coordinates are integers, and the published figures are densities over them without noise; so it is here by
-    default, and likelihood.min_std alone bounds them. `dequantise` adds uniform noise in [-1/2, 1/2) units to both
-    coordinates of every point but the first, once: sounder figures, which do not compare with the published ones.
+    default, and the likelihood's min_std alone bounds them. `dequantise` adds uniform noise in [-1/2, 1/2) units to
+    both coordinates of every point but the first, once: sounder figures, which do not compare with the published ones.
 
     Args:
       x_dim: must be 3.

@@ -85,7 +85,7 @@ def omniglot(
     archive = path if variant == "simplified" else path.with_suffix(".zip")
     unpacked = variant == "raw" and os.path.isdir(path)
     if not unpacked:
-        advice = "data.root=<the folder that holds handwriting>, or set VRNN_DATA_DIR to it"
+        advice = "root=<the folder that holds handwriting>"
         require_file(f"variant={variant} needs", archive, f"expected {SOURCES[variant]}. Give {advice}")
     if variant == "simplified":
         drawings = read_sketch_rnn(path)

@@ -62,7 +62,7 @@ def sketch(
     require_file(
         "path must lead to an npz file of sketch-rnn, but it leads to",
         file,
-        "give data.path=<the file>, below data.root or absolute; github.com/googlecreativelab/quickdraw-dataset and "
+        "give path=<the file>, below root or absolute; github.com/googlecreativelab/quickdraw-dataset and "
         "github.com/hardmaru/sketch-rnn-datasets say where such files are",
     )
     drawings = read_sketch_rnn(file, allow_pickle, max_offset)

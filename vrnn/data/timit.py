@@ -73,8 +73,7 @@ def timit(
     if not all(found.values()):
         raise FileNotFoundError(
             f"TIMIT is not in {shown(folder)}: expected there TRAIN/DR1/FCJF0/SA1.WAV and so on, and the same in "
-            "TEST, or both in a folder TIMIT. Give data.root=<the folder that holds TRAIN and TEST>, or set "
-            "VRNN_DATA_DIR to the one that holds TIMIT"
+            "TEST, or both in a folder TIMIT. Give root=<the folder that holds TRAIN and TEST>"
         )
     valid = _valid_speakers(sorted(found["train"]), valid_fraction, seed, assignment)
     parts = {

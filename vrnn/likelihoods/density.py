@@ -51,5 +51,5 @@ class Density(Likelihood):
             return None
         return (
             f"a {self.label} density over discrete values ({share:.0%} of one dimension of x are one number) is "
-            f"bounded by likelihood.min_std={self.min_std} alone; its figures say little and compare with nothing"
+            f"bounded by min_std={self.min_std} alone; its figures say little and compare with nothing"
         )

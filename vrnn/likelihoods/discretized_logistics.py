@@ -33,7 +33,7 @@ class DiscretizedLogistics(Likelihood):
     def __init__(self, x_dim: int, levels: int | None = 256, num_components: int = 5, min_scale: float = 0.05):
         require_at_least(1, x_dim=x_dim, num_components=num_components)
         if levels is None:
-            raise ValueError("levels must be given: quantise the data, for instance data.quantize=256")
+            raise ValueError("levels must be given: quantise the data, for instance quantize=256")
         require_at_least(2, levels=levels)
         if not min_scale > 0.0:
             raise ValueError(f"min_scale must be positive, got {min_scale}")

@@ -39,7 +39,7 @@ def save(path: Path, content: dict[str, Any]) -> None:
         kept = "the former one is kept" if os.path.exists(path) else "there is no former one"
         raise CheckpointError(
             f"{path}: the checkpoint could not be written ({error.strerror}); {kept}; "
-            "make room or choose another place with hydra.run.dir=, then go on with resume="
+            "make room, or choose another directory, and go on from there"
         ) from error
 
 

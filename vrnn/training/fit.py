@@ -193,8 +193,8 @@ class Fit:
                 return f"the data are at fault: {where}; {fault}; correct what it was read from, or take it away"
         return (
             f"training diverged: {where}; "
-            "the checkpoints from before are kept; try a smaller optimizer.lr, a smaller trainer.max_grad_norm "
-            "or a larger likelihood.min_std"
+            "the checkpoints from before are kept; try a smaller learning rate, a smaller max_grad_norm or a "
+            "larger min_std"
         )
 
     def save(self) -> None:

@@ -76,7 +76,7 @@ def read_images(root: Path, verify: bool) -> tuple[ImageFile, ImageFile]:
         except FileNotFoundError:
             pass
         except OSError as error:
-            advice = "it holds MNIST's files; make it readable, or give another data.root"
+            advice = "it holds MNIST's files; make it readable, or give another root"
             raise type(error)(f"{shown(raw)} cannot be read ({error.strerror}): {advice}") from error
         try:
             _download(raw)
@@ -84,8 +84,8 @@ def read_images(root: Path, verify: bool) -> tuple[ImageFile, ImageFile]:
             reason = str(error).strip().rpartition("\n")[2]  # torchvision lists every mirror, the last one last
             raise FileNotFoundError(
                 f"MNIST is not in {shown(raw)}: expected there, plain or as .gz, {train} and {test}; downloading them "
-                f"failed: {reason}. Give data.root=<the folder that holds MNIST/raw>, set VRNN_DATA_DIR to it, "
-                "or connect to the network"
+                f"failed: {reason}. Give root=<the folder that holds MNIST/raw>, or "
+                "connect to the network"
             ) from error
     for name in missing:
         read[name] = _read(root, name, verify)
@@ -106,7 +106,7 @@ def _read(root: Path, name: str, verify: bool) -> ImageFile:
     """The images of one file."""
     path = _find(root / "MNIST" / "raw", name)
     assert path is not None
-    require_file("MNIST is read from", path, f"put {name} in its place, plain or as .gz, or give another data.root")
+    require_file("MNIST is read from", path, f"put {name} in its place, plain or as .gz, or give another root")
     try:
         with path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"  # the name does not tell: some programs unpack, others do not
@@ -123,7 +123,7 @@ def _read(root: Path, name: str, verify: bool) -> ImageFile:
     except (ValueError, EOFError, zlib.error, OSError) as error:
         raise ValueError(
             f"{shown(path)} is damaged: no IDX file of 1 to {MAX_IMAGES} images of {SIDE} x {SIDE} pixels, cut short "
-            f"perhaps ({error}); delete it to have it downloaded again, or give another data.root"
+            f"perhaps ({error}); delete it to have it downloaded again, or give another root"
         ) from error
     digest = hashlib.sha256(head)
     digest.update(pixels.data)
@@ -136,7 +136,7 @@ def _read(root: Path, name: str, verify: bool) -> ImageFile:
     if verify:
         raise ValueError(
             f"{shown(path)} is not MNIST's {name}: {found}; it may be of FashionMNIST, KMNIST or EMNIST, whose files "
-            "have the same names. Give another data.root, or data.verify=false to take these images as they are, with "
+            "have the same names. Give another root, or verify=false to take these images as they are, with "
             "a caution beside every figure"
         )
     return ImageFile(pixels, listed(path, root), f"{path.name}: {found}")
@@ -156,8 +156,8 @@ def read_published_sample(root: Path, verify: bool) -> tuple[list[NDArray[np.uin
         "binarize=static needs",
         path,
         "expected an npz file with the keys train, valid and test, each np.packbits(pixels, axis=1), uint8 [N, 98]. "
-        "Give data.root=<the folder that holds mnist_static_binarized>, set VRNN_DATA_DIR to it, or take "
-        "binarize=static_seeded, which makes such a sample from data.seed",
+        "Give root=<the folder that holds mnist_static_binarized>, or take "
+        "binarize=static_seeded, which makes such a sample from seed",
     )
     try:
         require_archive(path)
@@ -170,8 +170,8 @@ def read_published_sample(root: Path, verify: bool) -> tuple[list[NDArray[np.uin
     doubt = _doubt(bits)
     if doubt and verify:
         raise ValueError(
-            f"{shown(path)} is not the published sample of MNIST: {doubt}. Give another data.root, or "
-            "data.verify=false to take these images as they are, with a caution beside every figure"
+            f"{shown(path)} is not the published sample of MNIST: {doubt}. Give another root, or "
+            "verify=false to take these images as they are, with a caution beside every figure"
         )
     return bits, listed(path, root), doubt and f"{path.name}: {doubt}"
 

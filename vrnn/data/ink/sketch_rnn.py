@@ -87,7 +87,8 @@ def read_sketch_rnn(path: Path, allow_pickle: bool = False, max_offset: float | 
         if "allow_pickle=False" in str(error):
             raise ValueError(
                 f"allow_pickle must be true to read {shown(path)}: it stores pickled objects, which can run any "
-                "code while they are read. If you trust its source: data=sketch data.path=<it> data.allow_pickle=true"
+                "code while they are read. If you trust its source, the dataset sketch reads it with path=<it> "
+                "allow_pickle=true"
             ) from error
         raise ValueError(
             f"{shown(path)} is damaged or no file of sketch-rnn ({error}): expected for each of train, valid and test "

@@ -45,7 +45,7 @@ def recordings(
       what: the dataset, as a message calls it.
       folders: of wav or flac files.
       archive: comes last, see `archived_clips`.
-      advice: what data.root may be.
+      advice: what root may be.
       follow_links: see `files_below`.
 
     Raises:
@@ -61,8 +61,7 @@ def recordings(
         return Recordings(sorted(archived_clips(base / archive), key=lambda clip: clip.name))
     places = [f"wav or flac files in {name}/" for name in folders] + ([archive] if archive else [])
     raise FileNotFoundError(
-        f"{what} is not in {shown(base)}: expected there {' or '.join(places)}. Give data.root=<{advice}>, "
-        "or set VRNN_DATA_DIR to the folder that holds one of these"
+        f"{what} is not in {shown(base)}: expected there {' or '.join(places)}. Give root=<{advice}>"
     )
 
 
