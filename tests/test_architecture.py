@@ -34,7 +34,7 @@ CONTRACTS = {
     "likelihoods": {"vrnn.likelihoods.base"},
     "models": {"vrnn.models.base"},
     "objectives": {"vrnn.objectives.base"},
-    "data": {"vrnn.data.splits", "vrnn.data.checks.fingerprint", "vrnn.data.checks.inspection"},
+    "data": {"vrnn.data.marks", "vrnn.data.splits", "vrnn.data.checks.fingerprint", "vrnn.data.checks.inspection"},
 }
 # Measures one model that it builds itself, so as to run where there is no Hydra; no new option concerns it.
 BENCHMARK = "experiments.bench."
@@ -160,6 +160,16 @@ def test_the_library_knows_no_command_line(module: str):
 @pytest.mark.parametrize("module", MODULES)
 def test_nothing_heavy_is_imported_before_it_is_used(module: str):
     assert not {name.split(".")[0] for name in imports_at_import(MODULES[module])} & HEAVY
+
+
+def test_a_command_line_is_read_without_torch():
+    waiting, seen = ["experiments.cli.app", "experiments.config.untrusted", "experiments.tracking.trackers"], set()
+    while waiting:
+        if (module := waiting.pop()) not in seen:
+            seen.add(module)
+            names = imports_at_import(MODULES[module])
+            assert not {name.partition(".")[0] for name in names} & {"torch", "numpy"}, module
+            waiting += [name for name in names if name in MODULES]
 
 
 @pytest.mark.parametrize("module", MODULES)

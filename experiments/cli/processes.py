@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-import torch
-
 from experiments.cli.signals import stopping_signals
-from vrnn.training.device import find_device
 
 
 def run(app: str, arguments: Sequence[str], lock: int) -> int:
@@ -50,6 +47,10 @@ def run(app: str, arguments: Sequence[str], lock: int) -> int:
 
 def jobs_at_once(device: str) -> int:
     """As many jobs as cores that this process may use, or as GPUs where the jobs run on one."""
+    import torch
+
+    from vrnn.training.device import find_device
+
     if find_device(device).type == "cuda":
         return torch.cuda.device_count()
     import joblib
@@ -62,6 +63,8 @@ def take_gpu(employer: int) -> None:
 
     More workers than GPUs share them evenly. A process keeps its GPU for as long as it lives.
     """
+    import torch
+
     count = torch.cuda.device_count()
     if count > 1 and not _places:
         torch.cuda.set_device(take_place(Path(tempfile.gettempdir()) / f"vrnn-{os.getuid()}-{employer}") % count)

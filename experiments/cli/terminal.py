@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from vrnn.objectives.base import Kind
 from vrnn.training.metrics import MARKS, Measurement
 from vrnn.training.progress import Observer
+
+if TYPE_CHECKING:
+    from vrnn.objectives.base import Kind
 
 is_narrow = sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before Python was started
 console = Console(highlight=False, soft_wrap=True, width=None if is_narrow else 120)

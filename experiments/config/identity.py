@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from experiments.config.build import find_target
 from experiments.config.keys import COUNTED_AT_FIRST, NOT_IDENTITY
 from experiments.errors import UserError
-from vrnn.data.splits import Corpus
+from vrnn.data.marks import Corpus
 
 RULE = 2  # of `config_hash`; what was recorded without a number is of the first
 # Keys that were added later, each with the value at which a run computes what runs did before there was the key.

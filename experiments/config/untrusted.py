@@ -25,7 +25,7 @@ from experiments.config.packages import allowed_packages, config_folders, is_gro
 from experiments.config.paths import CONF
 from experiments.errors import UserError
 from experiments.text import plain
-from vrnn.data.splits import CONSENT
+from vrnn.data.marks import CONSENT
 
 BUILT = {"_target_", "_partial_", "_convert_", "_recursive_"}  # what Hydra's instantiate understands, but _args_
 BUILT_NODES = ("data", "likelihood", "model", "objective", "optimizer", "trainer")  # of every run's config

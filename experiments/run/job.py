@@ -157,6 +157,8 @@ def train(
     except Interrupted:
         result["status"] = "interrupted"
         terminal.say(f"stopped; go on with: {resume_command(run)}")
+        if run.is_done():
+            terminal.say("            the result of the shorter training stays until then")
         return stop.exit_code
     result["best_step"] = progress.best_step
     if rule and rule.reason:

@@ -62,7 +62,8 @@ def recorded(
 ) -> Iterator[dict[str, Any]]:
     """Gives the result to fill in, and writes result.json however the work within ends.
 
-    With `keep_former`, a result that is there is kept where this attempt did not even reach its training.
+    A result that says the run is done is kept until a longer training is done as well; with `keep_former`, so is any
+    other where this attempt did not even reach its training.
     The overrides are those of all its starts together; the command is that of this one.
     """
     result: dict[str, Any] = {
@@ -78,6 +79,7 @@ def recorded(
         "overrides": overrides,
         **provenance(context),
     }
+    was_done = run.is_done()
     started = time.monotonic()
     raised: BaseException | None = None
     try:
@@ -99,7 +101,9 @@ def recorded(
         raise
     finally:
         result["seconds"] = time.monotonic() - started
-        if not (keep_former and "parameters" not in result and run.read_result()):
+        is_kept = was_done and result["status"] != "done"
+        is_kept = is_kept or (keep_former and "parameters" not in result and bool(run.read_result()))
+        if not is_kept:
             try:
                 run.write_result(result)
             except OSError as error:

@@ -14,7 +14,7 @@ from experiments.disk.schemas import Identity
 from experiments.errors import UserError
 from experiments.tracking.environment import MAX_NAME, cut, encodable, find_mode, refused_variable, valid_tags
 from experiments.warn import reason, warn
-from vrnn.data.splits import CONSENT
+from vrnn.data.marks import CONSENT
 from vrnn.training.metrics import Measurement
 from vrnn.training.progress import Observer
 

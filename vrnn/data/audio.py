@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from vrnn.data.marks import Corpus, Place
 from vrnn.data.recordings.clips import Clip, file_clips
 from vrnn.data.recordings.corpora import SUFFIXES, Assignment, Recordings, by_seed, grouped_by_folder
 from vrnn.data.recordings.folders import files_below
@@ -14,7 +15,7 @@ from vrnn.data.recordings.soundness import OnBad
 from vrnn.data.recordings.storage import Storage
 from vrnn.data.sources.files import data_folder, printable, shown
 from vrnn.data.sources.lists import find_below, read_list
-from vrnn.data.splits import Corpus, Place, Splits
+from vrnn.data.splits import Splits
 
 LISTS = {part: f"{part}.txt" for part in PARTS}
 

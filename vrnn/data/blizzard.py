@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from vrnn.data.marks import Place
 from vrnn.data.recordings.corpora import Assignment, by_seed, grouped_by_folder, recordings
 from vrnn.data.recordings.framing import Framing, frame
 from vrnn.data.recordings.soundness import OnBad
 from vrnn.data.recordings.storage import Storage
-from vrnn.data.splits import Place, Splits
+from vrnn.data.splits import Splits
 
 FOLDER = "blizzard2013"
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 
 from vrnn.data.images.mnist_files import PIXELS, SIDE, read_images, read_published_sample
+from vrnn.data.marks import Consent
 from vrnn.data.sources.files import data_folder
-from vrnn.data.splits import Consent, Sequences, Splits, Standardisation
+from vrnn.data.splits import Sequences, Splits, Standardisation
 
 
 def mnist(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from vrnn.data.ink.sketch_rnn import PARTS, read_sketch_rnn
 from vrnn.data.ink.strokes import ink_splits, require_pen, require_whole_units
+from vrnn.data.marks import Consent, Corpus
 from vrnn.data.sources.files import data_folder, listed, require_file, shown
 from vrnn.data.sources.partition import place
-from vrnn.data.splits import Consent, Corpus, Splits
+from vrnn.data.splits import Splits
 
 
 def sketch(

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -18,13 +17,6 @@ from vrnn.batch import Batch
 from vrnn.data.sources.files import printable
 from vrnn.data.standardisation import Affine, Standardisation
 
-# The type of a dataset's `root` that says which data these are, and not only where a corpus of a known name lies.
-Corpus = Annotated[str | None, "identity"]
-# Marks an argument by which a user consents to what is refused by default, or says where files may be written: whoever
-# reads a saved config takes the default instead, and consent only from the person who is there.
-CONSENT = "consent"
-Consent = Annotated[bool, CONSENT]
-Place = Annotated[str, CONSENT]
 Draw = Callable[[Tensor, torch.Generator], Tensor]
 
 

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vrnn.objectives.base import Kind
+if TYPE_CHECKING:
+    from vrnn.objectives.base import Kind  # it needs torch, and what only reads metrics does not
 
 MARKS: dict[Kind, str] = {"exact": "", "lower_bound": "≥ ", "upper_bound": "≤ ", "estimate": "~ "}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +31,22 @@ def test_a_longer_limit_goes_on_where_the_run_had_ended(apps, whole, copy):
     assert [line["step"] for line in copy.metrics[len(whole.metrics) :]] == [45, 46, 47, 47]
     assert (copy.result["step"], copy.result["seed"]) == (47, 3)
     assert copy.checkpoint("last")["progress"]["step"] == 47
+
+
+def test_a_finished_result_stays_until_the_longer_training_is_done(apps, copy):
+    before, lines = copy.result, len(copy.metrics)
+    call = apps.start("train", "resume=copy", "trainer.max_steps=4000", cwd=copy.path.parent)
+    copy.wait_for_lines(lines + 3, call)
+    call.kill(signal.SIGINT)
+    ended = call.ended()
+    assert ended.code == 130, ended.err
+    assert "the result of the shorter training stays until then" in ended.out
+    assert copy.result == before
+    reached = copy.checkpoint("last")["progress"]["step"]
+    assert 44 < reached < 4000
+
+    assert apps("train", "resume=copy", f"trainer.max_steps={reached + 1}", cwd=copy.path.parent).code == 0
+    assert (copy.result["status"], copy.result["step"]) == ("done", reached + 1)
 
 
 def test_what_would_change_the_results_is_refused_and_nothing_is_touched(apps, copy, tmp_path):
