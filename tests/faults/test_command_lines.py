@@ -16,6 +16,8 @@ from tests.faults.command_lines import Line, lines
 from tests.faults.forked import REACHED, WORK, call, tree
 
 RUN = Path(__file__).parent / "old" / "format1" / "finished"
+# What torch and the data import at their first use, which would be the first use of every call.
+LATE = ("torch._dynamo", "HersheyFonts")
 HARNESS = {
     "deadline": None,
     "database": None,
@@ -34,7 +36,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         module = name.rsplit(".", 1)[0]
         if module not in sys.modules and not module.rpartition(".")[2][0].isupper():
             importlib.import_module(module)
-    importlib.import_module("hydra_plugins.hydra_joblib_launcher.joblib_launcher")
+    for name in ("hydra_plugins.hydra_joblib_launcher.joblib_launcher", *LATE):
+        importlib.import_module(name)
     folder = tmp_path_factory.mktemp("place")
     shutil.copytree(RUN, folder / "run")
     return folder
