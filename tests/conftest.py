@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from vrnn.batch import Batch
+from vrnn.likelihoods.base import Likelihood
 from vrnn.likelihoods.bernoulli import Bernoulli
 from vrnn.likelihoods.bivariate_gmm import BivariateGMM
 from vrnn.likelihoods.discretized_logistics import DiscretizedLogistics
@@ -96,15 +97,15 @@ def model(request: pytest.FixtureRequest, make_vrnn: Callable[..., VRNN]) -> VRN
 def make_x() -> Callable[..., torch.Tensor]:
     """Values [..., D] in float64 that the likelihood can model."""
 
-    def make(likelihood: object, *shape: int, seed: int = 1) -> torch.Tensor:
+    def make(likelihood: Likelihood, *shape: int, seed: int = 1) -> torch.Tensor:
         x = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        if isinstance(likelihood, Bernoulli):
-            return (x > 0).double()
-        if isinstance(likelihood, BivariateGMM):
-            return torch.cat([x[..., :2], (x[..., 2:] > 0).double()], -1)
-        if isinstance(likelihood, DiscretizedLogistics):
-            half = 0.5 * (likelihood.levels - 1)
-            return (x.clamp(-2.0, 2.0) / 2.0 * half + half).round() / half - 1.0  # both ends of the grid among them
+        try:
+            likelihood.check(x.flatten(0, -2))
+        except ValueError:  # it models other values than any real ones: its own draws are such
+            params = torch.randn(
+                *shape[:-1], likelihood.param_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+            )
+            return likelihood(2.0 * params).sample(torch.Generator().manual_seed(seed))
         return x
 
     return make

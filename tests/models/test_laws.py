@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 
-from tests.conftest import LIKELIHOODS, RECURRENCES
+from tests.conf import options
+from tests.parts import build_model
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, at
 
-MODELS = itertools.product(["vrnn", "rnn"], RECURRENCES, LIKELIHOODS)
+# Every option of conf/, found there, so a new one is held to these laws without an edit.
+MODELS = itertools.product(options("model"), options("recurrence"), options("likelihood"))
 
 
 @pytest.fixture(params=list(MODELS), ids="-".join)
-def model(request: pytest.FixtureRequest, make_vrnn: Callable, make_rnn: Callable) -> SequenceModel:
+def model(request: pytest.FixtureRequest) -> SequenceModel:
     """Each model with each recurrence under each likelihood."""
-    name, *parts = request.param
-    return {"vrnn": make_vrnn, "rnn": make_rnn}[name](*parts)
+    return build_model(*request.param)
 
 
 def told(model: SequenceModel, terms: SequenceTerms) -> tuple:

@@ -1,0 +1,44 @@
+"""Likelihoods and models as conf/ has them, small and in float64: what the laws run over, whatever is added."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from hydra import initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from experiments.config.build import build
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
+from tests.conf import composed
+from vrnn.likelihoods.base import Likelihood
+from vrnn.models.base import SequenceModel
+
+SIZES = ("data.x_dim=3", "latent.z_dim=2", "latent.h_dim=7", "net_width=16", "+data.quantize=21")
+
+
+@functools.cache
+def _composed(group: str, option: str) -> DictConfig:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return composed(f"{group}={option}", *SIZES)
+
+
+def _config(model: str, recurrence: str, likelihood: str) -> DictConfig:
+    """The config of a combination; its parts are composed one by one, since there are fewer of them."""
+    cfg = _composed("model", model).copy()
+    cfg.recurrence = OmegaConf.to_container(_composed("recurrence", recurrence).recurrence)
+    cfg.likelihood = OmegaConf.to_container(_composed("likelihood", likelihood).likelihood)
+    return cfg
+
+
+def build_model(model: str, recurrence: str = "gru", likelihood: str = "gaussian") -> SequenceModel:
+    """A model of D = 3, Z = 2 and H = 7 from options of conf/, its weights those of seed 0, in float64."""
+    torch.manual_seed(0)
+    return build(_config(model, recurrence, likelihood), "model").double()
+
+
+def build_likelihood(option: str) -> Likelihood:
+    """A likelihood of D = 3 from an option of conf/."""
+    return build(_config("rnn", "gru", option), "likelihood")
