@@ -59,3 +59,14 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
     """The last part of each key, where no other key ends in the same."""
     last = [key.rpartition(".")[2] for key in keys]
     return {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
+
+
+def duration(seconds: float) -> str:
+    """12 s, 3 min 40 s, 2 h 05 min."""
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min"

@@ -51,9 +51,7 @@ ROOMS["bench"] = {"ground"}
 ROOMS["apps"] = {*ROOMS} - {"apps"}
 UPWARD = {  # to be mended
     ("experiments.run.starts", "experiments.sweep.space"),
-    ("experiments.comparison.finished", "experiments.report.same_data"),
     ("experiments.sweep.grid", "experiments.report.sweep.write"),
-    ("experiments.sweep.overview", "experiments.report.blocks.tables"),
 }
 COMMAND_LINE = {"hydra", "omegaconf", "wandb", "rich", "pydantic"}
 HEAVY = {"torchvision", "wandb", "matplotlib", "scipy", "HersheyFonts", "pandas"}

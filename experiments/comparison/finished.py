@@ -10,8 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.config.diff import data_settings, differing, settings
 from experiments.config.identity import config_hash
 from experiments.errors import UserError
-from experiments.report.same_data import other_data
 from experiments.run.directory import RunDirectory
+from experiments.run.same_data import other_data
 from experiments.run.state import Job, read_job
 
 

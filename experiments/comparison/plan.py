@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.checks import require_keys, require_read
-from experiments.config.compose import compose_train, settled
+from experiments.config.compose import compose_job, compose_train
 from experiments.config.identity import config_hash, directory_hash
 from experiments.config.keys import COUNTED_AT_FIRST, SET_BY_ROWS
 from experiments.config.overrides import key_of, quoted
@@ -101,11 +101,7 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
     for option in options:
         for seed in seeds:
             overrides = [f"comparison={option}", f"seed={seed}"]
-            job = compose_train([*shared, *overrides])
-            with open_dict(job):
-                job.pop("hydra")
-                settled(job)
-            jobs[job_slug(overrides)] = config_hash(job)
+            jobs[job_slug(overrides)] = config_hash(compose_job([*shared, *overrides]))
     replace = bool(base.multirun.replace_resumed)
     return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
 

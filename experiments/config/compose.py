@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hydra import compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.config.explain import explain_composition
@@ -27,6 +27,22 @@ def settled(cfg: DictConfig) -> DictConfig:
         message = str(error).splitlines()[0].removeprefix("UserError raised while resolving interpolation: ")
         raise UserError(f"net_width: {message}") from error
     return cfg
+
+
+def compose_job(overrides: Sequence[str]) -> DictConfig:
+    """The config that a job of experiments.train has under these overrides.
+
+    Raises:
+      UserError: they do not compose, or net_width cannot be computed.
+    """
+    return job_config(compose_train(overrides))
+
+
+def job_config(composed: DictConfig) -> DictConfig:
+    """What a job gets of a composed config: without the hydra node, its net_width computed. Changes it in place."""
+    with open_dict(composed):
+        composed.pop("hydra")
+        return settled(composed)
 
 
 def compose_train(overrides: Sequence[str]) -> DictConfig:

@@ -18,23 +18,23 @@ class Groups(NamedTuple):
     """The groups of N test sequences.
 
     Attributes:
-      count: how many there are.
+      size: how many there are.
       word: what they are, such as "speaker"; empty: every sequence is a group of its own, for the data name no others;
         None: that is not known, since the run kept nothing of them.
       numbers: the group of each sequence [N]; None: each is its own.
     """
 
-    count: int
+    size: int
     word: str | None
     numbers: np.ndarray | None = None
 
     @property
     def are_too_few(self) -> bool:
         """Whether they tell nothing of how much groups differ."""
-        return self.count < MIN_GROUPS
+        return self.size < MIN_GROUPS
 
     def __str__(self) -> str:
-        return counted(self.count, self.word)
+        return counted(self.size, self.word)
 
 
 def counted(count: int, word: str | None) -> str:

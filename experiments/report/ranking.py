@@ -8,12 +8,8 @@ from typing import NamedTuple
 from experiments.config.diff import data_settings, differing
 from experiments.report.groups import Groups
 from experiments.report.rows import Row
-from experiments.report.same_data import other_data
 from experiments.report.significance import Verdict, against_best
-from experiments.run.facts import BOUND
-from vrnn.training.metrics import MARKS
-
-FLIPPED = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}
+from experiments.run.same_data import other_data
 
 
 class Ranking(NamedTuple):
@@ -40,7 +36,7 @@ class Ranking(NamedTuple):
 
 def rank(rows: Sequence[Row]) -> Ranking:
     """Ranks the rows by their mean bound on test; those measured on the same data are tested against the best."""
-    means = {row.label: row.mean(BOUND).value for row in rows if row.counted}
+    means = {row.label: row.bound.value for row in rows if row.counted}
     best = max(means, key=means.__getitem__, default=None)
     top = next((row for row in rows if row.label == best), None)
     if top is None:
@@ -50,18 +46,18 @@ def rank(rows: Sequence[Row]) -> Ranking:
     untested = {label: reason for label, reason in reasons.items() if reason}
     if len(alike) < 2:
         return Ranking(best, {}, untested)
-    known = (row.groups for row in (top, *alike) if row.groups.word is not None)
-    groups = next(known, top.groups)
+    known = [groups for row in (top, *alike) if (groups := row.groups) is not None]
+    groups = next((each for each in known if each.word is not None), known[0])
     if groups.are_too_few:
-        few = {row.label: f"{groups} in the test set, too few to tell differences from chance" for row in alike}
-        return Ranking(best, {}, {label: untested.get(label, few.get(label)) for label in reasons})
-    _, verdicts = against_best({row.label: row.bounds for row in alike}, groups.numbers)
+        few = f"{groups} in the test set, too few to tell differences from chance"
+        return Ranking(best, {}, {label: untested.get(label, few) for label in reasons})
+    _, verdicts = against_best({row.label: row.bounds for row in alike if row.bounds is not None}, groups.numbers)
     return Ranking(best, verdicts, untested, groups)
 
 
 def why_untested(row: Row, top: Row) -> str | None:
     """Why two rows have no pairs of test sequences to compare; None: they have."""
-    if row.bounds is None or top.bounds is None:
+    if row.bounds is None or top.bounds is None or row.lengths is None or top.lengths is None:
         return "no bounds per sequence"
     # Equal lengths alone are no proof: other seeds of the data, say, make other sequences of the same lengths.
     if keys := differing([data_settings(each.config) if each.config else {} for each in (row, top)]):
@@ -69,19 +65,3 @@ def why_untested(row: Row, top: Row) -> str | None:
     if words := other_data([*top.counted, *row.counted]):
         return f"other data, though the configs say the same ({words})"
     return None if row.lengths.tolist() == top.lengths.tolist() else "other test sequences"
-
-
-class Sign(NamedTuple):
-    """How log-likelihoods are printed: as they are (>=), or their negatives (<=), as the field does for images."""
-
-    negate: bool
-
-    @property
-    def title(self) -> str:
-        return "negative log-likelihood" if self.negate else "log-likelihood"
-
-    def value(self, value: float) -> float:
-        return -value if self.negate else value
-
-    def mark(self, kind: str) -> str:
-        return MARKS[FLIPPED.get(kind, kind) if self.negate else kind].strip()

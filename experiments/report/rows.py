@@ -27,10 +27,22 @@ class Row:
     """
 
     def __init__(self, label: str, jobs: Sequence[Job], bound: str = BOUND):
-        self.label = label
+        self.label, self._judged_by = label, bound
         self.jobs = tuple(jobs)
         self.left_out = {number: reason for number, job in enumerate(jobs) if (reason := why_not(job, bound))}
         self.counted = [job for number, job in enumerate(jobs) if number not in self.left_out]
+
+    @cached_property
+    def bound(self) -> Mean:
+        """The figure that the row is judged by, over its counted seeds.
+
+        Raises:
+          LookupError: no run counts.
+        """
+        mean = self.mean(self._judged_by)
+        if mean is None:
+            raise LookupError(f"{self.label}: no run counts")
+        return mean
 
     def mean(self, name: str, evaluation: str | None = None) -> Mean | None:
         """A figure over the seeds; None where a counted run has none.
@@ -40,9 +52,10 @@ class Row:
           evaluation: where it is: one of `evaluations`, or the runs' own results.
         """
         figures = [self._figures(job, evaluation).get(name) for job in self.counted]
-        if not figures or None in figures:
+        known = [figure for figure in figures if figure is not None]
+        if not known or len(known) < len(figures):
             return None
-        first, values = figures[0], np.array([figure["value"] for figure in figures])
+        first, values = known[0], np.array([figure["value"] for figure in known])
         rest = first["kind"], first["unit"], first["space"]
         if len(values) == 1:
             return Mean(float(values[0]), first["standard_error"], "sequences", *rest, spread(first))
@@ -112,10 +125,11 @@ class Row:
 
     def _sequences(self, name: str) -> np.ndarray | None:
         """An array of test_sequences.npz of all counted runs [S, ...]."""
-        found = [read_sequences(job.run.test_sequences).get(name) for job in self.counted]
-        if not found or any(array is None for array in found):
+        arrays = [read_sequences(job.run.test_sequences).get(name) for job in self.counted]
+        known = [array for array in arrays if array is not None]
+        if len(known) < len(arrays) or len({array.shape for array in known}) != 1:
             return None
-        return np.stack(found) if len({array.shape for array in found}) == 1 else None
+        return np.stack(known)
 
 
 def is_estimate(evaluation: dict[str, Any]) -> bool:

@@ -75,7 +75,9 @@ class Components(NamedTuple):
     source: NDArray[np.int64]
 
 
-def against_best(bounds: Mapping[str, Array], groups: Sequence[object] | None = None) -> tuple[str, dict[str, Verdict]]:
+def against_best(
+    bounds: Mapping[str, Array], groups: Sequence[object] | np.ndarray | None = None
+) -> tuple[str, dict[str, Verdict]]:
     """The best model, and every other one against it.
 
     Tests of means, not ranks: the mean is what is reported, and a rank test can prefer a model with the lower one.
@@ -109,10 +111,12 @@ def against_best(bounds: Mapping[str, Array], groups: Sequence[object] | None = 
     return names[best], verdicts
 
 
-def components(bounds: Sequence[Array], groups: Sequence[object] | None = None) -> Components:
+def components(bounds: Sequence[Array], groups: Sequence[object] | np.ndarray | None = None) -> Components:
     """The parts of the variance of M models' means; arguments as of `against_best`."""
     num = bounds[0].shape[1]
-    _, group, sizes = np.unique(np.arange(num) if groups is None else groups, return_inverse=True, return_counts=True)
+    _, group, sizes = np.unique(
+        np.arange(num) if groups is None else np.asarray(groups), return_inverse=True, return_counts=True
+    )
     if len(sizes) < MIN_GROUPS:
         raise ValueError(f"groups must be at least {MIN_GROUPS} different ones to tell anything, got {len(sizes)}")
     by_sequence = np.stack([values.mean(0) for values in bounds])  # [M, N]

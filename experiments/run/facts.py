@@ -20,7 +20,7 @@ def why_not(job: Job, name: str = BOUND) -> str | None:
         kind = "" if error["kind"] == "UserError" else f"{error['kind']}: "
         return f"failed: {kind}{error['message']}"
     if job.state == "interrupted":
-        return f"interrupted after {last_line(job).get('step', 0):,} updates"
+        return f"interrupted at update {last_line(job).get('step', 0):,}"
     if job.state == "stale":
         return "stale: its result was made with another config, so it is not counted"
     if job.state == "resumed":

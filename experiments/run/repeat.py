@@ -7,11 +7,10 @@ import re
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from experiments.cli.terminal import say
-from experiments.config.compose import settled
+from experiments.config.compose import job_config
 from experiments.config.diff import differing, settings
 from experiments.config.identity import config_hash
 from experiments.config.keys import NOT_REPEATED
@@ -57,10 +56,7 @@ def tell_changes(run: RunDirectory, overrides: list[str]) -> None:
     try:
         OverridesParser.create().parse_overrides(overrides)
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            now = compose("train", overrides, return_hydra_config=True)
-            with open_dict(now):
-                now.pop("hydra")
-                settled(now)
+            now = job_config(compose("train", overrides, return_hydra_config=True))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"run_from={run}: its overrides do not compose any more ({reason(error)})") from error
     if config_hash(now) != config_hash(own):

@@ -14,10 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from experiments.report.blocks.tables import duration
 from experiments.run.facts import why_not
 from experiments.sweep.plan import SweepJob, SweepPlan
-from experiments.text import short_names, tidy
+from experiments.text import duration, short_names, tidy
 from vrnn.training.metrics import MARKS
 
 # In the order of rows: what asks for attention and what moves comes first.

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
-from experiments.config.compose import compose_train, settled
+from experiments.config.compose import compose_job
 from experiments.config.identity import config_hash
 from experiments.config.slugs import job_slug
 from experiments.config.untrusted import check_overrides, command_to_show
@@ -136,10 +136,7 @@ class SweepPlan:
           UserError: it does not compose, or was read and does more than choose the suite's own options and values.
         """
         self.require_plain(settings)
-        cfg = compose_train([*(f"{key}={value}" for key, value in settings.items()), *self.overrides])
-        with open_dict(cfg):
-            cfg.pop("hydra")
-            return settled(cfg)
+        return compose_job([*(f"{key}={value}" for key, value in settings.items()), *self.overrides])
 
     def require_plain(self, settings: dict[str, str] | None = None) -> None:
         """Raises UserError where overrides that were read must not be composed, see `untrusted.check_overrides`."""

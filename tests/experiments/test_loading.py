@@ -141,7 +141,7 @@ def test_a_job_that_does_not_count_says_why(copy: Run):
     (copy.path / "result.json").unlink()
     frame = load_sweep(copy.path.parent)
     assert list(frame["state"]) == ["interrupted"]
-    assert "interrupted after 44 updates" in frame["reason"][0]
+    assert "interrupted at update 44" in frame["reason"][0]
 
 
 def test_a_folder_without_jobs_is_no_sweep(tmp_path: Path):

@@ -17,10 +17,10 @@ from rich.console import Console
 
 from experiments.errors import UserError
 from experiments.report import sequences
+from experiments.report.blocks.cells import Sign
 from experiments.report.blocks.gallery import gallery
 from experiments.report.comparison.page import draw
 from experiments.report.comparison.write import Comparison, write_comparison
-from experiments.report.ranking import Sign
 from experiments.report.rows import Row
 from experiments.report.sequences import read_sequences
 from tests.experiments.report.conftest import COUNT, Runs

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
 from rich import table as rich_table
@@ -116,7 +116,7 @@ class Table:
         shown = [place for place, column in enumerate(self.columns) if not column.minor]
         for column in (self.columns[place] for place in shown):
             unit = f"\n{escape(column.unit)}" if column.unit else ""
-            justify = "right" if column.numeric else "left"
+            justify: Literal["left", "right"] = "right" if column.numeric else "left"
             table.add_column(f"{escape(column.title)}{unit}", justify=justify, no_wrap=column.numeric)
         for heading, rows in self.groups:
             if heading:
@@ -145,17 +145,6 @@ def number(value: float, digits: int, error: float | None = None, **rest: Any) -
     text = f"{value:,.{digits}f}"
     text = text if text.strip("-0.") else text.lstrip("-")  # no negative zero
     return Cell(text, error="" if error is None else f"{error:,.{digits}f}", **rest)
-
-
-def duration(seconds: float) -> str:
-    """12 s, 3 min 40 s, 2 h 05 min."""
-    if round(seconds) < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        minutes, rest = divmod(round(seconds), 60)
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min"
 
 
 def _line(cells: Iterable[str]) -> str:

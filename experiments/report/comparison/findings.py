@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from experiments.report.blocks.cells import Sign
 from experiments.report.blocks.tables import Table
 from experiments.report.comparison.notes import cautions, left_out, notes, summary
 from experiments.report.comparison.published import Published
 from experiments.report.comparison.significance_table import significance_table
 from experiments.report.comparison.tables import main_table, runs_table, settings_table
-from experiments.report.ranking import Ranking, Sign, rank
+from experiments.report.ranking import Ranking, rank
 from experiments.report.rows import Row
 from experiments.run.state import Job
 

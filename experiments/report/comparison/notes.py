@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.config.diff import data_settings, differing, measures
-from experiments.report.blocks.cells import Mean
+from experiments.report.blocks.cells import Mean, Sign, commit
 from experiments.report.blocks.tables import decimals, number
 from experiments.report.comparison.published import Published
 from experiments.report.comparison.significance_table import SHORT, what_groups_are
-from experiments.report.comparison.tables import commit, references_of
-from experiments.report.ranking import Ranking, Sign
+from experiments.report.comparison.tables import references_of
+from experiments.report.ranking import Ranking
 from experiments.report.rows import Row
-from experiments.report.same_data import other_data
 from experiments.run.facts import BOUND, seed_of
+from experiments.run.same_data import other_data
 from experiments.run.state import Job
 
 NAMED = 6  # rows that a sentence names; more are counted
@@ -39,7 +39,7 @@ def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
     references = {name: figures[BOUND].value for name, figures in references_of(rows).items() if BOUND in figures}
     better = [name for name, value in references.items() if value > mean.value]
     if better:
-        told += f" Better still, as {'references' if len(better) > 1 else 'a reference'}: {listed(better)}."
+        told += f" {listed(better)} {'beat' if len(better) > 1 else 'beats'} every model."
     return told + count
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.config.untrusted import command_to_show
+from experiments.report.blocks.cells import Sign
 from experiments.report.blocks.gallery import gallery
 from experiments.report.blocks.media import embed_svg
 from experiments.report.blocks.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section
@@ -15,7 +16,6 @@ from experiments.report.blocks.plots import Curve, draw_curves, history, literal
 from experiments.report.blocks.tables import Table
 from experiments.report.comparison.findings import Findings
 from experiments.report.comparison.notes import made_by
-from experiments.report.ranking import Sign
 from experiments.report.rows import Row
 from experiments.run.facts import BOUND
 
@@ -48,7 +48,7 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
         Section("Results", results),
         Section("Significance", [found.against] if found.against.groups[0][1] else []),
         Section("Training", [Pictures(curves), Prose([note])] if curves else []),
-        Section("What the models make", gallery({row.label: row.shown.run.figures for row in shown}, SHOWN)),
+        Section("Samples of the models", gallery({row.label: row.shown.run.figures for row in shown}, SHOWN)),
         Section("Reproduction", reproduction(found, command)),
     ]
     return Page(title, [found.summary], [section for section in sections if section.blocks])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.report.blocks.cells import NONE, Sign
 from experiments.report.blocks.tables import Cell, Column, Table, decimals, number
-from experiments.report.comparison.tables import NONE
 from experiments.report.groups import Groups, counted
-from experiments.report.ranking import Ranking, Sign
+from experiments.report.ranking import Ranking
 from experiments.report.rows import Row
 from experiments.report.significance import LEVEL
 
@@ -80,13 +80,13 @@ def what_groups_are(groups: Groups) -> str:
     """What counts as one independent observation of the test set, in a sentence."""
     if groups.word is None:
         return (
-            f"The runs do not say which of the {counted(groups.count, None)} belong together (earlier versions did not "
+            f"The runs do not say which of the {counted(groups.size, None)} belong together (earlier versions did not "
             "keep it), so each counts as independent. If several are of one speaker, writer or recording, the "
             "differences look surer than they are."
         )
     if groups.word == "":
         return (
-            f"The data name no groups of sequences, so each of the {counted(groups.count, None)} counts as independent."
+            f"The data name no groups of sequences, so each of the {counted(groups.size, None)} counts as independent."
         )
     return (
         f"Groups: {groups}. Test sequences of one {groups.word} are alike, so the spread is that between the "

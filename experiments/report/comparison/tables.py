@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from experiments.config.diff import differing, settings
-from experiments.report.blocks.cells import Mean, spread
-from experiments.report.blocks.tables import Cell, Column, Table, decimals, duration, number
+from experiments.report.blocks.cells import NONE, Mean, Sign, commit, mean_cell, seeds_cell, spread
+from experiments.report.blocks.tables import Cell, Column, Table, decimals, number
 from experiments.report.comparison.published import Published, Value
-from experiments.report.ranking import Ranking, Sign
+from experiments.report.ranking import Ranking
 from experiments.report.rows import Row
 from experiments.run.facts import BOUND, last_line, seed_of, training_seconds, why_not
-
-NONE = Cell("–")
+from experiments.text import duration
 
 
 def main_table(
@@ -30,7 +29,7 @@ def main_table(
     """
     mixed = len({row.mean(BOUND).over for row in rows if row.counted}) > 1
     columns = [Column("model", numeric=False), Column("seeds")]
-    cells = [[Cell(row.label), seeds_cell(row)] for row in rows]
+    cells = [[Cell(row.label), seeds_cell(len(row.counted), len(row.jobs))] for row in rows]
     extra = {name: values for name, values in published.rows.items()} if published else {}
     ours = {row.label: extra.pop(row.label, []) for row in rows}
     references = references_of(rows)
@@ -139,34 +138,6 @@ def settings_table(rows: Sequence[Row]) -> Table:
 def differing_settings(rows: Sequence[Row]) -> dict[str, list[str]]:
     """Keys of the config, each with the values of the rows that count, where these differ."""
     return differing([settings(row.config) for row in rows if row.config is not None])
-
-
-def commit(result: dict[str, object]) -> str:
-    """What made a result, short."""
-    if not result.get("commit"):
-        return "–"
-    return str(result["commit"])[:10] + (" + uncommitted changes" if result.get("dirty") else "")
-
-
-def seeds_cell(row: Row) -> Cell:
-    """How many seeds count."""
-    return Cell(f"{len(row.counted)} of {len(row.jobs)}" if row.left_out else str(len(row.jobs)))
-
-
-def mean_cell(mean: Mean | None, digits: int, sign: Sign, *, strong: bool = False, dagger: bool = False) -> Cell:
-    """A figure over seeds.
-
-    Args:
-      mean: the figure; None: there is none.
-      digits: after the point.
-      sign: how it is printed.
-      strong: in bold.
-      dagger: mark an error that is not over seeds.
-    """
-    if mean is None:
-        return NONE
-    remark = "†" if dagger and mean.over == "sequences" and mean.error is not None else ""
-    return number(sign.value(mean.value), digits, mean.error, mark=sign.mark(mean.kind), strong=strong, remark=remark)
 
 
 def _published(values: Sequence[Value], sign: Sign, *, estimate: bool) -> Cell:

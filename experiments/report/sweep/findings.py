@@ -12,7 +12,7 @@ from experiments.report.blocks.cells import Mean
 from experiments.report.blocks.plots import floor
 from experiments.report.blocks.scales import Scale
 from experiments.report.rows import Row
-from experiments.report.same_data import other_data
+from experiments.run.same_data import other_data
 from experiments.run.state import Job
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.text import tidy

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from experiments.report.blocks.cells import Sign
 from experiments.report.blocks.tables import decimals, number
 from experiments.report.comparison.notes import cautions, errors_over, listed, over_sequences
-from experiments.report.ranking import Sign
 from experiments.report.sweep.findings import SEED, SweepFindings
 from experiments.run.facts import seed_of
 from experiments.run.state import Job
@@ -55,17 +55,14 @@ def trust(found: SweepFindings) -> list[str]:
     """What choosing on the validation set means for the number."""
     tested = sum(is_tested(job) for job in found.counted)
     test = (
-        f"{jobs(tested)} {'was' if tested == 1 else 'were'} measured on test, which plays no part here."
+        f"{jobs(tested)} {'was' if tested == 1 else 'were'} evaluated on test, which played no part in the selection."
         if tested
-        else "Test was not looked at."
+        else "The test set was not used."
     )
     many = len(found.ranked)
     if many < 2 or not found.are_comparable:
         return [test]
-    return [
-        f"It was chosen as the best of {many} on the validation set, so its validation log-likelihood is somewhat too "
-        f"good: expect less on new data. {test}"
-    ]
+    return [f"Selected on validation (best of {many}), so this score is optimistic. {test}"]
 
 
 def is_tested(job: Job) -> bool:
@@ -110,8 +107,8 @@ def edges(found: SweepFindings) -> list[str]:
     for key, scale in found.scales.items():
         value = found.ranked[0].settings[key]
         if scale.numeric and len(scale.values) > 2 and value in (scale.values[0], scale.values[-1]):
-            end, beyond = ("lowest", "lower") if value == scale.values[0] else ("highest", "higher")
-            told.append(f"The best has the {end} {key} that counts here, {tidy(value)}: a {beyond} one may be better.")
+            beyond = "lower" if value == scale.values[0] else "higher"
+            told.append(f"The best {key} ({tidy(value)}) is at the edge of the values that count; try {beyond} values.")
     return told
 
 
@@ -125,7 +122,10 @@ def left_out(found: SweepFindings) -> list[str]:
             # Two that diverged differ in the step alone.
             alike.setdefault(re.sub(r"[\d.,]+", "#", reason), []).append(f"{name}: {reason}")
     waiting = len(alike.pop("not started", []))
-    told = [names[0] + (f" ({len(names) - 1} more like it)" if names[1:] else "") for names in alike.values()]
+    told = [
+        names[0] + (f" (and {len(names) - 1} other job{'s' * (len(names) > 2)})" if names[1:] else "")
+        for names in alike.values()
+    ]
     rest = len(told) - LISTED
     told = told[:LISTED] + ([f"{rest} other reasons: see the table of all jobs"] if rest > 0 else [])
     told += [f"{jobs(waiting)}: not started"] if waiting else []

@@ -13,7 +13,7 @@ from experiments.config.overrides import quoted
 from experiments.report.blocks.gallery import gallery
 from experiments.report.blocks.media import embed_svg
 from experiments.report.blocks.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section
-from experiments.report.blocks.tables import Table, duration
+from experiments.report.blocks.tables import Table
 from experiments.report.comparison.notes import made_by
 from experiments.report.sweep.findings import VALID, SweepFindings
 from experiments.report.sweep.importance import Importance
@@ -22,6 +22,7 @@ from experiments.report.sweep.plots import BINS, EFFECT, IMPORTANCE, PARALLEL, S
 from experiments.report.sweep.tables import jobs_table, ranking_table
 from experiments.run.directory import RunDirectory
 from experiments.run.facts import config_of, training_seconds
+from experiments.text import duration
 
 OPEN = 25  # configurations that do not wait for a click
 CAPTION = "Configurations by their mean bound on the validation set"
@@ -53,7 +54,7 @@ def sweep_page(
         Section(
             "Training", [Pictures([shown[TRAINING]], 900), Prose([training_note(found)])] if TRAINING in shown else []
         ),
-        Section("What the best one makes", best_gallery(found)),
+        Section("Samples from the best configuration", best_gallery(found)),
         Section("Going on", going_on(found)),
     ]
     return Page(title, summary(found), [section for section in sections if section.blocks])
@@ -133,7 +134,7 @@ def best_gallery(found: SweepFindings) -> list[Pictures | Details | Prose]:
         return []
     label = found.ranked[0].row.label
     several = len(found.ranked[0].row.counted) > 1
-    intro = "Of the best configuration" + (", the seed that is best on the validation set." if several else ".")
+    intro = "Samples from the best configuration" + (", of the seed that is best on validation." if several else ".")
     return gallery({label: found.best.job.run.figures}, intro)
 
 
@@ -159,13 +160,15 @@ def commands(found: SweepFindings) -> list[tuple[str, str]]:
     if found.best is None:
         return told
     run = found.best.job.run
-    told.append(("Measure the best on test, once the choice is made", typed("evaluate", f"run={literal(run.path)}")))
+    told.append(("Evaluate the selected configuration on test", typed("evaluate", f"run={literal(run.path)}")))
     config = config_of(found.best.job)
     for key in ("trainer.max_epochs", "trainer.max_steps"):
         limit = OmegaConf.select(config, key) if config else None
         if limit:
             longer = [f"run_from={literal(run.path)}", f"{key}={2 * limit}", "trainer.test=true"]
-            told.append(("Train the best for twice as long, and measure it on test", typed("train", *longer)))
+            told.append(
+                ("Train the selected configuration for twice as long, and evaluate it on test", typed("train", *longer))
+            )
             break
     return told
 

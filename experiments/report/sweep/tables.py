@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from experiments.report.blocks.cells import Mean
+from experiments.report.blocks.cells import NONE, Mean, Sign, mean_cell, seeds_cell
 from experiments.report.blocks.scales import Scale
-from experiments.report.blocks.tables import Cell, Column, Table, decimals, duration, number
-from experiments.report.comparison.tables import NONE, mean_cell, seeds_cell
+from experiments.report.blocks.tables import Cell, Column, Table, decimals, number
 from experiments.report.export import flat
-from experiments.report.ranking import Sign
 from experiments.report.rows import Row
 from experiments.report.sweep.findings import SEED, VALID, Configuration, SweepFindings
 from experiments.run.facts import last_line, seed_of, why_not
 from experiments.sweep.plan import SweepJob
-from experiments.text import as_number, short_names, tidy
+from experiments.text import as_number, duration, short_names, tidy
 
 STEP, KL = "valid/log_likelihood_per_step", "valid/kl"
 PLAIN = Sign(negate=False)
@@ -160,4 +158,4 @@ def seconds_of(each: SweepJob, line: dict[str, Any]) -> float | None:
 def _seeds(row: Row) -> Cell:
     stopped = sum(bool(job.result.get("stopped")) for job in row.counted)
     early = "stopped early" if stopped == len(row.counted) else f"{stopped} stopped early"
-    return replace(seeds_cell(row), remark=early if stopped else "")
+    return seeds_cell(len(row.counted), len(row.jobs), early if stopped else "")

@@ -45,7 +45,7 @@ def test_groups_are_read_as_they_were_kept(tmp_path):
     for names, word in ((("ann", "bo", "ann"), "speaker"), (None, None)):
         np.savez(file, bounds=np.zeros(3), **saved_groups(names, word))
         groups = read_groups(file, 3)
-        assert (groups.count, groups.word) == ((2, "speaker") if word else (3, ""))
+        assert (groups.size, groups.word) == ((2, "speaker") if word else (3, ""))
         assert groups.numbers is None if names is None else groups.numbers.tolist() == [0, 1, 0]
         assert str(groups) == ("2 speakers" if word else "3 sequences")
         assert read_groups(file, 4).word == (None if names else "")
@@ -82,7 +82,7 @@ def test_a_difference_of_one_speaker_is_not_significant(runs, bounds):
 
 def test_the_same_runs_without_groups_are_told_apart_by_the_sequences_alone(runs, bounds):
     found = compare(by_speaker(runs, bounds, grouping=""))
-    assert found.ranking.groups.count == COUNT
+    assert found.ranking.groups.size == COUNT
     assert found.summary.endswith("The other model is significantly worse.")
     assert "The data name no groups of sequences, so each of the 40 sequences counts as independent." in text(found)
 

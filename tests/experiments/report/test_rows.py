@@ -49,7 +49,7 @@ def test_only_what_is_done_and_measured_counts(runs, bounds):
         "A, seed 1: stale: its result was made with another config, so it is not counted",
         "A, seed 2: not measured on test (trainer.test=false)",
         "A, seed 3: its bound on test is not finite",
-        "A, seed 4: interrupted after 7 updates",
+        "A, seed 4: interrupted at update 7",
         "A, seed 5 and seed 7: failed: data.x=0: no",
         "A, seed 6: failed: KeyError: boom",
         "A, not-yet: not started",

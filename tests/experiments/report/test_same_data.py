@@ -11,11 +11,11 @@ import torch
 from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
 from experiments.report.comparison.findings import compare
-from experiments.report.same_data import other_data
 from experiments.report.sweep.findings import find
 from experiments.report.sweep.notes import summary, warnings
 from experiments.run.data import write_run_data
 from experiments.run.parts import Data
+from experiments.run.same_data import other_data
 from experiments.run.state import Job, read_job
 from experiments.sweep.plan import SweepJob, SweepPlan
 from vrnn.data.checks.inspection import inspect

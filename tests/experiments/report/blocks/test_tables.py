@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from experiments.report.blocks.latex import latex, tex
-from experiments.report.blocks.tables import Cell, Column, Table, decimals, duration, number
+from experiments.report.blocks.tables import Cell, Column, Table, decimals, number
+from experiments.text import duration
 
 TABLE = Table(
     [Column("model", numeric=False), Column("log-likelihood", "nats"), Column("size")],

@@ -98,7 +98,13 @@ def test_only_what_is_done_counts_and_all_else_is_named(jobs, tmp_path):
     assert all(job.state == "done" for job in found.counted)
     assert len(found.counted) == 12
     told = "\n".join(left_out(found))
-    for words in (f"failed: Diverged: {DIVERGED}", "interrupted after", "still running", "1 job: not started", "stale"):
+    for words in (
+        f"failed: Diverged: {DIVERGED}",
+        "interrupted at update",
+        "still running",
+        "1 job: not started",
+        "stale",
+    ):
         assert words in told
     assert "17 jobs: 12 done, 1 running, 1 interrupted, 1 failed, 1 stale, 1 waiting." in summary(found)
 
@@ -114,7 +120,7 @@ def test_only_seeds_are_swept(runs, tmp_path):
     jobs = [SweepJob({SEED: str(seed)}, runs.done(flat(-5.0 - seed), seed=seed)) for seed in (0, 1)]
     found = write_sweep(plan_of(tmp_path, jobs), jobs, title="t")
     assert summary(found.findings)[0].startswith("all seeds: valid log-likelihood ≥\N{NO-BREAK SPACE}-5.50")
-    assert not any("was chosen as the best" in told for told in summary(found.findings))
+    assert not any("Selected on validation" in told for told in summary(found.findings))
 
 
 def test_everything_is_written(written):
@@ -134,7 +140,7 @@ def test_the_page_loads_nothing_and_is_escaped(written):
     assert {source.partition(":")[0] for source in page.sources} == {"data"}
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]*", "", text))
     told = ("A <title> & more", "python -m x a='<b>' & c", DIVERGED, "12 done", "below the median of 4 others")
-    for words in (*told, "Test was not looked at", "is somewhat too good"):
+    for words in (*told, "The test set was not used", "this score is optimistic"):
         assert words in page.text
     assert "<b>" not in text
 
@@ -180,9 +186,9 @@ def test_it_does_not_deny_that_test_was_looked_at(runs, tmp_path):
     job = untested(runs.done(flat(-5.0)))
     jobs = [SweepJob({LR: "1"}, job)]
     found = find(plan_of(tmp_path, jobs), jobs)
-    assert summary(found)[-1] == "Test was not looked at."
+    assert summary(found)[-1] == "The test set was not used."
     runs.estimate(job, flat(-4.0))
-    assert summary(found)[-1] == "1 job was measured on test, which plays no part here."
+    assert summary(found)[-1] == "1 job was evaluated on test, which played no part in the selection."
 
 
 @pytest.mark.parametrize("trials", [None, 20])
