@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from experiments.cli.context import JobContext
 from experiments.config.paths import CONF
 
 
@@ -48,3 +50,8 @@ def composed(*overrides: str, app: str = "train") -> DictConfig:
 def chosen(*overrides: str) -> dict[str, str]:
     """The option of every group."""
     return dict(whole("train", overrides).hydra.runtime.choices)
+
+
+def context(app: str = "train", *overrides: str) -> JobContext:
+    """The start of a single run, as Hydra would tell it."""
+    return JobContext(app, overrides, {}, 0, Path("outputs"), None, "", None)

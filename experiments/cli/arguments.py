@@ -179,7 +179,7 @@ def count(override: Override) -> int:
     value = override.value()
     if isinstance(value, ChoiceSweep):
         return max(1, len(value.list))
-    if isinstance(value, RangeSweep) and None not in (value.start, value.stop):
+    if isinstance(value, RangeSweep) and value.start is not None and value.stop is not None:
         try:
             return max(1, math.ceil((value.stop - value.start) / value.step))
         except (ZeroDivisionError, OverflowError, ValueError):

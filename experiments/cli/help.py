@@ -14,7 +14,7 @@ from experiments.config.paths import CONF
 
 def group_of(entry: DictConfig | str) -> str:
     """The group of an entry of a defaults list; empty where it names none of the suite's."""
-    return "" if isinstance(entry, str) else next(iter(entry))
+    return "" if isinstance(entry, str) else str(next(iter(entry)))
 
 
 def first_line(path: Path) -> str:

@@ -14,10 +14,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import Any
 
 _employer: int | None = None
 _at_work = threading.Lock()
@@ -93,7 +94,7 @@ class StopRequest:
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
         self.signal: int | None = None
-        self._former: dict[int, object] = {}
+        self._former: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __call__(self) -> bool:
         """Whether to stop."""
@@ -117,7 +118,7 @@ class StopRequest:
         if self.signal is None:
             self.signal = number
             self._restore(but=signal.SIGHUP)
-            tell("stopping at the next step; once more stops at once")
+            tell("Stopping after this update and saving. Press Ctrl-C again to quit now.")
 
     def _restore(self, but: int | None = None) -> None:
         for number in set(self._former) - {but}:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from experiments.config.overrides import literal
 from experiments.config.packages import VARIABLE, allowed_packages
 from experiments.errors import UserError
 from experiments.nearest import nearest
@@ -89,7 +90,7 @@ def targets(cfg: DictConfig, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     while waiting:
         path, node = waiting.pop()
         if OmegaConf.is_dict(node) and "_target_" in node:
-            yield path, OmegaConf.to_container(node, resolve=False)
+            yield path, literal(node)
         names = node if OmegaConf.is_dict(node) else range(len(node)) if OmegaConf.is_list(node) else ()
         for name in names:
             with contextlib.suppress(OmegaConfBaseException):  # `resolve` tells of it where it is an argument
@@ -135,7 +136,7 @@ def resolve(cfg: DictConfig, path: str, name: str) -> Any:
 
 def origin(cfg: DictConfig, path: str, name: str | int) -> str:
     """The key that a user would change: where `${latent.z_dim}` leads, or the key itself."""
-    raw = OmegaConf.to_container(OmegaConf.select(cfg, path), resolve=False)[name]
+    raw = literal(OmegaConf.select(cfg, path))[name]
     match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw))
     if match is None:
         return f"{path}.{name}"

@@ -8,9 +8,9 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.config.overrides import literal
 from experiments.config.packages import config_folders
 from experiments.config.paths import CONF
 from experiments.nearest import nearest
@@ -64,7 +64,7 @@ def reason(error: BaseException) -> str:
 
 def culprit(error: Exception, words: Sequence[str], config_name: str) -> str | None:
     """The word that an error is about."""
-    texts = []
+    texts: list[str] = []
     cause: BaseException | None = error
     while cause is not None and len(texts) < 5:
         texts += [str(cause), str(getattr(cause, "full_key", None) or ""), str(getattr(cause, "override", None) or "")]
@@ -99,7 +99,7 @@ def composed(words: Sequence[str], config_name: str) -> Mapping[str, Any]:
     """The app's config under these overrides, as plain values; of several values of a key the first."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = compose(config_name, list(words), return_hydra_config=True)
-    return OmegaConf.to_container(cfg, resolve=False)
+    return literal(cfg)
 
 
 def known_names(words: Sequence[str], wrong: str, config_name: str) -> list[str]:

@@ -42,7 +42,7 @@ def config_hash(cfg: DictConfig, *, resolve: bool = True, rule: int = RULE) -> s
       UserError: an interpolation leads nowhere, such as a variable of the environment that is not set.
     """
     try:
-        plain = OmegaConf.create(OmegaConf.to_container(cfg, resolve=resolve))
+        plain = DictConfig(OmegaConf.to_container(cfg, resolve=resolve))
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     found = functools.partial(OmegaConf.select, plain, throw_on_resolution_failure=False)  # some may not be resolved

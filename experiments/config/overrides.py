@@ -7,12 +7,12 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from experiments.errors import UserError
 
 
-def literal(node: DictConfig | ListConfig) -> Any:
+def literal(node: Any) -> Any:
     """The plain values of a config as they were typed: references in them are not resolved."""
     return OmegaConf.to_container(node, resolve=False)
 

@@ -6,15 +6,17 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+
+from experiments.config.overrides import literal
 
 
 def job_name(*keys: str, _root_: DictConfig) -> str:
     """A job's directory, see `job_slug`; with keys, named by the overrides of these alone."""
     overrides = _root_.hydra.overrides.task
     chosen = []
-    for number, typed in enumerate(OmegaConf.to_container(overrides, resolve=False)):
+    for number, typed in enumerate(literal(overrides)):
         if not keys or typed.partition("=")[0] in keys:
             try:
                 chosen.append(overrides[number])

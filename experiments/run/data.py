@@ -125,8 +125,9 @@ def read_run_data(run: RunDirectory) -> RunData | None:
 
 def settings(cfg: DictConfig) -> dict[str, Any]:
     """Values of the config that say which data these are; not where they lie, nor what each start consents to."""
-    plain, others = OmegaConf.to_container(cfg.data, resolve=True), {*NOT_IDENTITY, *consent_keys(cfg)}
-    return {key: value for key, value in plain.items() if f"data.{key}" not in others}
+    values: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    others = {*NOT_IDENTITY, *consent_keys(cfg)}
+    return {key: value for key, value in values.items() if f"data.{key}" not in others}
 
 
 def open_run_data(run: RunDirectory, cfg: DictConfig, data: Data, *, resumed: bool) -> Settled:

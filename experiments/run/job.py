@@ -83,7 +83,8 @@ def run_job(
             terminal.say(f"tracking    {notice}")
         name = run_name(context) or run.path.name
         tags = [choice for group in TAGS if (choice := context.choices.get(group)) is not None]
-        parts.tracker.open(run.path, OmegaConf.to_container(cfg, resolve=True), name, run.path.parent.name, tags)
+        plain: Any = OmegaConf.to_container(cfg, resolve=True)
+        parts.tracker.open(run.path, plain, name, run.path.parent.name, tags)
         code = 1
         try:
             stopped = train(cfg, run, parts, terminal, result, stopping, rule, resume=resume)

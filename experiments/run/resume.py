@@ -72,7 +72,7 @@ def resumed_config(run: RunDirectory, cfg: DictConfig, typed_overrides: Sequence
     for override in overrides:
         key = override.key_or_group
         if not is_below(key, allowed):
-            given = override.input_line.removeprefix("++")  # which `resumed_arguments` may have put there
+            given = str(override.input_line).removeprefix("++")  # which `resumed_arguments` may have put there
             raise UserError(
                 f"{given}: a resumed run keeps its own config; only {', '.join(CHANGEABLE)} may change "
                 f"(the run's values stand in {run.config_file})"

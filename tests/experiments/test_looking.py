@@ -20,6 +20,7 @@ from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.evaluate import measure
 from experiments.sample import sample
+from tests.conf import context
 from tests.experiments.command_line import Run, is_drawn
 
 
@@ -118,7 +119,7 @@ def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
     def look(app: str, cfg: DictConfig) -> None:
         require_keys(cfg, app)
-        {"evaluate": measure, "sample": sample}[app](cfg)
+        {"evaluate": measure, "sample": sample}[app](cfg, context(app))
 
     def looked_at(expected: str, apps: Sequence[str] = ("evaluate", "sample"), **arguments: object) -> None:
         for app in apps:

@@ -20,6 +20,7 @@ from experiments.disk.files import write_json, write_whole
 from experiments.errors import UserError
 from experiments.run import record
 from experiments.run.directory import RunDirectory
+from tests.conf import context
 from tests.experiments.command_line import WORDS, Run
 from tests.faults.test_surroundings import BROKEN, SMALLEST
 from vrnn.training.metrics import MetricsFile
@@ -150,7 +151,7 @@ def test_a_full_disk_is_told_with_the_file_and_leaves_the_former_one(tmp_path: P
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     """A run directory whose result cannot be written."""
-    monkeypatch.setattr(record, "provenance", dict)
+    monkeypatch.setattr(record, "provenance", lambda context: {})
     run = RunDirectory(tmp_path)
 
     def write_result(result: object) -> None:
@@ -162,7 +163,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
 
 def test_a_mistake_is_answered_though_its_result_cannot_be_written(run: RunDirectory, capsys):
     cfg = OmegaConf.create({"seed": -1})
-    with pytest.raises(UserError, match=r"^seed=-1: "), record.recorded(cfg, run, [], keep_former=False):
+    with pytest.raises(UserError, match=r"^seed=-1: "), record.recorded(cfg, run, context(), [], keep_former=False):
         raise UserError("seed=-1: expected another")
     said = capsys.readouterr().err
     assert said.startswith(f"warning: the result could not be written ({run.result_file}: No space left on device)")
@@ -171,16 +172,19 @@ def test_a_mistake_is_answered_though_its_result_cannot_be_written(run: RunDirec
 def test_a_run_whose_result_cannot_be_written_is_not_done(run: RunDirectory):
     with (
         pytest.raises(OSError, match="No space left on device"),
-        record.recorded(OmegaConf.create({"seed": 0}), run, [], keep_former=False) as result,
+        record.recorded(OmegaConf.create({"seed": 0}), run, context(), [], keep_former=False) as result,
     ):
         result["status"] = "done"
 
 
 def test_whatever_ends_a_run_is_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(record, "provenance", dict)
+    monkeypatch.setattr(record, "provenance", lambda context: {})
     run = RunDirectory(tmp_path)
     for error, kind in ((SystemExit(3), "SystemExit"), (OSError(errno.ENOSPC, "No space", "a"), "OSError")):
-        with pytest.raises(type(error)), record.recorded(OmegaConf.create({"seed": 0}), run, [], keep_former=False):
+        with (
+            pytest.raises(type(error)),
+            record.recorded(OmegaConf.create({"seed": 0}), run, context(), [], keep_former=False),
+        ):
             raise error
         result = run.read_result()
         assert (result["status"], result["error"]["kind"]) == ("failed", kind)

@@ -23,6 +23,7 @@ from experiments.report.rows import Row
 from experiments.run.directory import RunDirectory
 from experiments.run.state import Job
 from experiments.sample import sample
+from tests.conf import context
 from tests.faults.trees import OLD, thesis, tree
 
 __all__ = ["thesis"]
@@ -92,7 +93,7 @@ def test_what_is_no_measurement_is_not_replaced(tmp_path, text):
 def test_samples_of_every_request_have_a_folder_of_their_own(config, copy):
     before = tree(copy.path)
     for seed in (4, 5, 4):
-        assert sample(config("sample", run="copy", num=2, seed=seed, device="cpu")) == 0
+        assert sample(config("sample", run="copy", num=2, seed=seed, device="cpu"), context("sample")) == 0
     after = tree(copy.path)
     assert before.items() <= after.items()
     folders = sorted(path.name for path in (copy.path / "samples").iterdir())
@@ -107,17 +108,17 @@ def test_samples_elsewhere_take_the_place_of_nothing(config, copy, thesis):
     asked = config("sample", run="copy", num=1, device="cpu")
     for output in (".", "notes", "thesis.tex"):
         with pytest.raises(UserError, match=r"give another output, an empty folder or a new one$"):
-            sample(OmegaConf.merge(asked, {"output": output}))
+            sample(OmegaConf.merge(asked, {"output": output}), context("sample"))
     with pytest.raises(UserError, match=r"^prefix=500: "):
-        sample(OmegaConf.merge(asked, {"output": "mine", "prefix": 500}))
+        sample(OmegaConf.merge(asked, {"output": "mine", "prefix": 500}), context("sample"))
     assert tree(thesis) == before
     mine = OmegaConf.merge(asked, {"output": "mine"})
-    assert sample(mine) == 0
+    assert sample(mine, context("sample")) == 0
     drawn = tree(thesis)
     with pytest.raises(UserError, match=r"^output=mine: holds what was drawn for another request; give another output"):
-        sample(OmegaConf.merge(mine, {"seed": 9}))
+        sample(OmegaConf.merge(mine, {"seed": 9}), context("sample"))
     assert tree(thesis) == drawn
-    assert sample(mine) == 0
+    assert sample(mine, context("sample")) == 0
     assert tree(thesis) == drawn
 
 
@@ -136,7 +137,7 @@ def test_a_comparison_takes_the_place_of_nothing(config, thesis, output, runs):
         initialize_config_dir(str(CONF), version_base="1.3"),
         pytest.raises(UserError, match="give another output, an empty folder or a new one"),
     ):
-        app(cfg)
+        app(cfg, context("compare"))
     assert tree(thesis) == before
 
 
@@ -155,7 +156,7 @@ def test_a_run_that_was_taken_further_is_named_and_not_counted(tmp_path):
 def test_a_benchmark_takes_the_place_of_nothing(config, thesis, values):
     before = tree(thesis)
     with pytest.raises(UserError, match=r"nothing was changed; give another output|thesis.tex: holds something else"):
-        benchmark(config("benchmark", **{"output": "new", **values}))
+        benchmark(config("benchmark", **{"output": "new", **values}), context("benchmark"))
     assert tree(thesis) == before
 
 
@@ -163,4 +164,4 @@ def test_a_benchmark_takes_the_place_of_nothing(config, thesis, values):
 def test_a_folder_of_another_kind_is_no_place_for_samples(config, copy, tmp_path, kind):
     mark(tmp_path / "other", kind)
     with pytest.raises(UserError, match=f"other: holds a {kind} of this suite"):
-        sample(config("sample", run="copy", num=1, device="cpu", output="other"))
+        sample(config("sample", run="copy", num=1, device="cpu", output="other"), context("sample"))

@@ -152,7 +152,7 @@ def test_a_lost_session_stops_a_run_as_termination_does(apps, long, whole, tmp_p
     call.kill(signal.SIGHUP)  # as a session's end may send it twice
     ended = call.ended()
     assert ended.code == 128 + signal.SIGHUP
-    assert "stopping at the next step" in ended.err
+    assert "Stopping after this update and saving." in ended.err
     assert "go on with: " in ended.out
     assert run.result["status"] == "interrupted"
     assert run.checkpoint("last")["progress"]["step"] == run.metrics[-1]["step"] < 44

@@ -74,7 +74,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_command_works(apps, long, whole, tmp_p
     run = Run(tmp_path / ODD)
     ended = interrupted(apps, signal.SIGINT, run, *long, f"hydra.run.dir={QUOTED}", cwd=tmp_path)
     assert ended.code == 130
-    assert "stopping at the next step" in ended.err
+    assert "Stopping after this update and saving." in ended.err
     assert "Traceback" not in ended.err
     monkeypatch.setenv("PATH", apps.environment["PATH"])
     (command,) = [line.partition("go on with: ")[2] for line in ended.out.splitlines() if "go on with: " in line]
