@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NoReturn
 
 from omegaconf import DictConfig
@@ -17,18 +16,16 @@ from experiments.run.directory import RunDirectory
 from experiments.run.job import run_job
 from experiments.run.repeat import repeated_arguments
 from experiments.run.resume import resumed_arguments, resumed_config
-from experiments.run.starts import RUN_ELSEWHERE, just_written, require_room
-from experiments.run.state import begin, go_on, run_or_continue
+from experiments.run.starts import RUN_ELSEWHERE, begin, go_on, just_written, require_room
 from experiments.run.withdrawal import withdrawing
-from experiments.sweep.grid import Sweep
-from experiments.sweep.stopping import pruning
+from experiments.sweep.job import run_or_continue
 
 
 def train(cfg: DictConfig, context: JobContext) -> int:
     """One job; returns its exit code."""
     run = RunDirectory(context.directory)
     if context.multirun is not None:
-        return run_or_continue(cfg, run, context, pruning)
+        return run_or_continue(cfg, run, context)
     complete(cfg, context)
     if cfg.resume is None:
         claim(run.path, "run", RUN_ELSEWHERE, just_written(context))
@@ -45,23 +42,20 @@ def train(cfg: DictConfig, context: JobContext) -> int:
         return run_job(cfg, run, context, resume=True)
 
 
-def bound(cfg: DictConfig, context: JobContext, code: int) -> float | None:
-    """The validation bound of a job that is done: what a search maximises; nothing where there is none."""
-    if code and cfg.multirun.view is None:  # nobody reads the jobs' directories at the end
+def prepared(arguments: list[str]) -> list[str]:
+    """The arguments, with those of the run that is resumed or repeated."""
+    return repeated_arguments(resumed_arguments(arguments))
+
+
+def outcome(cfg: DictConfig, context: JobContext, code: int) -> None:
+    """Raises JobFailed where no sweeper reads in the job's directory how it ended."""
+    if cfg.multirun.view is None:
         fail(cfg, context, code)
-    result = RunDirectory(context.directory).read_result()
-    return None if code else result["figures"]["valid/log_likelihood"]["value"]
-
-
-def prepared(sweep: Sweep, arguments: list[str]) -> list[str]:
-    """The arguments as Hydra is to see them."""
-    return sweep.prepare(repeated_arguments(resumed_arguments(arguments)), arguments)
 
 
 def main() -> NoReturn:
-    """The app, as `python -m experiments.train` and as the command vrnn-train."""
-    sweep = Sweep()
-    launch("train", train, partial(prepared, sweep), bound, sweep.conclude, completed=False)
+    """The app, as `python -m experiments.train` and as the command vrnn-train; hydra_plugins/ runs its sweeps."""
+    launch("train", train, prepared, outcome, completed=False)
 
 
 if __name__ == "__main__":

@@ -50,8 +50,7 @@ ROOMS["report"] = {"sweep", "comparison", *ROOMS["sweep"]}
 ROOMS["bench"] = {"ground"}
 ROOMS["apps"] = {*ROOMS} - {"apps"}
 UPWARD = {  # to be mended
-    ("experiments.run.starts", "experiments.sweep.space"),
-    ("experiments.sweep.grid", "experiments.report.sweep.write"),
+    ("experiments.sweep.publish", "experiments.report.sweep.write"),
 }
 COMMAND_LINE = {"hydra", "omegaconf", "wandb", "rich", "pydantic"}
 HEAVY = {"torchvision", "wandb", "matplotlib", "scipy", "HersheyFonts", "pandas"}

@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.cli.arguments import checked_arguments, read_arguments
+from experiments.cli.arguments import checked_arguments, read_arguments, typed
 from experiments.cli.context import JobContext
 from experiments.cli.folders import leave_no_folder
 from experiments.cli.help import suite_help
@@ -30,7 +30,6 @@ from experiments.errors import UserError
 from experiments.nearest import nearest
 
 DEVICE = ("trainer.device", "device")  # keys under which the apps' configs have it
-NO_BEST_TRIAL = "Record does not exist."  # Optuna on a study in which nothing has succeeded
 
 
 class JobFailed(CompactHydraException):
@@ -47,7 +46,7 @@ def launch(
     config_name: str,
     task: Callable[[DictConfig, JobContext], int],
     prepare: Callable[[list[str]], list[str]] = list,
-    outcome: Callable[[DictConfig, JobContext, int], float | None] = fail,
+    outcome: Callable[[DictConfig, JobContext, int], None] = fail,
     conclude: Callable[[int], int] = int,
     completed: bool = True,
 ) -> NoReturn:
@@ -58,7 +57,7 @@ def launch(
       task: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
         defect of the suite, so its traceback is shown.
       prepare: the command line's arguments -> those that Hydra is to see.
-      outcome: of the config, context and exit code of a job of a multirun, the number that a sweeper is to maximise.
+      outcome: called with the config, context and exit code of a job of a multirun.
       conclude: called at the end, with the exit code; returns the final one.
       completed: hold the config to `complete` before the task is called; False: the task does so itself.
     """
@@ -70,7 +69,8 @@ def launch(
     try:
         require_working_directory()
         allowed_packages()
-        sys.argv[1:] = prepare(checked_arguments(sys.argv[1:]))
+        typed[:] = checked_arguments(sys.argv[1:])
+        sys.argv[1:] = prepare(list(typed))
         require_package(sys.argv[1:], config_name)
     except Exception as error:
         tell(error if is_traced else explained(error, config_name))
@@ -88,10 +88,10 @@ def launch(
             code = answer(lambda: task(complete(cfg, context, config_name) if completed else cfg, context))
         codes.append(code)
         if context.multirun is None:
-            return None
+            return
         if code > 128 and not is_worker():  # stopped by a signal: so is the whole multirun
-            raise KeyboardInterrupt
-        return outcome(cfg, context, code)
+            raise KeyboardInterrupt(code)
+        outcome(cfg, context, code)
 
     code = 0
     try:
@@ -103,8 +103,7 @@ def launch(
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:
         code = 1
-        if str(error) != NO_BEST_TRIAL:
-            tell(error if is_traced or codes else explained(error, config_name))
+        tell(error if is_traced or codes else explained(error, config_name))
     code = code or next((code for code in codes if code), 0)
     if code:
         leave_no_folder()

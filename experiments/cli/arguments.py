@@ -21,6 +21,8 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 COMPLETION = ("install", "uninstall", "query")
 SHELLS = ("bash", "fish", "zsh")
 
+typed: list[str] = []  # the words of this process's command line, flags first, before an app adds its own
+
 
 class Parser(argparse.ArgumentParser):
     """Raises UserError instead of printing its usage."""

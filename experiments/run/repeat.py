@@ -40,7 +40,7 @@ def repeated_arguments(arguments: list[str]) -> list[str]:
     tell_changes(run, kept)
     multirun = "--multirun" in arguments or "-m" in arguments
     if any(key_of(text) == "sweep" for text in kept):  # for the settings that it brings; how it went on is another's
-        own = "hydra/sweeper=basic" if multirun else "hydra.mode=RUN"
+        own = "hydra/sweeper=grid" if multirun else "hydra.mode=RUN"
         kept += [] if key_of(own) in typed else [own]
     at = next(number for number, text in enumerate(arguments) if not text.startswith("-"))
     return [*arguments[:at], *kept, *arguments[at:]]

@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from types import FrameType
 
 from rich.live import Live
@@ -38,7 +39,7 @@ class Monitor(threading.Thread):
       gave_up: whether the multirun was ended because a job failed (multirun.fail_fast).
     """
 
-    def __init__(self, plan: SweepPlan, hashes: dict[str, str], *, show: bool):
+    def __init__(self, plan: SweepPlan, hashes: Mapping[str, str | None], *, show: bool):
         super().__init__(daemon=True, name="monitor")
         self.plan, self.hashes = plan, hashes
         self.requested: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -94,7 +94,7 @@ class SweepPlan:
         return cls(directory, **{name: content[name] for name in Plan.model_fields if name != "format"}, is_read=True)
 
     def jobs(
-        self, hashes: dict[str, str] | None = None, known: dict[str, tuple[int, SweepJob]] | None = None
+        self, hashes: Mapping[str, str | None] | None = None, known: dict[str, tuple[int, SweepJob]] | None = None
     ) -> list[SweepJob]:
         """Every job that is known, as it stands: of a search, those that were begun.
 

@@ -1,165 +1,157 @@
-"""A search by Optuna: its study lies in the sweep's directory, and a second start runs what is left of it."""
+"""A search: an Optuna study proposes the jobs one by one, and a second start runs what is left of it."""
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
+import threading
+from concurrent.futures import Future
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import ListConfig, OmegaConf
 
-from experiments.config.overrides import quoted
-from experiments.disk.ownership import STUDY
-from experiments.disk.reading import reason
+from experiments.disk.ownership import STOP
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.run.state import read_job
-from experiments.sweep.cma_states import require_plain_states
-from experiments.sweep.plan import SweepPlan
-from experiments.text import plain
+from experiments.sweep.claims import literal_subdir
+from experiments.sweep.multirun import Multirun
+from experiments.sweep.study import build_part, distribution, open_study, progress
 
 if TYPE_CHECKING:
     import optuna
 
 
-class Standing(NamedTuple):
-    """How far a study is.
+class SearchSweep(Multirun):
+    """The multirun of hydra/sweeper=search.
 
-    Attributes:
-      ended: trials whose job has ended, by itself or by diverging.
-      jobs: their directories' names; fewer where the sampler has proposed a point again.
-      unfinished: the last trial of every other job that was begun, by its name.
+    As many threads as there are workers each ask the study for a point, launch its job, and tell what came of it: no
+    worker waits for another. What was running when a former start was killed is marked failed, and its point is asked
+    for again: its job goes on from its checkpoint. So the study comes to n_trials ended trials over any number of
+    starts. The sampler's seed is moved on by what the study holds, or it would propose its first points again.
     """
 
-    ended: int
-    jobs: set[str]
-    unfinished: dict[str, optuna.trial.FrozenTrial]
+    is_grid = False
 
+    @property
+    def trials(self) -> int:
+        return self.cfg.hydra.sweeper.n_trials
 
-def is_search(cfg: DictConfig) -> bool:
-    """Whether Optuna says what the jobs are."""
-    return cfg.hydra.sweeper._target_.startswith("hydra_plugins.hydra_optuna_sweeper.")
+    def require_settings(self) -> None:
+        super().require_settings()
+        sweeper = self.cfg.hydra.sweeper
+        if type(sweeper.n_trials) is not int or sweeper.n_trials < 1:
+            raise UserError(f"hydra.sweeper.n_trials={sweeper.n_trials}: expected an integer of at least 1")
+        if sweeper.direction not in ("maximize", "minimize"):
+            raise UserError(f"hydra.sweeper.direction={sweeper.direction}: expected maximize or minimize")
 
+    def jobs_to_claim(self) -> list[list[str]]:
+        several = self.trials > 1 and "${" not in literal_subdir(self.config)
+        return [["the first"], ["the second"]] if several else []
 
-def require_search(cfg: DictConfig) -> None:
-    """Raises UserError unless the settings of the search are what they must be."""
-    trials = cfg.hydra.sweeper.n_trials
-    if type(trials) is not int or trials < 1:
-        raise UserError(f"hydra.sweeper.n_trials={trials}: expected an integer of at least 1")
-    if direction_of(cfg) != "maximize":
+    def unnamed_jobs(self) -> list[list[str]]:
         raise UserError(
-            "hydra.sweeper.direction: expected maximize (of the validation bound), as hydra/sweeper=search has it"
+            f"hydra.sweep.subdir={literal_subdir(self.config)}: a search finds its jobs by their names; leave it out"
         )
 
+    def announce(self) -> None:
+        """Opens the study and asks for the points that come first."""
+        from optuna.trial import TrialState
 
-def prepare_search(cfg: DictConfig, plan: SweepPlan, parallel: int) -> dict[str, str]:
-    """The study as this start is to find it; returns the overrides that lead the sweeper to it.
+        self.study = open_study(self.cfg, self.plan)
+        self.distributions = {override.get_key_element(): distribution(override) for override in self.space.swept}
+        self.study.sampler = self.sampler(len(self.study.trials))
+        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
+            self.study.tell(trial.number, state=TrialState.FAIL)
+        found = progress(self.study, self.cfg, self.plan)
+        waiting = [
+            trial.system_attrs.get("fixed_params") for trial in self.study.get_trials(states=(TrialState.WAITING,))
+        ]
+        for job, trial in found.unfinished.items():
+            if job not in found.jobs and trial.params not in waiting:
+                self.study.enqueue_trial(trial.params)
+        for point in self.fixed_points():
+            self.study.enqueue_trial(point, skip_if_exists=True)
+        self.left = max(0, self.trials - found.ended)
+        self.count()
+        super().announce()
 
-    What was running when a former start was killed is marked failed, and its point is asked for again: its job goes on
-    from its checkpoint. So the study comes to n_trials ended trials over any number of starts. The sampler's seed is
-    moved on by what the study holds, or it would propose its first points again.
+    def sampler(self, trials: int) -> optuna.samplers.BaseSampler:
+        """The sampler that the config names, for a study that holds so many trials."""
+        import optuna
 
-    Args:
-      cfg: the config of the first job, with its hydra node.
-      plan: of the multirun.
-      parallel: jobs at a time.
-    """
-    import optuna
+        settings = OmegaConf.to_container(self.cfg.hydra.sweeper.sampler, resolve=True)
+        if settings.get("seed") is not None:
+            settings["seed"] += trials
+        return build_part("hydra.sweeper.sampler", settings, optuna.samplers, optuna.samplers.BaseSampler)
 
-    sweeper = cfg.hydra.sweeper
-    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.ERROR)  # failures are told anyway
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # errors come to `launch`, which knows what to make of them
-    study = open_study(cfg, plan)
-    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    found = standing(study, cfg, plan)
-    again(study, [trial for job, trial in found.unfinished.items() if job not in found.jobs])
-    settings = {
-        "hydra.sweeper.storage": quoted(storage_of(cfg, plan)),
-        "hydra.sweeper.study_name": quoted(study.study_name),
-        "hydra.sweeper.n_trials": str(max(0, sweeper.n_trials - found.ended)),
-        "hydra.sweeper.n_jobs": str(parallel),
-    }
-    if sweeper.sampler.get("seed") is not None:
-        settings["hydra.sweeper.sampler.seed"] = str(sweeper.sampler.seed + len(study.trials))
-    return settings
+    def fixed_points(self) -> list[dict[str, Any]]:
+        """The points that are tried first.
 
+        Raises:
+          UserError: a key that does not vary, or a value that its distribution does not have.
+        """
+        points = OmegaConf.to_container(self.cfg.hydra.sweeper.points or ListConfig([]), resolve=True)
+        for point in points:
+            for key, value in point.items():
+                name = f"hydra.sweeper.points: {key}={value}"
+                if key not in self.distributions:
+                    raise UserError(f"{name}: {key} does not vary; those that do: {', '.join(self.distributions)}")
+                try:
+                    self.distributions[key].to_internal_repr(value)
+                except (ValueError, TypeError) as error:
+                    raise UserError(f"{name}: it is not among the values of {key}") from error
+        return points
 
-def counted(cfg: DictConfig, plan: SweepPlan) -> SweepPlan:
-    """The plan, with the trials that there are and those that are still to come."""
-    found = standing(open_study(cfg, plan), cfg, plan)
-    return replace(plan, trials=max(cfg.hydra.sweeper.n_trials, found.ended), repeated=found.ended - len(found.jobs))
+    def count(self) -> None:
+        """Brings the plan to the trials that there are and those that are still to come."""
+        found = progress(self.study, self.cfg, self.plan)
+        repeated = found.ended - len(found.jobs)
+        self.plan = replace(self.plan, trials=max(self.trials, found.ended), repeated=repeated)
 
+    def run(self) -> None:
+        """Runs the trials that are left, one at a time with Hydra's own launcher, else as many as run in parallel."""
+        self.turn, self.number = threading.Lock(), 0
+        if self.parallel == 1 or self.cfg.hydra.runtime.choices["hydra/launcher"] == "basic":
+            self.work()
+            return
+        futures: list[Future[None]] = []
+        for _ in range(min(self.parallel if self.parallel > 0 else 1, self.left)):
+            futures.append(Future())
+            threading.Thread(target=self.work_in_thread, args=(futures[-1],), daemon=True).start()
+        for future in futures:
+            future.result()
 
-def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
-    """The study, made at the first start.
+    def work_in_thread(self, future: Future[None]) -> None:
+        """Works, and hands over what it raised."""
+        try:
+            self.work()
+            future.set_result(None)
+        except BaseException as error:
+            future.set_exception(error)
 
-    Raises:
-      UserError: it cannot be read, or holds a pickle that could run code.
-    """
-    import optuna
+    def work(self) -> None:
+        """Asks, launches and tells until nothing is left or a call to stop has come."""
+        from optuna.trial import TrialState
 
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sweeper = cfg.hydra.sweeper
-    try:
-        study = optuna.create_study(
-            study_name=sweeper.study_name or plan.directory.name,
-            storage=storage_of(cfg, plan),
-            direction=direction_of(cfg),
-            load_if_exists=True,
-        )
-        trials = study.get_trials(deepcopy=False)  # all that it holds is read here
-    except Exception as error:  # a damaged database fails in sqlite, sqlalchemy, json or optuna, each in its own way
-        if sweeper.storage:  # whose address may hold a password
-            raise UserError(f"hydra.sweeper.storage: the study cannot be read ({type(error).__name__})") from error
-        raise UserError(
-            f"{plain(str(plan.directory / STUDY))}: the study of this search cannot be read ({reason(error)}); take it "
-            "away to search anew, or give another hydra.sweep.dir"
-        ) from error
-    require_plain_states([trial.system_attrs for trial in trials], plan.directory / STUDY)
-    return study
+        metric = self.cfg.hydra.sweeper.metric
+        while True:
+            with self.turn:
+                if self.number >= self.left or (self.plan.directory / STOP).exists():
+                    return
+                trial, number = self.study.ask(self.distributions), self.number
+                self.number += 1
+            settings = {key: str(value) for key, value in trial.params.items()}
+            self.launch([self.overrides_of(settings)], number)
+            result = RunDirectory(self.plan.directory / self.plan.name(settings)).read_result()
+            value = result.get("figures", {}).get(metric, {}).get("value")
+            with self.turn:
+                if result.get("status") == "done" and value is not None:
+                    self.study.tell(trial, value)
+                else:
+                    self.study.tell(trial, state=TrialState.FAIL)
 
-
-def direction_of(cfg: DictConfig) -> str:
-    direction = cfg.hydra.sweeper.direction
-    return getattr(direction, "name", direction)
-
-
-def storage_of(cfg: DictConfig, plan: SweepPlan) -> str:
-    return cfg.hydra.sweeper.storage or f"sqlite:///{plan.directory.resolve() / STUDY}"
-
-
-def standing(study: optuna.Study, cfg: DictConfig, plan: SweepPlan) -> Standing:
-    """How far the study is, by its trials and by the directories of their jobs."""
-    from optuna.trial import TrialState
-
-    complete, failed, unfinished = [], set(), {}
-    for trial in study.trials:
-        job = plan.name({key: str(value) for key, value in trial.params.items()})
-        if trial.state == TrialState.COMPLETE:
-            complete.append(job)
-        elif has_failed(plan, job, retry_failed=cfg.multirun.retry_failed):
-            failed.add(job)
-        elif trial.params:
-            unfinished[job] = trial
-    return Standing(len(complete) + len(failed), failed.union(complete), unfinished)
-
-
-def has_failed(plan: SweepPlan, job: str, *, retry_failed: bool) -> bool:
-    """Whether a job has failed for good: what diverged would diverge again."""
-    found = read_job(RunDirectory(plan.directory / job))
-    diverged = (found.result.get("error") or {}).get("kind") == "Diverged"
-    return found.state == "failed" and (diverged or not retry_failed)
-
-
-def again(study: optuna.Study, trials: list[optuna.trial.FrozenTrial]) -> None:
-    """Asks for the points of these trials first, unless that was done before."""
-    from optuna.trial import TrialState
-
-    asked = [trial.system_attrs.get("fixed_params") for trial in study.get_trials(states=(TrialState.WAITING,))]
-    for trial in trials:
-        if trial.params not in asked:
-            study.enqueue_trial(trial.params)
+    def conclude(self, code: int) -> int:
+        """As `Multirun`, of the trials that there are."""
+        self.count()
+        if self.reports:
+            self.plan.write()
+        return super().conclude(code)

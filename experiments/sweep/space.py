@@ -1,42 +1,44 @@
-"""What a command line and a sweep's YAML make of each other: the first config, what varies, and every known job."""
+"""The search space of a multirun: what its overrides and the sweeper's params and points vary, and every known job."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.global_hydra import GlobalHydra
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
-from hydra.types import RunMode
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
+from experiments.cli.arguments import MOST_JOBS
+from experiments.config.explain import explain_composition
 from experiments.config.identity import directory_hash
 from experiments.config.keys import OF_ALL_JOBS
-from experiments.config.overrides import quoted
-from experiments.config.paths import CONF
 from experiments.errors import UserError
 
-PARAMS = "hydra.sweeper.params."
+# In the name of a search's directory since the first of them.
+FORMER_SWEEPER = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
 
 
 class SearchSpace(NamedTuple):
     """A multirun before anything of it is run.
 
     Attributes:
-      cfg: of its first job, with the hydra node.
-      overrides: those that bear on it: the parameters of its YAML, then the command line's, which win.
-      searchpath: the override that adds a folder of configs to the suite's own, if there is one.
+      overrides: the params of the sweeper, then the command line's, which win.
+      together: the sweeper's points: settings that a job has together.
+      is_grid: every job is known beforehand.
     """
 
-    cfg: DictConfig
     overrides: list[Override]
-    searchpath: list[str]
+    together: list[dict[str, str]]
+    is_grid: bool
 
     @property
     def swept(self) -> list[Override]:
@@ -45,120 +47,113 @@ class SearchSpace(NamedTuple):
     @property
     def keys(self) -> list[str]:
         """What varies."""
-        return sorted(override.get_key_element() for override in self.swept)
+        return sorted({override.get_key_element() for override in self.swept} | set().union(*self.together))
 
     @property
     def shared(self) -> list[str]:
         """Overrides of all jobs alike."""
-        fixed = [override for override in self.overrides if not override.is_sweep_override()]
-        return [*self.searchpath, *(override.input_line for override in fixed if not is_hydras(override))]
-
-    @property
-    def is_grid(self) -> bool:
-        """Whether every job is known beforehand."""
-        return self.cfg.hydra.sweeper._target_.endswith(".BasicSweeper")
+        return [override.input_line for override in self.overrides if not override.is_sweep_override()]
 
     @property
     def points(self) -> list[dict[str, str]]:
         """Settings of every job of a grid, in order and once; of a search none is known beforehand."""
         if not self.is_grid:
             return []
-        jobs = BasicSweeper.split_arguments(self.overrides, None)[0]
-        pairs = ([text.split("=", 1) for text in job] for job in jobs)
-        found = [{key: value for key, value in job if key in self.keys} for job in pairs]
+        keys = [override.get_key_element() for override in self.swept]
+        values = [list(override.sweep_string_iterator()) for override in self.swept]
+        size = math.prod(map(len, values)) * max(1, len(self.together))
+        if size > MOST_JOBS:
+            raise UserError(
+                f"hydra.sweeper: a multirun of {size:,} jobs; at most {MOST_JOBS:,} are, so give fewer values"
+            )
+        found = [
+            together | dict(zip(keys, combination, strict=True))
+            for together in self.together or [{}]
+            for combination in itertools.product(*values)
+        ]
         return list({json.dumps(point, sort_keys=True): point for point in found}.values())
-
-    @property
-    def trials(self) -> int | None:
-        """Trials of a search; None: it is a grid."""
-        return None if self.is_grid else self.cfg.hydra.sweeper.get("n_trials") or 0
 
     @property
     def first_job(self) -> list[str]:
         """The overrides of one job: of a grid the first by name, of a search that with the first value of each key."""
         if not self.is_grid:
             return first_values(self.overrides)
-        fixed = [override.input_line for override in self.overrides if not override.is_sweep_override()]
         first = min(self.points, key=lambda point: json.dumps(point, sort_keys=True))
-        return [*fixed, *(f"{key}={value}" for key, value in first.items())]
+        return [*self.shared, *(f"{key}={value}" for key, value in first.items())]
 
-    @property
-    def directory(self) -> Path:
-        """The same for the same config and search space, whatever the order of words, and of the values of a grid."""
+    def directory(self, cfg: DictConfig) -> Path:
+        """The same for the same config and search space, whatever the order of words, and of the values of a grid.
+
+        Args:
+          cfg: of the first job, with its hydra node.
+        """
         varies = {override.key_or_group for override in self.swept}
-        choices = self.cfg.hydra.runtime.choices
+        choices = cfg.hydra.runtime.choices
         name = choices.get("sweep") or (None if "experiment" in varies else choices.get("experiment"))
-        with open_dict(self.cfg):
-            own = OmegaConf.masked_copy(self.cfg, [key for key in self.cfg if key != "hydra"])
+        with open_dict(cfg):
+            own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
         content: list[Any] = [directory_hash(own, resolve=False)]  # not resolved: jobs may differ in what that gives
         if self.is_grid:
             content.append(sorted(json.dumps(point, sort_keys=True) for point in self.points))
         else:  # how points are chosen, but not how many: a longer search goes on with a shorter
-            sweeper = self.cfg.hydra.sweeper
+            sweeper = cfg.hydra.sweeper
             content.append(sorted(override.input_line for override in self.swept))
-            content += [sweeper._target_, OmegaConf.to_container(sweeper.get("sampler") or {})]
+            content += [FORMER_SWEEPER, OmegaConf.to_container(sweeper.sampler)]
+            goal = [sweeper.metric, sweeper.direction]
+            content += [] if goal == ["valid/log_likelihood", "maximize"] else [goal]
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
-        return Path("outputs/sweeps") / f"{(name or self.cfg.hydra.job.name).replace('/', '-')}-{digest}"
+        return Path("outputs/sweeps") / f"{(name or cfg.hydra.job.name).replace('/', '-')}-{digest}"
 
 
-def read_space(given: list[str], *, multirun: bool, config_dir: str | None = None) -> SearchSpace | DictConfig:
-    """The search space of a command line; where it is that of a single run, the config, with its hydra node.
+def read_space(config: DictConfig, loader: ConfigLoader, *, is_grid: bool) -> SearchSpace:
+    """The search space of a multirun.
 
     Args:
-      given: its overrides.
-      multirun: it asks for a multirun by a flag; otherwise the config says whether it is one.
-      config_dir: a folder of configs besides the suite's own.
+      config: as Hydra has composed it for the sweeper: without what varies.
+      loader: of configs; it knows the user's own folders.
+      is_grid: every job is known beforehand.
 
     Raises:
-      HydraException, OmegaConfBaseException: its first job does not compose.
-      UserError: it composes, but is no search space.
+      UserError: it is no search space.
     """
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        typed = parser.parse_overrides(given)
-        refuse_words(typed)
-        searchpath = [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).resolve()}')}]"] if config_dir else []
-        cfg = compose("train", searchpath + first_values(typed), return_hydra_config=True)
-        if not multirun and cfg.hydra.mode != RunMode.MULTIRUN:
-            return cfg
-        if cfg.resume is not None:
-            raise UserError(f"resume={cfg.resume}: one run goes on at a time, and this is a multirun; leave one out")
-        params = cfg.hydra.sweeper.get("params") or {}
-        own = parser.parse_overrides([f"{key}={value}" for key, value in params.items()])
-        refuse_what_cannot_vary(own, typed)
-        overrides = list({bare(override): override for override in (*own, *typed)}.values())
-        for override in overrides:
-            # A copy that lives on: what a glob stands for is looked up in this context.
-            override.config_loader = parser.config_loader
-        found = SearchSpace(cfg, overrides, searchpath)
-        return found._replace(cfg=compose("train", searchpath + found.first_job, return_hydra_config=True))
+    if config.resume is not None:
+        raise UserError(f"resume={config.resume}: one run goes on at a time, and this is a multirun; leave one out")
+    parser = OverridesParser.create(config_loader=loader)
+    typed = parser.parse_overrides(OmegaConf.to_container(config.hydra.overrides.task, resolve=False))
+    params = parser.parse_overrides(
+        [f"{key}={text(value)}" for key, value in (config.hydra.sweeper.params or {}).items()]
+    )
+    together = [{key: text(value) for key, value in point.items()} for point in config.hydra.sweeper.points or []]
+    refuse_what_cannot_vary(params, typed, together if is_grid else [])
+    overrides = list({bare(override): override for override in (*params, *typed)}.values())
+    for override in overrides:
+        override.config_loader = loader  # which looks up what a glob stands for
+    first_values(overrides)
+    return SearchSpace(overrides, together if is_grid else [], is_grid)
 
 
-def refuse_words(typed: Iterable[Override]) -> None:
-    """Raises UserError where several sweeps are asked for, or a sweep's parameters are not typed like others."""
-    for override in typed:
-        key, _, values = override.input_line.partition("=")
-        if override.key_or_group == "sweep" and override.is_sweep_override():
-            raise UserError(f"{override.input_line}: expected one sweep; start one after the other")
-        if key.startswith(PARAMS):
-            raise UserError(f"{override.input_line}: write {key.removeprefix(PARAMS)}={values}")
-
-
-def refuse_what_cannot_vary(own: Sequence[Override], typed: Sequence[Override]) -> None:
+def refuse_what_cannot_vary(
+    params: Sequence[Override], typed: Sequence[Override], together: Sequence[dict[str, str]]
+) -> None:
     """Raises UserError where a key would not be what the jobs are named by.
 
     Args:
-      own: the parameters of the sweep's YAML.
+      params: of the sweeper.
       typed: the command line's overrides.
+      together: the points of the sweeper.
     """
-    for override in (*own, *typed):
-        if override.is_sweep_override() and (is_hydras(override) or override.key_or_group in OF_ALL_JOBS):
-            raise UserError(f"{override.input_line}: it is of all jobs together, so it has one value")
     names: dict[str, str] = {}
-    for override in (*own, *typed):
+    paired = set().union(*together)
+    for override in (*params, *typed):
+        if override.is_sweep_override() and override.key_or_group == "sweep":
+            raise UserError(f"{override.input_line}: expected one sweep; start one after the other")
+        if override.is_sweep_override() and override.key_or_group in OF_ALL_JOBS:
+            raise UserError(f"{override.input_line}: it is of all jobs together, so it has one value")
         name = names.setdefault(bare(override), override.get_key_element())
         if name != override.get_key_element():
             raise UserError(f"{override.input_line}: {name} is given as well, or varied by the sweep; write {name}=...")
+        if bare(override) in {key.lstrip("+~") for key in paired}:
+            raise UserError(f"{override.input_line}: hydra.sweeper.points gives {bare(override)} its values")
 
 
 def first_values(overrides: Iterable[Override]) -> list[str]:
@@ -180,11 +175,24 @@ def first_values(overrides: Iterable[Override]) -> list[str]:
     return found
 
 
+def compose_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> DictConfig:
+    """The config of one job, with its hydra node.
+
+    Raises:
+      UserError: it does not compose.
+    """
+    try:
+        return loader.load_sweep_config(config, overrides)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise UserError(explain_composition(error, overrides, "train") or str(error)) from error
+
+
 def bare(override: Override) -> str:
     """The key without the mark that adds or removes it."""
     return override.get_key_element().lstrip("+~")
 
 
-def is_hydras(override: Override) -> bool:
-    """Whether it says how jobs are run, not what they compute."""
-    return override.key_or_group.partition(".")[0].partition("/")[0] == "hydra"
+def text(value: Any) -> str:
+    """A value of a sweep's YAML as one would type it; a string is one already."""
+    plain = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)

@@ -79,7 +79,7 @@ def test_a_search_by_cma_es_runs_nothing_of_a_strangers_study(
     sweep = Path(shutil.copytree(old, "stranger"))
     (sweep / "study.db").unlink()
     made = optuna.create_study(study_name="stranger", storage=f"sqlite:///{sweep / 'study.db'}", direction="maximize")
-    uniform = optuna.distributions.UniformDistribution(0, 1)
+    uniform = optuna.distributions.FloatDistribution(0, 1)
     trial = optuna.trial.create_trial(
         params={"x": 0.5, "y": 0.5},
         distributions={"x": uniform, "y": uniform},

@@ -9,17 +9,18 @@ import pytest
 from experiments.disk.ownership import mark
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.run.starts import START, require_room
-from experiments.run.state import Job, put_former_aside
-from experiments.sweep.grid import Sweep
+from experiments.run.starts import START, claim_run, require_room
+from experiments.run.state import Job
+from experiments.sweep.job import put_former_aside
 from experiments.sweep.plan import SweepPlan
 from tests.experiments.command_line import SMALL, WORDS, Run
+from tests.experiments.sweep.prepared import composed_run, prepare
 from tests.faults.trees import resolvers, thesis, tree
 
 pytestmark = pytest.mark.usefixtures("resolvers")
 __all__ = ["resolvers", "thesis"]
 
-MULTIRUN = ("--multirun", "latent=tiny", "seed=0")
+MULTIRUN = ("latent=tiny", "seed=0")
 HOLDS = "holds notes, thesis.tex, which this suite has not written there; nothing was changed; give another"
 
 
@@ -43,7 +44,7 @@ def test_a_start_in_a_users_folder_is_refused_before_anything_is_written(monkeyp
     monkeypatch.chdir(thesis)
     before = tree(thesis)
     with pytest.raises(UserError) as caught:
-        Sweep().prepare(words)
+        claim_run(composed_run(*words)) if words[0].startswith("hydra.run.dir") else prepare(*words)
     assert str(caught.value).startswith(expected)
     assert tree(thesis) == before
 
@@ -73,23 +74,23 @@ def test_a_folder_in_the_place_of_a_job_is_left_alone(monkeypatch, tmp_path, giv
     (directory / "1" / "a.txt").write_text("a thought")
     before = tree(tmp_path)
     with pytest.raises(UserError, match=r"/1: holds a.txt, which this suite has not written there"):
-        Sweep().prepare(["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.job.num}", *given])
+        prepare("seed=0,1", "hydra.sweep.subdir=${hydra.job.num}", *given)
     assert tree(tmp_path) == before
     name = SweepPlan(directory, "", [], ["seed"], [], None).name({"seed": "1"})
     (directory / "1").rename(directory / name)
     before = tree(tmp_path)
     with pytest.raises(UserError, match=f"{name}: holds a.txt, which this suite has not written there"):
-        Sweep().prepare(["-m", "seed=0,1", f"hydra.sweep.dir={directory.relative_to(tmp_path)}"])
+        prepare("seed=0,1", f"hydra.sweep.dir={directory.relative_to(tmp_path)}")
     assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["-m", "seed=0,1", "hydra.sweep.subdir=."],
-        ["-m", "seed=0,1", "hydra.sweep.dir=empty", "hydra.sweep.subdir=same"],
-        ["-m", "seed=0", "latent.z_dim=2,3", "hydra.sweep.subdir=${seed}"],
-        ["-m", "seed=0,1", "hydra.sweep.subdir=${hydra.job.name}"],
+        ["seed=0,1", "hydra.sweep.subdir=."],
+        ["seed=0,1", "hydra.sweep.dir=empty", "hydra.sweep.subdir=same"],
+        ["seed=0", "latent.z_dim=2,3", "hydra.sweep.subdir=${seed}"],
+        ["seed=0,1", "hydra.sweep.subdir=${hydra.job.name}"],
         ["sweep=search", "hydra.sweep.subdir=same"],
     ],
 )
@@ -98,7 +99,7 @@ def test_jobs_of_a_multirun_do_not_share_a_directory(monkeypatch, tmp_path, word
     (tmp_path / "empty").mkdir()
     before = tree(tmp_path)
     with pytest.raises(UserError, match=r"^hydra.sweep.subdir=.*: several jobs would share "):
-        Sweep().prepare(words)
+        prepare(*words)
     assert tree(tmp_path) == before
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hydra.types import RunMode
 
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.run.repeat import repeated_arguments
-from experiments.sweep.grid import Sweep
 from tests.conf import raw
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
+from tests.experiments.sweep.prepared import composed_run, prepare
 
 MINE = (*WORDS, *SMALL, "latent.z_dim=5", "optimizer.lr=2e-3", "trainer.max_steps=2")
 
@@ -138,9 +139,7 @@ def test_what_says_how_the_other_was_started_is_not_repeated(home: Path, tmp_pat
     assert found == [*MINE, f"run_from={tmp_path / 'copy'}", "seed=1"]
 
 
-@pytest.mark.parametrize(
-    ("words", "own"), [((), "hydra.mode=RUN"), (("--multirun", "seed=1,2"), "hydra/sweeper=basic")]
-)
+@pytest.mark.parametrize(("words", "own"), [((), "hydra.mode=RUN"), (("--multirun", "seed=1,2"), "hydra/sweeper=grid")])
 def test_of_a_searchs_job_one_run_is_made_or_several_seeds(home: Path, tmp_path: Path, monkeypatch, words, own):
     monkeypatch.chdir(tmp_path)
     point = ("sweep=search", "optimizer.lr=1e-3", "latent.z_dim=4", "latent.h_dim=16", "objective.beta.start=0.5")
@@ -148,10 +147,9 @@ def test_of_a_searchs_job_one_run_is_made_or_several_seeds(home: Path, tmp_path:
     typed = [*words, fake(tmp_path / "copy", home / "run", *point)]
     found = repeated_arguments(typed)
     assert own in found
-    sweep = Sweep()
-    sweep.prepare(found, typed)
-    sweep.lock.close()
-    assert bool(sweep.plan) == bool(words)
-    if sweep.plan:
-        assert sweep.plan.points == [{"seed": "1"}, {"seed": "2"}]
-        assert sweep.plan.command.endswith(" --multirun seed=1,2 run_from=" + str(tmp_path / "copy"))
+    if words:
+        work = prepare(*(word for word in found if word != "--multirun"))
+        work.lock.close()
+        assert work.plan.points == [{"seed": "1"}, {"seed": "2"}]
+    else:
+        assert composed_run(*found).hydra.mode == RunMode.RUN

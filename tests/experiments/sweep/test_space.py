@@ -6,17 +6,16 @@ import math
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
 
-from experiments.cli.app import CONF
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.sweep.plan import SweepPlan
-from experiments.sweep.search import require_search
-from experiments.sweep.space import SearchSpace, read_space
+from experiments.sweep.space import compose_job, read_space
 from tests.conf import options
+from tests.experiments.sweep.prepared import composed_run, hydra, prepare, space
 
 BASE = ("latent=tiny", "optimizer.lr=1e-3", "seed=0,1")
 SEARCH = ("sweep=search",)
@@ -27,14 +26,15 @@ def _resolvers() -> None:
     register_resolvers()
 
 
-def space(*words: str) -> SearchSpace:
-    found = read_space(list(words), multirun=True)
-    assert found is not None
-    return found
+def first(*words: str) -> DictConfig:
+    """The config of the first job."""
+    with hydra(words) as (config, loader):
+        found = read_space(config, loader, is_grid=config.hydra.sweeper._target_.endswith(".GridSweeper"))
+        return compose_job(loader, config, found.first_job)
 
 
 def place(*words: str) -> Path:
-    return space(*words).directory
+    return space(*words).directory(first(*words))
 
 
 # Where
@@ -74,7 +74,7 @@ def test_a_searchs_directory_is_that_of_its_sampler_too_but_not_of_its_length():
 
 
 def test_a_key_that_only_the_swept_options_have_is_no_hindrance():
-    assert place("data=fsdd,audio", "data.root=/there").name.startswith("train-")
+    assert place("data=fsdd,audio", "data.root=choice(/there)").name.startswith("train-")
     assert place("objective=iwae", "objective.num_samples=5,10").name.startswith("train-")
 
 
@@ -102,61 +102,65 @@ def test_a_key_that_only_the_swept_options_have_is_no_hindrance():
 def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(words, points):
     found = space(*words)
     assert found.points == points
-    assert found.trials is None
-    plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, found.trials)
+    plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, None)
     names = [plan.name(point) for point in points]
     assert len(set(names)) == len(names) == plan.total
-    jobs = BasicSweeper.split_arguments(found.overrides, None)[0]
-    assert len(set(map(tuple, jobs))) == len(names)
-    jobs = jobs[: len(names)]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra(words) as (config, loader):
         subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys) or '-'}}}"
         # What a multirun adds for itself is among a job's overrides, and is not in its name.
-        cfg = compose(
-            "train", [*jobs[-1], "trainer.test=false", "multirun.view=lines", subdir], return_hydra_config=True
-        )
+        job = [f"{key}={value}" for key, value in points[-1].items()]
+        cfg = compose_job(loader, config, ["multirun.view=lines", subdir, *found.shared, "trainer.test=false", *job])
         assert cfg.hydra.sweep.subdir == names[-1]
 
 
 @pytest.mark.parametrize("option", options("sweep"))
 def test_a_sweeps_yaml_is_a_multirun_by_itself_of_what_it_names(option: str):
-    found = read_space([f"sweep={option}"], multirun=False)
-    assert found is not None
-    params = found.cfg.hydra.sweeper.params
+    assert composed_run(f"sweep={option}").hydra.mode == RunMode.MULTIRUN
+    found, cfg = space(f"sweep={option}"), first(f"sweep={option}")
+    params = cfg.hydra.sweeper.params
     assert found.keys == sorted(params)
-    assert found.directory.name.startswith(f"{option}-")
-    plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, found.trials)
+    assert found.directory(cfg).name.startswith(f"{option}-")
+    trials = None if found.is_grid else cfg.hydra.sweeper.n_trials
+    plan = SweepPlan(Path("here"), "", found.shared, found.keys, found.points, trials)
     if found.is_grid:
         assert len(found.points) == math.prod(len(str(value).split(",")) for value in params.values())
     else:
-        assert (found.points, plan.total) == ([], found.cfg.hydra.sweeper.n_trials)
+        assert (found.points, plan.total) == ([], trials)
     assert len({plan.name(point) for point in found.points}) == len(found.points)
 
 
 def test_everything_in_a_sweeps_yaml_can_be_typed_otherwise():
-    yaml = space("sweep=latent_grid")
-    assert yaml.cfg.hydra.runtime.choices["hydra/launcher"] == "joblib"
-    typed = space("sweep=latent_grid", "hydra/launcher=basic", "seed=7", "latent.z_dim=3,5,6", "trainer.test=true")
+    assert first("sweep=latent_grid").hydra.runtime.choices["hydra/launcher"] == "joblib"
+    words = ("sweep=latent_grid", "hydra/launcher=basic", "seed=7", "latent.z_dim=3,5,6", "trainer.test=true")
+    typed, cfg = space(*words), first(*words)
     assert typed.keys == ["latent.h_dim", "latent.z_dim"]
     assert [point["latent.z_dim"] for point in typed.points] == ["3", "3", "5", "5", "6", "6"]
     assert "seed=7" in typed.shared
-    assert typed.cfg.seed == 7
-    assert typed.cfg.trainer.test
-    assert typed.cfg.hydra.runtime.choices["hydra/launcher"] == "basic"
-    assert typed.directory != yaml.directory
-    assert space("sweep=latent_grid", "hydra/sweeper=optuna", "hydra.sweeper.n_trials=3").trials == 3
-    search = space("sweep=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.sampler.seed=4", "latent.z_dim=2")
-    assert (search.trials, search.cfg.hydra.sweeper.sampler.seed) == (9, 4)
-    assert "latent.z_dim" not in search.keys
+    assert cfg.seed == 7
+    assert cfg.trainer.test
+    assert cfg.hydra.runtime.choices["hydra/launcher"] == "basic"
+    assert typed.directory(cfg) != place("sweep=latent_grid")
+    assert not space("sweep=latent_grid", "hydra/sweeper=search", "hydra.sweeper.n_trials=3").is_grid
+    words = ("sweep=search", "hydra.sweeper.n_trials=9", "hydra.sweeper.sampler.seed=4", "latent.z_dim=2")
+    sweeper = first(*words).hydra.sweeper
+    assert (sweeper.n_trials, sweeper.sampler.seed) == (9, 4)
+    assert "latent.z_dim" not in space(*words).keys
     grid = ("optimizer.lr=1e-3", "objective.beta.start=0,1", "objective.beta.steps=64", "trainer.batch_size=16")
-    grid = space("sweep=search", "hydra/sweeper=basic", *grid, "latent.z_dim=2", "latent.h_dim=16,32")
-    assert (grid.trials, len(grid.points)) == (None, 4)
-    drawn = space("sweep=search", "hydra/sweeper/sampler=random").cfg
-    require_search(drawn)
-    sampler = drawn.hydra.sweeper.sampler
-    assert (sampler._target_, sampler.seed, drawn.hydra.sweeper.n_trials) == ("optuna.samplers.RandomSampler", 0, 20)
-    with pytest.raises(UserError, match="direction: expected maximize"):
-        require_search(space("sweep=latent_grid", "hydra/sweeper=optuna").cfg)
+    grid = space("sweep=search", "hydra/sweeper=grid", *grid, "latent.z_dim=2", "latent.h_dim=16,32")
+    assert (grid.is_grid, len(grid.points)) == (True, 4)
+    sweeper = first("sweep=search", "hydra/sweeper/sampler=random").hydra.sweeper
+    found = (sweeper.sampler._target_, sweeper.sampler.seed, sweeper.n_trials)
+    assert found == ("optuna.samplers.RandomSampler", 0, 20)
+
+
+def test_values_that_go_together_are_crossed_with_the_others():
+    together = "hydra.sweeper.points=[{latent.z_dim:2,latent.h_dim:32},{model:rnn,+optimizer.amsgrad:true}]"
+    found = space(together, "seed=0,1")
+    assert found.keys == ["+optimizer.amsgrad", "latent.h_dim", "latent.z_dim", "model", "seed"]
+    pair, other = {"latent.z_dim": "2", "latent.h_dim": "32"}, {"model": "rnn", "+optimizer.amsgrad": "true"}
+    assert found.points == [{**point, "seed": seed} for point in (pair, other) for seed in "01"]
+    with pytest.raises(UserError, match=r"latent.z_dim=4: hydra.sweeper.points gives latent.z_dim its values"):
+        space(together, "latent.z_dim=4")
 
 
 @pytest.mark.parametrize(
@@ -168,29 +172,27 @@ def test_everything_in_a_sweeps_yaml_can_be_typed_otherwise():
         (["sweep=latent_grid,search"], "sweep=latent_grid,search: expected one sweep"),
         (["sweep=latent_grid", "resume=there"], "resume=there: one run goes on at a time"),
         (["multirun.view=table,lines"], "multirun.view=table,lines: it is of all jobs together"),
-        (["hydra/launcher=basic,joblib"], "hydra/launcher=basic,joblib: it is of all jobs together"),
-        (["hydra.sweeper.params.seed=0,1"], "hydra.sweeper.params.seed=0,1: write seed=0,1"),
     ],
 )
 def test_what_is_no_search_space_is_refused_by_name(words: list[str], expected: str):
     with pytest.raises(UserError) as caught:
-        read_space(words, multirun=True)
+        space(*words)
     assert str(caught.value).startswith(expected)
 
 
 @pytest.mark.parametrize("words", [["seed=0"], ["sweep=latent_grid", "hydra.mode=RUN"], []])
 def test_what_asks_for_one_run_is_none(words: list[str]):
-    assert not isinstance(read_space(words, multirun=False), SearchSpace)
+    assert composed_run(*words).hydra.mode != RunMode.MULTIRUN
 
 
-@pytest.mark.parametrize("words", [["no.such.key=1,2"], ["latent=nosuch,tiny"], ["seed=0,1", "latent=("]])
-def test_what_does_not_compose_is_left_to_hydras_own_message(words: list[str]):
-    with pytest.raises(HydraException):
-        read_space(words, multirun=True)
+@pytest.mark.parametrize("words", [["no.such.key=1,2"], ["latent=nosuch,tiny"]])
+def test_what_does_not_compose_is_refused(words: list[str]):
+    with pytest.raises((HydraException, UserError), match=r"no.?such"):
+        prepare(*words)
 
 
 @pytest.mark.parametrize("word", ["model=glob(x*)", "data=glob(nothing)"])
 def test_a_pattern_that_nothing_matches_is_named(word):
     with pytest.raises(UserError) as refused:
-        read_space([word, "seed=0,1"], multirun=True)
+        space(word, "seed=0,1")
     assert str(refused.value).startswith(f"{word}: nothing matches it")

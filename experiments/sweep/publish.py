@@ -1,0 +1,35 @@
+"""The report of a multirun: written beside its jobs, told on the screen, and handed to the tracker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+
+from experiments.cli.terminal import console, say
+from experiments.sweep.plan import SweepJob, SweepPlan
+from experiments.tracking.guard import build_tracker
+
+
+def publish(plan: SweepPlan, jobs: Sequence[SweepJob], cfg: DictConfig) -> None:
+    """Writes sweep.html, .md and .csv, tells of them, and hands them to the tracker.
+
+    Args:
+      plan: of the multirun.
+      jobs: as they stand.
+      cfg: of one of them.
+    """
+    from experiments.report.sweep.write import write_sweep  # its parts are of no use to the jobs
+
+    title = f"Sweep {plan.directory.name}"
+    written = write_sweep(plan, jobs, title=title)
+    console.print(written.terminal())
+    for path in written.files[:3]:
+        say(str(path))
+    tracker = build_tracker(cfg)
+    about = {"sweep": plan.directory.name, "command": plan.command, "keys": plan.keys}
+    tracker.open(plan.directory, about, title, plan.directory.name)
+    try:
+        tracker.publish(written.columns, written.data, written.files)
+    finally:
+        tracker.close(0)

@@ -1,0 +1,36 @@
+"""The suite's two sweepers, where Hydra looks for them: hydra/sweeper=grid and hydra/sweeper=search.
+
+Hydra imports this file at every start, so all that a sweep needs is imported in `setup`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class GridSweeper(Sweeper):
+    """Runs every combination of values; the settings are read from the config, not from the arguments."""
+
+    def __init__(self, **settings: Any):
+        self.settings = settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from experiments.sweep.grid import GridSweep
+
+        self.work = GridSweep(hydra_context, task_function, config)
+
+    def sweep(self, arguments: list[str]) -> None:
+        self.work.start()
+
+
+class SearchSweeper(GridSweeper):
+    """Runs the points that an Optuna study proposes."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        from experiments.sweep.search import SearchSweep
+
+        self.work = SearchSweep(hydra_context, task_function, config)
