@@ -39,7 +39,7 @@ def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
     references = {name: figures[BOUND].value for name, figures in references_of(rows).items() if BOUND in figures}
     better = [name for name, value in references.items() if value > mean.value]
     if better:
-        told += f" {listed(better)} {'beat' if len(better) > 1 else 'beats'} every model."
+        told += f" The {listed(better)} {'beat' if len(better) > 1 else 'beats'} every model."
     return told + count
 
 

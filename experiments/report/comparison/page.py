@@ -9,6 +9,7 @@ import numpy as np
 
 from experiments.config.untrusted import command_to_show
 from experiments.report.blocks.cells import Sign
+from experiments.report.blocks.document import alerts, remarks_of
 from experiments.report.blocks.gallery import gallery
 from experiments.report.blocks.media import embed_svg
 from experiments.report.blocks.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section
@@ -33,9 +34,7 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
       title: of the page.
       command: that asked for the comparison.
     """
-    results: list[Table | Alert] = [found.main]
-    results += [Alert("Not counted", found.left_out)] if found.left_out else []
-    results += [Alert("Caution", found.cautions)] if found.cautions else []
+    results: list[Table | Alert] = [found.main, *alerts(remarks_of(found.left_out, found.cautions))]
     curves = [Picture(embed_svg(text), heading) for heading, (_, text) in pictures.items()]
     by_step = KL_BY_STEP in pictures
     shown = [row for row in found.rows if row.shown]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group
-from rich.text import Text
 
 from experiments.disk.files import write_whole
+from experiments.report.blocks.document import markdown, remarks_of, terminal
 from experiments.report.blocks.latex import latex
-from experiments.report.blocks.tables import markdown_code, markdown_text
+from experiments.report.blocks.tables import markdown_text
 from experiments.report.comparison.findings import Findings, compare
 from experiments.report.comparison.page import comparison_page, draw
 from experiments.report.comparison.published import Published
@@ -40,9 +40,7 @@ class Comparison:
         """What a terminal shows of it."""
         found = self.findings
         lines = [*(f"- {note}" for note in found.main.notes), "", found.summary]
-        for heading, items in _remarks(found).items():
-            lines += ["", f"{heading}:", *(f"- {item}" for item in items)]
-        return Group(found.main.rich(), Text("\n".join(lines)))
+        return terminal(found.main, lines, remarks_of(found.left_out, found.cautions))
 
 
 def write_comparison(
@@ -69,7 +67,7 @@ def write_comparison(
     with Guard("pictures of the report", WITHOUT):
         pictures = draw(found.rows, directory / "figures", found.sign)
     texts = {
-        "comparison.md": markdown(found, pictures, title=title, command=command),
+        "comparison.md": as_markdown(found, pictures, title=title, command=command),
         # A paper has no box for cautions, so they stand among the notes.
         "comparison.tex": latex(replace(found.main, notes=[*found.main.notes, *found.cautions]), "tab:comparison"),
         "comparison.csv": as_csv(found.rows),
@@ -81,21 +79,14 @@ def write_comparison(
     return Comparison(found, *plain(found.rows, found.ranking), [*files, *(file for file, _ in pictures.values())])
 
 
-def markdown(found: Findings, pictures: Mapping[str, tuple[Path, str]], *, title: str, command: str) -> str:
+def as_markdown(found: Findings, pictures: Mapping[str, tuple[Path, str]], *, title: str, command: str) -> str:
     """The report for GitHub: the tables and the curves."""
-    parts = [f"# {markdown_text(title)}", markdown_text(found.summary), found.main.markdown().rstrip()]
-    for heading, items in _remarks(found).items():
-        parts += [f"**{heading}**", "\n".join(f"- {markdown_text(item)}" for item in items)]
-    parts += (
-        [f"## {markdown_text(found.against.caption)}", found.against.markdown().rstrip()]
-        if found.against.groups[0][1]
-        else []
+    against = [f"## {markdown_text(found.against.caption)}", found.against.markdown().rstrip()]
+    return markdown(
+        title,
+        [markdown_text(found.summary), found.main.markdown().rstrip()],
+        remarks_of(found.left_out, found.cautions),
+        against if found.against.groups[0][1] else [],
+        pictures,
+        command,
     )
-    parts += [f"![{markdown_text(heading)}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
-    return "\n\n".join([*parts, markdown_code(command)]) + "\n"
-
-
-def _remarks(found: Findings) -> dict[str, list[str]]:
-    """What must not be overlooked, where there is any."""
-    remarks = {"Not counted": found.left_out, "Caution": found.cautions}
-    return {heading: items for heading, items in remarks.items() if items}

@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from experiments.config.overrides import quoted
+from experiments.report.blocks.document import alerts, remarks_of
 from experiments.report.blocks.gallery import gallery
 from experiments.report.blocks.media import embed_svg
 from experiments.report.blocks.page import Alert, Commands, Details, Facts, Page, Picture, Pictures, Prose, Section
@@ -68,9 +69,7 @@ def results(found: SweepFindings) -> list[Table | Alert | Details]:
     rest = len(found.ranked) - OPEN
     if rest > 0:
         blocks.append(Details(f"The other {rest} configurations", [ranking_table(found, slice(OPEN, None), "")]))
-    missing, cautions = left_out(found), warnings(found)
-    blocks += [Alert("Not counted", missing)] if missing else []
-    return blocks + ([Alert("Caution", cautions)] if cautions else [])
+    return [*blocks, *alerts(remarks_of(left_out(found), warnings(found)))]
 
 
 def effects(found: SweepFindings, importance: Importance | str, shown: Mapping[str, Picture]) -> list[Pictures | Prose]:
@@ -134,7 +133,7 @@ def best_gallery(found: SweepFindings) -> list[Pictures | Details | Prose]:
         return []
     label = found.ranked[0].row.label
     several = len(found.ranked[0].row.counted) > 1
-    intro = "Samples from the best configuration" + (", of the seed that is best on validation." if several else ".")
+    intro = "Of its seeds, the one that is best on the validation set." if several else "It has one seed."
     return gallery({label: found.best.job.run.figures}, intro)
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Group
-from rich.text import Text
 
 from experiments.disk.files import write_whole
-from experiments.report.blocks.tables import markdown_code, markdown_text
+from experiments.report.blocks.document import markdown, remarks_of, terminal
+from experiments.report.blocks.tables import markdown_text
 from experiments.report.export import written
 from experiments.report.sweep.findings import SweepFindings, find
 from experiments.report.sweep.importance import Importance, find_importance
@@ -50,11 +50,8 @@ class Sweep:
     def terminal(self) -> Group:
         """What a terminal shows of it."""
         found = self.findings
-        lines = [*summary(found)]
-        for heading, items in _remarks(found).items():
-            lines += ["", f"{heading}:", *(f"- {item}" for item in items)]
-        text = Text("\n".join(lines))
-        return Group(short_table(found, TOP).rich(), text) if found.ranked else Group(text)
+        table = short_table(found, TOP) if found.ranked else None
+        return terminal(table, summary(found), remarks_of(left_out(found), warnings(found)))
 
 
 def write_sweep(plan: SweepPlan, jobs: Sequence[SweepJob], *, title: str) -> Sweep:
@@ -70,7 +67,7 @@ def write_sweep(plan: SweepPlan, jobs: Sequence[SweepJob], *, title: str) -> Swe
     pictures: dict[str, tuple[Path, str]] = {}
     with Guard("pictures of the report", WITHOUT):
         pictures = draw(found, importance, plan.directory / "figures")
-    texts = {"sweep.md": markdown(found, pictures, title), "sweep.csv": written(records(found))}
+    texts = {"sweep.md": as_markdown(found, pictures, title), "sweep.csv": written(records(found))}
     for name, text in texts.items():
         write_whole(plan.directory / name, text)
     page = sweep_page(found, importance, pictures, title).write(plan.directory / "sweep.html")
@@ -78,20 +75,12 @@ def write_sweep(plan: SweepPlan, jobs: Sequence[SweepJob], *, title: str) -> Swe
     return Sweep(found, importance, *plain(found), files)
 
 
-def markdown(found: SweepFindings, pictures: Mapping[str, tuple[Path, str]], title: str) -> str:
+def as_markdown(found: SweepFindings, pictures: Mapping[str, tuple[Path, str]], title: str) -> str:
     """The report for GitHub: the best configurations and the pictures."""
-    parts = [f"# {markdown_text(title)}", *map(markdown_text, summary(found))]
+    parts = [*map(markdown_text, summary(found))]
     if found.ranked:
         parts.append(ranking_table(found, slice(OPEN), CAPTION, notes(found)).markdown().rstrip())
     rest = len(found.ranked) - OPEN
     parts += [f"{rest} more configurations: see sweep.csv."] if rest > 0 else []
-    for heading, items in _remarks(found).items():
-        parts += [f"**{heading}**", "\n".join(f"- {markdown_text(item)}" for item in items)]
-    parts += [f"![{markdown_text(heading)}]({file.parent.name}/{file.name})" for heading, (file, _) in pictures.items()]
-    return "\n\n".join([*parts, markdown_code(found.plan.command_to_show)]) + "\n"
-
-
-def _remarks(found: SweepFindings) -> dict[str, list[str]]:
-    """What must not be overlooked, where there is any."""
-    remarks = {"Not counted": left_out(found), "Caution": warnings(found)}
-    return {heading: items for heading, items in remarks.items() if items}
+    remarks = remarks_of(left_out(found), warnings(found))
+    return markdown(title, parts, remarks, [], pictures, found.plan.command_to_show)
