@@ -52,6 +52,18 @@ def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Se
     return nn.Sequential(*layers)
 
 
+def output_layer(net: nn.Sequential) -> nn.Linear:
+    """The linear layer that a net ends with.
+
+    Raises:
+      TypeError: it ends with another one.
+    """
+    layer = net[-1]
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"the net ends with {type(layer).__name__}, not with a linear layer")
+    return layer
+
+
 class JointMLP(nn.Module):
     """mlp([a; b]) whose first layer is applied by parts, W_a a + W_b b + c, so that the part of a can be hoisted.
 
@@ -64,10 +76,11 @@ class JointMLP(nn.Module):
 
     def __init__(self, a_dim: int, b_dim: int, widths: Sequence[int], out_dim: int):
         super().__init__()
-        first, *self.rest = mlp(a_dim + b_dim, widths, out_dim)
-        self.from_a = nn.Linear(a_dim, first.out_features)
-        self.from_b = nn.Linear(b_dim, first.out_features, bias=False)
-        self.rest = nn.Sequential(*self.rest)
+        _, *rest = mlp(a_dim + b_dim, widths, out_dim)
+        first = [*widths, out_dim][0]
+        self.from_a = nn.Linear(a_dim, first)
+        self.from_b = nn.Linear(b_dim, first, bias=False)
+        self.rest = nn.Sequential(*rest)
         bound = 1.0 / math.sqrt(a_dim + b_dim)  # what nn.Linear gives a layer that reads both
         for parameter in (*self.from_a.parameters(), *self.from_b.parameters()):
             nn.init.uniform_(parameter, -bound, bound)
@@ -75,7 +88,7 @@ class JointMLP(nn.Module):
     @property
     def head(self) -> nn.Linear:
         """The last layer (with a bias of size out_dim)."""
-        return self.rest[-1] if len(self.rest) else self.from_a
+        return output_layer(self.rest) if len(self.rest) else self.from_a
 
     def forward(self, hoisted: Tensor, b: Tensor) -> Tensor:
         """hoisted: from_a(a) [..., first width]; b [..., b_dim] -> [..., out_dim]."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution
 from vrnn.likelihoods.base import Likelihood
 
+State = Any  # of a model before a step: a NamedTuple of tensors [B, ...], of the type that the model chooses
 Fields = TypeVar("Fields", bound=tuple)
 
 
@@ -62,6 +63,13 @@ def state_at_lengths(before: Fields, last: Fields, lengths: Tensor) -> Fields:
     return type(last)(*map(pick, before, last))
 
 
+class Forward(Protocol):
+    """The forward pass of a model, or of one that computes it by parts; see `SequenceModel.forward`."""
+
+    def __call__(self, batch: Batch, noise: Tensor, state: State | None = None, /) -> tuple[SequenceTerms, State]:
+        """The terms of all steps, and the state of each sequence after its own last step."""
+
+
 class SequenceModel(nn.Module, ABC):
     """A model of sequences x [B, T, D]. Noise is always an argument, never drawn inside.
 
@@ -74,15 +82,15 @@ class SequenceModel(nn.Module, ABC):
     likelihood: Likelihood
 
     @abstractmethod
-    def initial_state(self, batch_size: int) -> tuple:
+    def initial_state(self, batch_size: int) -> State:
         """The state before the first step, a NamedTuple of tensors [B, ...]."""
 
     @abstractmethod
-    def prepare(self, batch: Batch) -> tuple:
+    def prepare(self, batch: Batch) -> Any:
         """Everything that does not need the state, for all steps at once: a NamedTuple of tensors [B, T, ...]."""
 
     @abstractmethod
-    def step(self, inputs: tuple, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
+    def step(self, inputs: Any, state: State, noise: Tensor) -> tuple[StepTerms, State]:
         """One step, the specification of `forward`.
 
         Args:
@@ -95,7 +103,7 @@ class SequenceModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+    def forward(self, batch: Batch, noise: Tensor, state: State | None = None) -> tuple[SequenceTerms, State]:
         """All steps, fast: equals replaying `step`.
 
         Args:

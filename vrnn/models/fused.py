@@ -65,7 +65,7 @@ def scan(
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype
     plan = Plan.of(posterior, phi_z, recurrence, min_std, len(state), low)
     with torch.autocast(device, enabled=False):
-        weights = Weights.gathered(posterior, phi_z, recurrence)
+        weights = Weights.gathered(plan, posterior, phi_z, recurrence)
         params, z, top, *fields = _Scan.apply(plan, phi_x, noise.to(dtype), *state, *weights)
     return Scanned(params, z, top, tuple(fields[: len(state)]), tuple(fields[len(state) :]))
 
@@ -93,10 +93,10 @@ class _Scan(torch.autograd.Function):
         plan: Plan = ctx.plan
         phi_x, noise, *tensors = ctx.saved_tensors
         weights, memory = Weights.of(plan, tensors[: ctx.count]), Memory.of(plan, tensors[ctx.count :])
-        grads = [grad.contiguous() for grad in grads]
+        contiguous = [grad.contiguous() for grad in grads]
         found = Memory.taken(plan, noise)
         with few_threads(plan, noise):
-            state = run_backward(plan, weights, memory, found, noise, grads)
+            state = run_backward(plan, weights, memory, found, noise, contiguous)
         of_phi_x = None
         if ctx.needs_input_grad[1]:
             flat = plan.product(found.first.flatten(0, 1), weights.first)

@@ -50,7 +50,7 @@ class Cell(Protocol):
 class FusedGRU:
     """Blocks: new (of h), reset, update, new."""
 
-    apart = 1
+    apart: ClassVar[int] = 1
 
     @staticmethod
     def forward(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
@@ -82,7 +82,7 @@ class FusedGRU:
 class FusedLSTM:
     """Blocks: enter, forget, new, leave."""
 
-    apart = 0
+    apart: ClassVar[int] = 0
 
     @staticmethod
     def forward(parts: Sequence[Tensor], before: Sequence[Tensor], after: Sequence[Tensor]) -> None:

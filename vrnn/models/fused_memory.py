@@ -58,8 +58,10 @@ class Plan(NamedTuple):
     ) -> Plan:
         widths = (posterior.from_a.out_features, *(layer.out_features for layer in linear(posterior.rest)))
         features = tuple(layer.out_features for layer in linear(phi_z))
-        cell, h_dim, gates = recurrence.fused, recurrence.h_dim, recurrence.num_gates
-        return cls(cell, min_std, h_dim, widths, features, gates, fields, dtype)
+        if recurrence.fused is None:
+            raise ValueError(f"recurrence must have a fused step, and {type(recurrence).__name__} has none")
+        h_dim, gates = recurrence.h_dim, recurrence.num_gates
+        return cls(recurrence.fused, min_std, h_dim, widths, features, gates, fields, dtype)
 
     @property
     def depth(self) -> int:
@@ -107,23 +109,26 @@ class Weights(NamedTuple):
     phi_z: list[tuple[Tensor, Tensor]]
 
     @staticmethod
-    def gathered(posterior: JointMLP, phi_z: nn.Sequential, recurrence: Recurrence) -> list[Tensor]:
+    def gathered(plan: Plan, posterior: JointMLP, phi_z: nn.Sequential, recurrence: Recurrence) -> list[Tensor]:
         """The parameters in the order of the columns; autograd brings their gradients back to where they came from."""
-        of_h, of_x = recurrence.from_h, recurrence.from_x
-        together = (recurrence.num_gates - recurrence.fused.apart) * recurrence.h_dim
+        of_h, of_x, of_z = recurrence.from_h, recurrence.from_x, recurrence.from_z
+        if of_z is None:
+            raise ValueError("recurrence must read phi_z, and this one reads none")
+        together = plan.gates * plan.h_dim - plan.apart
         shared = of_x.bias[:together] + of_h.bias[:together]
         bias = torch.cat([posterior.from_a.bias, of_h.bias[together:], shared, of_x.bias[together:]])
         h = torch.cat([posterior.from_b.weight, of_h.weight[together:], of_h.weight[:together]])
         layers = [*linear(posterior.rest), *linear(phi_z)]
         pairs = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
-        return [bias, posterior.from_a.weight, of_x.weight, h, recurrence.from_z.weight, *pairs]
+        return [bias, posterior.from_a.weight, of_x.weight, h, of_z.weight, *pairs]
 
     @classmethod
     def of(cls, plan: Plan, tensors: Sequence[Tensor]) -> Weights:
         """From tensors in the order of `gathered`; the weights in the type of the products."""
-        bias, *single = tensors[:5]
+        bias, first, inputs, h, z = tensors[:5]
         layers = [(w.to(plan.dtype), b) for w, b in zip(tensors[5::2], tensors[6::2], strict=True)]
-        return cls(bias, *(w.to(plan.dtype) for w in single), layers[: plan.depth], layers[plan.depth :])
+        first, inputs, h, z = (w.to(plan.dtype) for w in (first, inputs, h, z))
+        return cls(bias, first, inputs, h, z, layers[: plan.depth], layers[plan.depth :])
 
 
 class Memory(NamedTuple):

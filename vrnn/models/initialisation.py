@@ -25,5 +25,6 @@ def as_paper(model: nn.Module, bound: float = 0.08) -> None:
             nn.init.uniform_(parameter, -bound, bound)
         else:
             nn.init.zeros_(parameter)
-    for gate in model.recurrence.from_h.weight.split(model.recurrence.h_dim):
+    recurrent = model.get_parameter("recurrence.from_h.weight")  # [gates H, H]
+    for gate in recurrent.split(recurrent.shape[1]):
         nn.init.orthogonal_(gate)

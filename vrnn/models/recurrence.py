@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vrnn.models.base import State
 from vrnn.models.fused_cells import Cell, FusedGRU, FusedLSTM
 from vrnn.nn import full_precision, require_at_least
 
@@ -43,8 +44,8 @@ class Recurrence(nn.Module, ABC):
     """
 
     num_gates: int
-    state_type: type
-    fused: ClassVar[type[Cell] | None] = None  # its step with a gradient derived by hand, where there is one
+    state_type: ClassVar[Any]
+    fused: type[Cell] | None = None  # its step with a gradient derived by hand, where there is one
 
     def __init__(self, phi_x_dim: int, phi_z_dim: int, h_dim: int):
         super().__init__()
@@ -57,18 +58,19 @@ class Recurrence(nn.Module, ABC):
         for parameter in self.parameters():  # as torch.nn.GRU and LSTM
             nn.init.uniform_(parameter, -1.0 / math.sqrt(h_dim), 1.0 / math.sqrt(h_dim))
 
-    def initial_state(self, batch_size: int) -> tuple:
+    def initial_state(self, batch_size: int) -> State:
         """Zeros [B, H]."""
         zeros = self.from_h.weight.new_zeros(batch_size, self.h_dim)
         return self.state_type(*[zeros] * len(self.state_type._fields))
 
-    def forward(self, hoisted: Tensor, phi_z: Tensor | None, state: tuple) -> tuple:
+    def forward(self, hoisted: Tensor, phi_z: Tensor | None, state: State) -> State:
         """One step: from_x(phi_x) [B, gates], phi_z [B, width] (None: there is none), state -> next state."""
-        inputs = full_precision(hoisted if phi_z is None else hoisted + self.from_z(phi_z))
-        return self.update(inputs, full_precision(self.from_h(state.h)), state)
+        if phi_z is not None and self.from_z is not None:
+            hoisted = hoisted + self.from_z(phi_z)
+        return self.update(full_precision(hoisted), full_precision(self.from_h(state.h)), state)
 
     @abstractmethod
-    def update(self, inputs: Tensor, recurrent: Tensor, state: tuple) -> tuple:
+    def update(self, inputs: Tensor, recurrent: Tensor, state: State) -> State:
         """The gates' input part [B, gates] and recurrent part [B, gates] -> next state."""
 
 
@@ -77,7 +79,7 @@ class GRU(Recurrence):
 
     num_gates = 3
     state_type = GRUState
-    fused = FusedGRU
+    fused: type[Cell] | None = FusedGRU
 
     def update(self, inputs: Tensor, recurrent: Tensor, state: GRUState) -> GRUState:
         h_dim = self.h_dim
@@ -91,7 +93,7 @@ class LSTM(Recurrence):
 
     num_gates = 4
     state_type = LSTMState
-    fused = FusedLSTM
+    fused: type[Cell] | None = FusedLSTM
 
     def update(self, inputs: Tensor, recurrent: Tensor, state: LSTMState) -> LSTMState:
         enter, forget, new, leave = (inputs + recurrent).chunk(4, -1)

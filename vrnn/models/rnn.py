@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import Distribution
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
+from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, state_at_lengths
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
-from vrnn.nn import full_precision, mlp, require_at_least
+from vrnn.nn import full_precision, mlp, output_layer, require_at_least
 
 
 class Inputs(NamedTuple):
@@ -69,9 +69,9 @@ class RNN(SequenceModel):
         self.emission_net = mlp(self.recurrence.h_dim, emission, likelihood.param_dim)
         initialise(self)
         with torch.no_grad():
-            self.emission_net[-1].bias.copy_(likelihood.initial_params())
+            output_layer(self.emission_net).bias.copy_(likelihood.initial_params())
 
-    def initial_state(self, batch_size: int) -> tuple:
+    def initial_state(self, batch_size: int) -> State:
         return self.recurrence.initial_state(batch_size)
 
     def emission(self, h: Tensor) -> Distribution:
@@ -81,12 +81,12 @@ class RNN(SequenceModel):
     def prepare(self, batch: Batch) -> Inputs:
         return Inputs(batch.x, self.recurrence.from_x(self.phi_x(batch.x)))
 
-    def step(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
+    def step(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[StepTerms, State]:
         log_px = self.emission(state.h).log_prob(inputs.x)  # [B]
         zeros = torch.zeros_like(log_px)
         return StepTerms(log_px, zeros, zeros), self.recurrence(inputs.recurrence, None, state)
 
-    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+    def forward(self, batch: Batch, noise: Tensor, state: State | None = None) -> tuple[SequenceTerms, State]:
         h, state = self._unroll(batch, state)
         log_px = self.emission(h).log_prob(batch.x)  # [B, T]
         zeros = torch.zeros_like(log_px)
@@ -108,7 +108,7 @@ class RNN(SequenceModel):
         """p(x_t | h_{t-1}): without latent variables, a prediction from the steps before."""
         return self.emission(self._unroll(batch, None)[0])
 
-    def _unroll(self, batch: Batch, state: tuple | None) -> tuple[Tensor, tuple]:
+    def _unroll(self, batch: Batch, state: State | None) -> tuple[Tensor, State]:
         """h_{t-1} of all steps [B, T, H], and the state of each sequence after its own last step."""
         state = self.initial_state(batch.size) if state is None else state
         states = []

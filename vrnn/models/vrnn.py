@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, state_at_lengths
+from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, state_at_lengths
 from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
-from vrnn.nn import JointMLP, full_precision, mlp, positive, require_at_least
+from vrnn.nn import JointMLP, full_precision, mlp, output_layer, positive, require_at_least
 
 
 class Inputs(NamedTuple):
@@ -114,12 +114,12 @@ class VRNN(SequenceModel):
         initialise(self)
         with torch.no_grad():
             if sigma_bias is not None:
-                heads = [self.posterior_net.head] + ([] if self.prior_net is None else [self.prior_net[-1]])
+                heads = [self.posterior_net.head] + ([] if self.prior_net is None else [output_layer(self.prior_net)])
                 for head in heads:
                     head.bias[z_dim:] = sigma_bias
             self.emission_net.head.bias.copy_(likelihood.initial_params())
 
-    def initial_state(self, batch_size: int) -> tuple:
+    def initial_state(self, batch_size: int) -> State:
         return self.recurrence.initial_state(batch_size)
 
     def prior(self, h: Tensor) -> DiagonalNormal:
@@ -136,11 +136,11 @@ class VRNN(SequenceModel):
     def prepare(self, batch: Batch) -> Inputs:
         return self._hoist(batch.x)
 
-    def step(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[StepTerms, tuple]:
+    def step(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[StepTerms, State]:
         unrolled, state = self._advance(inputs, state, noise)
         return StepTerms(*self._terms(inputs.x, unrolled)), state
 
-    def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
+    def forward(self, batch: Batch, noise: Tensor, state: State | None = None) -> tuple[SequenceTerms, State]:
         unrolled, state = self._unroll(batch, noise, state)
         terms = self._terms(batch.x.transpose(0, 1), unrolled)
         return SequenceTerms(*(term.transpose(0, 1) for term in terms)), state
@@ -177,14 +177,14 @@ class VRNN(SequenceModel):
         mean, raw = full_precision(params).chunk(2, -1)
         return DiagonalNormal(mean, positive(raw, self.min_std))
 
-    def _advance(self, inputs: Inputs, state: tuple, noise: Tensor) -> tuple[Unrolled, tuple]:
+    def _advance(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[Unrolled, State]:
         """The part of one step that the next one needs: posterior -> z -> phi_z -> recurrence."""
         posterior = self._normal(self.posterior_net(inputs.posterior, state.h))
         z = posterior.rsample(noise)
         phi_z = self.phi_z(z)
         return Unrolled(posterior, z, phi_z, state.h), self.recurrence(inputs.recurrence, phi_z, state)
 
-    def _unroll(self, batch: Batch, noise: Tensor, state: tuple | None) -> tuple[Unrolled, tuple]:
+    def _unroll(self, batch: Batch, noise: Tensor, state: State | None) -> tuple[Unrolled, State]:
         """The time loop over all steps, time first, and the state of each sequence after its own last step."""
         x, noise = batch.x.transpose(0, 1).contiguous(), noise.transpose(0, 1).contiguous()
         state = self.initial_state(batch.size) if state is None else state
@@ -193,13 +193,13 @@ class VRNN(SequenceModel):
         whole, before, last = loop(x, noise, state)
         return whole, state_at_lengths(before, last, batch.lengths)
 
-    def _fused_loop(self, x: Tensor, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
+    def _fused_loop(self, x: Tensor, noise: Tensor, state: State) -> tuple[Unrolled, State, State]:
         """What `_loop` returns, by a function of its own; see `vrnn.models.fused`."""
         found = scan(self.posterior_net, self.phi_z, self.recurrence, self.phi_x(x), noise, state, self.min_std)
         before, last = type(state)(*found.before), type(state)(*found.last)
         return Unrolled(self._normal(found.params), found.z, found.phi_z, before.h), before, last
 
-    def _loop(self, x: Tensor, noise: Tensor, state: tuple) -> tuple[Unrolled, tuple, tuple]:
+    def _loop(self, x: Tensor, noise: Tensor, state: State) -> tuple[Unrolled, State, State]:
         """The specification of the time loop: all steps, the states before them, and the state after the last."""
         unrolled, states = [], []
         for *fields, step_noise in zip(*self._hoist(x), noise, strict=True):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
-from vrnn.models.base import SequenceModel
+from vrnn.models.base import Forward, SequenceModel
 
 Kind = Literal["exact", "lower_bound", "upper_bound", "estimate"]
 
@@ -46,13 +46,11 @@ class Objective(ABC):
     num_samples: int
 
     @abstractmethod
-    def __call__(
-        self, model: SequenceModel, batch: Batch, step: int, noise: Tensor, state: tuple | None = None
-    ) -> Estimate:
+    def __call__(self, model: Forward, batch: Batch, step: int, noise: Tensor, state: tuple | None = None) -> Estimate:
         """The estimate on a batch.
 
         Args:
-          model: any.
+          model: the forward pass of any.
           batch: B sequences.
           step: number of updates done, which schedules are functions of.
           noise: standard normal [B * K, T, Z]; sample k of sequence b is row b K + k.

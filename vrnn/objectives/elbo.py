@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
-from vrnn.models.base import SequenceModel
+from vrnn.models.base import Forward, SequenceModel
 from vrnn.objectives.base import Estimate, Kind, Objective, masked_sum, totals
 
 
@@ -30,9 +30,7 @@ class ELBO(Objective):
         self.beta = beta
         self.free_nats = free_nats
 
-    def __call__(
-        self, model: SequenceModel, batch: Batch, step: int, noise: Tensor, state: tuple | None = None
-    ) -> Estimate:
+    def __call__(self, model: Forward, batch: Batch, step: int, noise: Tensor, state: tuple | None = None) -> Estimate:
         terms, after = model(batch, noise, state)
         log_px = masked_sum(terms.log_px, batch.mask)  # [B]
         kl = masked_sum(terms.kl, batch.mask)  # [B]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
-from vrnn.models.base import SequenceModel
+from vrnn.models.base import Forward, SequenceModel
 from vrnn.nn import require_at_least
 from vrnn.objectives.base import Estimate, Kind, Objective, masked_sum, totals
 
@@ -33,9 +33,7 @@ class IWAE(Objective):
         require_at_least(1, num_samples=num_samples)
         self.num_samples = num_samples
 
-    def __call__(
-        self, model: SequenceModel, batch: Batch, step: int, noise: Tensor, state: tuple | None = None
-    ) -> Estimate:
+    def __call__(self, model: Forward, batch: Batch, step: int, noise: Tensor, state: tuple | None = None) -> Estimate:
         samples = self.num_samples
         folded = batch.repeated(samples)
         terms, after = model(folded, noise, state)

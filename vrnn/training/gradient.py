@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vrnn.batch import Batch
-from vrnn.models.base import SequenceModel
+from vrnn.models.base import Forward, SequenceModel
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training.recompute import Recomputed
 from vrnn.training.settings import Settings
@@ -26,7 +26,7 @@ class Gradient:
         self.parameters = list(model.parameters())
         self.max_norm = settings.max_grad_norm
         self.autocast_dtype = torch.bfloat16 if settings.precision == "bf16" else None
-        self.model: nn.Module = model
+        self.model: Forward = model
         if settings.checkpoint_segments is not None:
             self.model = Recomputed(model, settings.checkpoint_segments)
         if settings.compile:

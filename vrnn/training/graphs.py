@@ -44,7 +44,7 @@ class Graphs:
         self.counts: dict[Any, int] = {}
         self.captured: dict[Any, Captured] = {}
         self.is_possible = True
-        self.pool: tuple[int, int] | None = None
+        self.pool: Any = None  # torch names the type of its handle privately
 
     def compute(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
         """What `Gradient.compute` does and returns."""
