@@ -115,7 +115,9 @@ def test_the_tree_names_no_file_that_is_gone():
     tree = TEXTS["docs/house.md"].split("```")[1]
     named = set(re.findall(r"\b(\w+\.py)\b", tree))
     assert len(named) > 40
-    assert named <= {path.name for folder in ("vrnn", "experiments") for path in (ROOT / folder).rglob("*.py")}
+    assert named <= {
+        path.name for folder in ("vrnn", "experiments", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
+    }
 
 
 @pytest.mark.parametrize("page", TEXTS)
@@ -125,8 +127,8 @@ def test_a_page_names_no_file_that_is_gone(page: str):
     The files of a page's own example are written by the tests, see tests/test_docs_adding.py.
     """
     text = re.sub(r"\bwaves/[\w/.]+", "", TEXTS[page])
-    there = [f"/{path.relative_to(ROOT)}" for folder in ("vrnn", "experiments", "tests", ".ci") for path in
-             (ROOT / folder).rglob("*.py")]  # fmt: skip
+    folders = ("vrnn", "experiments", "hydra_plugins", "tests", ".ci")
+    there = [f"/{path.relative_to(ROOT)}" for folder in folders for path in (ROOT / folder).rglob("*.py")]
     named = re.findall(r"(?<![\w/.<>*-])((?:[\w.]+/)*\w+\.py)\b(?!\w)", text)
     assert [name for name in named if not any(path.endswith(f"/{name}") for path in there)] == []
     configs = re.findall(r"\bconf/(?:\w+/)*\w+\.yaml", text)
