@@ -54,7 +54,8 @@ def written(lines: Sequence[dict[str, Any]]) -> str:
     file = io.StringIO()
     columns = list(dict.fromkeys(key for line in lines for key in line))
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerows([map(inert, row) for row in (columns, *([line.get(key) for key in columns] for line in lines))])
+    table: list[list[Any]] = [columns, *([line.get(key) for key in columns] for line in lines)]
+    writer.writerows([inert(value) for value in row] for row in table)
     return file.getvalue()
 
 
@@ -69,6 +70,7 @@ def plain(rows: Sequence[Row], ranking: Ranking) -> tuple[list[str], list[list[A
     """Columns and lines of numbers, one line a model: always the log-likelihood itself, never its negative."""
     evaluations = sorted({name for row in rows for name in row.evaluations})
     columns = ["model", "seeds", "jobs", "best", "kind"]
+    names: dict[str, tuple[str, str | None]]
     names = {"log_likelihood": (BOUND, None), "log_likelihood_per_step": (f"{BOUND}_per_step", None)}
     names |= {name: (BOUND, name) for name in evaluations} | {"bits_per_dim": ("test/bits_per_dim", None)}
     columns += [column for name in (*names, "kl_per_step") for column in (name, f"{name}_error")]

@@ -21,10 +21,10 @@ def other_data(jobs: Iterable[Job]) -> str | None:
     if len(first) < 2:
         return None
     try:
-        kept = [read_run_data(job.run) for job in first.values()]
+        kept = [data for job in first.values() if (data := read_run_data(job.run)) is not None]
     except UserError as error:
         return str(error)
-    if None in kept:
+    if len(kept) < len(first):
         return "other values"
     changes = [other.fingerprint.change_from(kept[0].fingerprint) for other in kept[1:]]
     return next(("; ".join(change.words) for change in changes if change.is_other), None)

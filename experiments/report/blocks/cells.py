@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from experiments.report.blocks.tables import Cell, number
 from vrnn.training.metrics import MARKS
 
+if TYPE_CHECKING:
+    from vrnn.objectives.base import Kind
+
 NONE = Cell("–")
-FLIPPED = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}
+FLIPPED: dict[Kind, Kind] = {"lower_bound": "upper_bound", "upper_bound": "lower_bound"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Mean:
     value: float
     error: float | None
     over: Literal["seeds", "sequences"]
-    kind: str
+    kind: Kind
     unit: str
     space: str
     groups: str | None = None
@@ -57,7 +60,7 @@ class Sign(NamedTuple):
     def value(self, value: float) -> float:
         return -value if self.negate else value
 
-    def mark(self, kind: str) -> str:
+    def mark(self, kind: Kind) -> str:
         return MARKS[FLIPPED.get(kind, kind) if self.negate else kind].strip()
 
 

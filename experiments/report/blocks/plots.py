@@ -13,6 +13,7 @@ from experiments.run.state import Job
 from experiments.tracking.guard import whole_or_nothing
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; the line styles survive a grey printer.
@@ -122,7 +123,7 @@ def over_seeds(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray]:
     return steps, np.stack(values)
 
 
-def clip_start(axes: object, shown: Sequence[np.ndarray]) -> None:
+def clip_start(axes: Axes, shown: Sequence[np.ndarray]) -> None:
     """Leaves out the first few of many values where they are so far off that they would flatten the rest."""
     values = np.sort(np.concatenate(shown)) if shown else np.zeros(0)
     values = values[np.isfinite(values)]

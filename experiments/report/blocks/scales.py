@@ -27,9 +27,9 @@ class Scale:
 
     def __init__(self, texts: Sequence[str]):
         found = list(dict.fromkeys(texts))
-        numbers = {text: as_number(text) for text in found}
-        self.values = sorted(found, key=lambda text: math.inf if numbers[text] is None else numbers[text])
-        self.numeric = None not in numbers.values()
+        numbers = {text: number for text in found if (number := as_number(text)) is not None}
+        self.values = sorted(found, key=lambda text: numbers.get(text, math.inf))
+        self.numeric = len(numbers) == len(found)
         self.kind: Literal["linear", "log", "words"] = "words"
         if self.numeric:
             positive = [number for number in numbers.values() if number > 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -54,8 +55,9 @@ def compare(jobs: Mapping[str, Sequence[Job]], published: Published | None = Non
     """
     rows = [Row(label, each) for label, each in jobs.items()]
     sign, ranking = Sign(negate), rank(rows)
-    configs = [row.config for row in rows if row.config is not None] if published else []
-    obstacles = sorted({difference for config in configs for difference in published.differences(config)})
+    configs = [row.config for row in rows if row.config is not None]
+    differences = [published.differences(config) for config in configs] if published else []
+    obstacles = sorted(set(itertools.chain(*differences)))
     words = notes(rows, ranking, sign, published, obstacles)
     return Findings(
         rows=rows,

@@ -26,7 +26,7 @@ def summary(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> str:
     top = next((row for row in rows if row.label == ranking.best), None)
     if top is None:
         return f"No run has been measured on test yet.{count}"
-    mean = top.mean(BOUND)
+    mean = top.bound
     cell = number(sign.value(mean.value), decimals([mean.error]), mean.error, mark=sign.mark(mean.kind))
     seeds = f"{len(top.counted)} seeds" if len(top.counted) > 1 else "one seed"
     value = str(cell).replace(" ", "\N{NO-BREAK SPACE}")
@@ -53,7 +53,7 @@ def notes(
       published: numbers of others on this dataset.
       obstacles: what keeps them out of the table.
     """
-    counted = [row.mean(BOUND) for row in rows if row.counted]
+    counted = [row.bound for row in rows if row.counted]
     if not counted:
         return []
     kinds = {mean.kind for mean in counted}
@@ -67,7 +67,7 @@ def notes(
     marks += ["~ is an estimate"] if "estimate" in kinds or any(row.evaluations for row in rows) else []
     mixed = "They are compared as they stand, so a model with a bound may be better than it looks here, never worse"
     found.append(". ".join(marks + [mixed] * ({"exact", "lower_bound"} <= kinds)) + ".")
-    if ranking.verdicts:
+    if ranking.groups is not None:
         found.append(
             f"Bold: the best model, and all that are not significantly worse ({SHORT}). "
             f"{what_groups_are(ranking.groups)}"

@@ -18,7 +18,6 @@ from experiments.report.blocks.tables import Table
 from experiments.report.comparison.findings import Findings
 from experiments.report.comparison.notes import made_by
 from experiments.report.rows import Row
-from experiments.run.facts import BOUND
 
 KL_BY_STEP = "KL of each time step"
 SHOWN = "Samples of each model; of its runs, the seed that is best on the validation set."
@@ -37,17 +36,20 @@ def comparison_page(found: Findings, pictures: Mapping[str, tuple[Path, str]], *
     results: list[Table | Alert] = [found.main, *alerts(remarks_of(found.left_out, found.cautions))]
     curves = [Picture(embed_svg(text), heading) for heading, (_, text) in pictures.items()]
     by_step = KL_BY_STEP in pictures
-    shown = [row for row in found.rows if row.shown]
     note = (
         "Mean over seeds, in a band from the lowest seed to the highest. Log-likelihoods are marked as in the table: "
         "those without a mark are exact. They and the KL during training are of the "
         f"validation set{f', the KL of each time step on test, as far as {REACHED:.0%} of its sequences go' * by_step}."
     )
+    folders = {row.label: row.shown.run.figures for row in found.rows if row.shown}
     sections = [
         Section("Results", results),
         Section("Significance", [found.against] if found.against.groups[0][1] else []),
         Section("Training", [Pictures(curves), Prose([note])] if curves else []),
-        Section("Samples of the models", gallery({row.label: row.shown.run.figures for row in shown}, SHOWN)),
+        Section(
+            "Samples of the models",
+            gallery(folders, SHOWN),
+        ),
         Section("Reproduction", reproduction(found, command)),
     ]
     return Page(title, [found.summary], [section for section in sections if section.blocks])
@@ -58,7 +60,7 @@ def draw(rows: Sequence[Row], directory: Path, sign: Sign) -> dict[str, tuple[Pa
     """The curves of all rows, by heading: each a PNG file and the text of an SVG."""
     order = [row.label for row in rows]
     marked = [_marked(row, sign) for row in rows]
-    latent = [row for row in rows if row.counted and row.mean(BOUND).kind != "exact"]
+    latent = [row for row in rows if row.counted and row.bound.kind != "exact"]
     found = {}
 
     def add(

@@ -68,4 +68,4 @@ def find_published(config: DictConfig) -> Published | None:
 def literature() -> dict[str, Published]:
     """All published numbers, by the name of their file."""
     files = sorted(LITERATURE.glob("*.yaml"))
-    return {file.stem: Published(**OmegaConf.to_container(OmegaConf.load(file))) for file in files}
+    return {file.stem: Published.model_validate(OmegaConf.to_container(OmegaConf.load(file))) for file in files}

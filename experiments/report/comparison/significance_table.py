@@ -39,19 +39,19 @@ def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> Tab
         Column("p"),
         Column("verdict", numeric=False),
     ]
-    notes = how_tested(rows, ranking, sign) if ranking.verdicts else []
+    notes = how_tested(rows, ranking, ranking.groups, sign) if ranking.groups is not None else []
     return Table(columns, [("", lines)], f"Every model against the best, {top.label}", notes)
 
 
-def how_tested(rows: Sequence[Row], ranking: Ranking, sign: Sign) -> list[str]:
+def how_tested(rows: Sequence[Row], ranking: Ranking, groups: Groups, sign: Sign) -> list[str]:
     """How the table of significance is to be read, and how far its verdicts reach."""
     tested = [row for row in rows if row.label == ranking.best or row.label in ranking.verdicts]
     one_seed = [row.label for row in tested if len(row.counted) == 1]
     seeds = "" if len(one_seed) == len(tested) else " and seeds"
     found = [
         f"Difference: {sign.title} less that of {ranking.best}, on the same test sequences, ± its standard error over "
-        f"{ranking.groups}{seeds}.",
-        what_groups_are(ranking.groups),
+        f"{groups}{seeds}.",
+        what_groups_are(groups),
     ]
     if not seeds:
         found.append(

@@ -27,7 +27,7 @@ def main_table(
       sign: how log-likelihoods are printed.
       caption, notes: of the table.
     """
-    mixed = len({row.mean(BOUND).over for row in rows if row.counted}) > 1
+    mixed = len({row.bound.over for row in rows if row.counted}) > 1
     columns = [Column("model", numeric=False), Column("seeds")]
     cells = [[Cell(row.label), seeds_cell(len(row.counted), len(row.jobs))] for row in rows]
     extra = {name: values for name, values in published.rows.items()} if published else {}
@@ -41,8 +41,9 @@ def main_table(
 
     unit, steps = (published.unit, published.steps) if published else ("nats per sequence", None)
     per_step, place = f"{BOUND}_per_step", f"{BOUND} of {steps} steps" if steps else BOUND
-    for figures in references.values() if steps else ():
-        figures[place] = figures[per_step].times(steps, unit)
+    if steps is not None:
+        for figures in references.values():
+            figures[place] = figures[per_step].times(steps, unit)
 
     def add(
         column: Column,
@@ -75,7 +76,7 @@ def main_table(
         add(Column(evaluation.upper(), "nats per sequence"), means, signed=True)
     means = [row.mean(per_step) for row in rows]
     add(Column(sign.title, "nats per step", minor=True), means, signed=True, name=per_step)
-    if steps:
+    if steps is not None:
         add(Column(sign.title, unit), [mean and mean.times(steps, unit) for mean in means], signed=True, name=place)
         for evaluation in later:
             means = [row.mean(per_step, evaluation) if evaluation in row.evaluations else None for row in rows]

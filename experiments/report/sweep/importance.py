@@ -21,14 +21,14 @@ class Importance(NamedTuple):
       drops: of the R² of the predictions, mean over the shuffles [P].
       spreads: standard deviations over the shuffles [P].
       explained: R² of the predictions unshuffled, on configurations that the forest has not seen.
-      count: configurations.
+      num_configurations: whose ranks are predicted.
     """
 
     keys: list[str]
     drops: np.ndarray
     spreads: np.ndarray
     explained: float
-    count: int
+    num_configurations: int
 
 
 def find_importance(found: SweepFindings) -> Importance | str:

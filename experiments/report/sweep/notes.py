@@ -10,11 +10,11 @@ from experiments.report.blocks.tables import decimals, number
 from experiments.report.comparison.notes import cautions, errors_over, listed, over_sequences
 from experiments.report.sweep.findings import SEED, SweepFindings
 from experiments.run.facts import seed_of
-from experiments.run.state import Job
+from experiments.run.state import Job, State
 from experiments.text import tidy
 
 LISTED = 12  # reasons that are told one by one; more are in the table of all jobs
-STATES = ("done", "resumed", "running", "interrupted", "failed", "stale", "waiting")
+STATES: tuple[State, ...] = ("done", "resumed", "running", "interrupted", "failed", "stale", "waiting")
 
 
 def summary(found: SweepFindings) -> list[str]:

@@ -109,11 +109,11 @@ def effects(found: SweepFindings, importance: Importance | str, shown: Mapping[s
 def importance_note(importance: Importance) -> str:
     """What the bars are."""
     return (
-        f"Permutation importance: a random forest predicts the rank of each of the {importance.count} configurations "
-        f"from its settings, fitted on others (R² {importance.explained:.2f}; 1 is perfect, 0 no better than the mean "
-        "rank). The bar is how much R² drops when one key's values are shuffled, ± the standard deviation over "
-        "shuffles: near 0, the key does not matter within the values tried. It describes these jobs, not what other "
-        "values would do, and with few configurations it is rough."
+        f"Permutation importance: a random forest predicts the rank of each of the {importance.num_configurations} "
+        f"configurations from its settings, fitted on others (R² {importance.explained:.2f}; 1 is perfect, 0 no better "
+        "than the mean rank). The bar is how much R² drops when a key's values are shuffled, ± the standard deviation "
+        "over shuffles: near 0, the key does not matter within the values tried. It describes these jobs, not what "
+        "other values would do, and with few configurations it is rough."
     )
 
 

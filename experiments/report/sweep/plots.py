@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,8 +55,10 @@ def effect(found: SweepFindings, key: str) -> Figure:
         place = scale.places([configuration.settings[key]])[0]
         for value in (job.result["figures"][VALID]["value"] for job in configuration.row.counted):
             below, best = value < lowest, configuration is found.ranked[0]
-            style = {"marker": "v" if below else "o", "ms": 4.5, "color": ORANGE if best else BLUE}
-            axes.plot(place, max(value, lowest), ls="", alpha=0.9 if best else 0.45, mew=0, zorder=3, **style)
+            marker, color, alpha = "v" if below else "o", ORANGE if best else BLUE, 0.9 if best else 0.45
+            axes.plot(
+                place, max(value, lowest), ls="", marker=marker, ms=4.5, mew=0, color=color, alpha=alpha, zorder=3
+            )
     places = scale.places([each.settings[key] for each in found.ranked])
     centres, means, errors = means_over(
         places, np.array([max(each.bound.value, lowest) for each in found.ranked]), scale
@@ -175,7 +177,8 @@ def learning(found: SweepFindings) -> Figure | None:
     if reached.min() < least:  # a first value of -1e12 would leave nothing to see of the others
         axes.set_ylim(least - 0.05 * (best - least), best + 0.05 * (best - least))
     handles, labels = axes.get_legend_handles_labels()
-    axes.get_legend().remove()
+    if (legend := axes.get_legend()) is not None:
+        legend.remove()
     columns = 2 if max(map(len, labels)) < 36 else 1
     rows = -(-len(labels) // columns)
     figure.set_size_inches(7.0, 3.6 + 0.2 * rows)
@@ -189,6 +192,6 @@ def _name_values(axes: Axes, scale: Scale) -> None:
     margin = 0.08 * (high - low)
     ticks = scale.ticks(0.16)
     slanted = scale.kind == "words" and sum(len(name) + 2 for _, name in ticks) > 48
-    turn = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
+    turn: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     axes.set_xticks([place for place, _ in ticks], [name for _, name in ticks], **turn)
     axes.set_xlim(low - margin, high + margin)

@@ -29,7 +29,7 @@ def ranking_table(found: SweepFindings, part: slice, caption: str, notes: Sequen
       caption, notes: of the table.
     """
     rows = [each.row for each in found.ranked]
-    bounds = [row.mean(VALID) for row in rows]
+    bounds = [row.bound for row in rows]
     mixed = len({bound.over for bound in bounds}) > 1
     digits = {name: decimals(mean.error for row in rows if (mean := row.mean(name))) for name in (VALID, STEP)}
     # With one seed, ± is over sequences, the same for all: differences are much smaller, and are to be seen.
@@ -55,7 +55,7 @@ def ranking_table(found: SweepFindings, part: slice, caption: str, notes: Sequen
         if any(kl):
             line.append(replace(mean_cell(kl[rank - 1], 2, PLAIN), mark=""))  # all are averaged over draws
         line.append(NONE if row.parameters is None else Cell(f"{row.parameters:,}"))
-        lines.append([*line, Cell(duration(row.seconds))])
+        lines.append([*line, NONE if row.seconds is None else Cell(duration(row.seconds))])
     return Table(columns, [("", lines)], caption, notes)
 
 
@@ -105,10 +105,10 @@ def records(found: SweepFindings) -> list[dict[str, Any]]:
     numeric = {key: Scale([each.settings.get(key, "–") for each in found.jobs]).numeric for key in found.plan.keys}
     for each in found.jobs:
         job, last = each.job, last_line(each.job)
-        line = {"directory": str(job.run), "state": job.state, "reason": why_not(job, VALID)}
+        line: dict[str, Any] = {"directory": str(job.run), "state": job.state, "reason": why_not(job, VALID)}
         for key in found.plan.keys:
             text = each.settings.get(key)
-            line[key] = as_number(text) if numeric[key] else text
+            line[key] = as_number(text) if numeric[key] and text is not None else text
         line.setdefault(SEED, seed_of(job))
         line |= flat(job.result.get("figures", {}))
         line |= {"parameters": job.result.get("parameters")}
@@ -143,7 +143,7 @@ def plain_settings(found: SweepFindings, each: Configuration) -> list[Any]:
 
 def kl_of(row: Row) -> Mean | None:
     """KL on valid; None without latent variables."""
-    return None if row.mean(VALID).kind == "exact" else row.mean(KL)
+    return None if row.bound.kind == "exact" else row.mean(KL)
 
 
 def updates_of(each: SweepJob, line: dict[str, Any]) -> int | None:
