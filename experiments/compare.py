@@ -27,7 +27,6 @@ from experiments.disk.ownership import claim, mark
 from experiments.disk.removal import drop_unfinished
 from experiments.errors import UserError
 from experiments.report.comparison.published import find_published
-from experiments.report.comparison.write import write_comparison
 from experiments.run.state import Job, tell_changed
 from experiments.tracking.guard import build_tracker
 
@@ -118,6 +117,8 @@ class Compare:
         """Writes the comparison, tells of it, and hands it to the tracker."""
         example = done[0].run.read_config()
         bernoulli = example.likelihood._target_.endswith(".Bernoulli")
+        from experiments.report.comparison.write import write_comparison  # its parts are of no use to the jobs
+
         found = write_comparison(
             directory,
             rows,

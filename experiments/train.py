@@ -13,16 +13,17 @@ from experiments.config.identity import config_hash
 from experiments.disk.locks import locked
 from experiments.disk.ownership import claim
 from experiments.run.directory import RunDirectory
-from experiments.run.job import run_job
 from experiments.run.repeat import repeated_arguments
 from experiments.run.resume import resumed_arguments, resumed_config
 from experiments.run.starts import RUN_ELSEWHERE, begin, go_on, just_written, require_room
 from experiments.run.withdrawal import withdrawing
-from experiments.sweep.job import run_or_continue
 
 
 def train(cfg: DictConfig, context: JobContext) -> int:
     """One job; returns its exit code."""
+    from experiments.run.job import run_job  # with torch, which no command line needs that is refused or asks for help
+    from experiments.sweep.job import run_or_continue
+
     run = RunDirectory(context.directory)
     if context.multirun is not None:
         return run_or_continue(cfg, run, context)

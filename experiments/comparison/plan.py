@@ -20,7 +20,6 @@ from experiments.disk.reading import read_json
 from experiments.disk.schemas import Evaluation
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.run.parts import require_parts
 from experiments.run.state import Job, read_job
 
 
@@ -122,6 +121,8 @@ def complete_shared(base: DictConfig, shared: Sequence[str]) -> None:
         own.pop("hydra")
     require_keys(own, "train")
     require_read(shared, "train")
+    from experiments.run.parts import require_parts  # with torch
+
     require_parts(own)
 
 

@@ -10,7 +10,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.cli.context import JobContext
@@ -132,6 +131,8 @@ def measurements_as_json(measurements: dict[str, Measurement]) -> dict[str, Any]
 
 def provenance(context: JobContext) -> dict[str, Any]:
     """The command, the commit and the versions that made a result."""
+    import torch
+
     versions = {name: importlib.metadata.version(name) for name in ("torch", "numpy", "hydra-core", "wandb")}
     return {
         "command": shlex.join(["python", "-m", f"experiments.{context.app}", *context.overrides]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from experiments.errors import UserError
-from experiments.run.data import read_run_data
 from experiments.run.state import Job
 
 
@@ -14,6 +13,8 @@ def other_data(jobs: Iterable[Job]) -> str | None:
 
     Runs of earlier versions have kept nothing of their data, and are passed over.
     """
+    from experiments.run.data import read_run_data  # with torch
+
     first: dict[str, Job] = {}
     for job in jobs:
         if isinstance(digest := job.result.get("data"), str):

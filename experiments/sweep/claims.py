@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from experiments.disk.ownership import claim, mark, read_mark
 from experiments.errors import UserError
@@ -30,7 +31,10 @@ def claim_jobs(config: DictConfig, jobs: Sequence[Sequence[str]], compose: Calla
     claim(directory, None, JOBS_ELSEWHERE)
     places: dict[Path, str] = {}
     for number, job in enumerate(jobs):
-        place = directory / subdir(config, number, job, compose)
+        try:
+            place = directory / subdir(config, number, job, compose)
+        except (OmegaConfBaseException, ValueError):
+            return  # a place that is known within a job only, which claims it
         other = places.setdefault(Path(os.path.normpath(place)), " ".join(job))
         if other != " ".join(job):
             raise UserError(

@@ -98,7 +98,13 @@ def test_a_form_without_a_letter_is_not_its_lettered_sister(make, root):
 def test_absent_data_say_layout_and_source(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         iamondb(root=str(tmp_path))
-    for part in (str(tmp_path), "lineStrokes/a01/a01-000/a01-000u-01.xml", "trainset.txt", "registration", "data.root"):
+    for part in (
+        str(tmp_path),
+        "lineStrokes/a01/a01-000/a01-000u-01.xml",
+        "trainset.txt",
+        "registration",
+        "give root=",
+    ):
         assert part in str(caught.value)
 
 

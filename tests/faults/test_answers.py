@@ -78,16 +78,17 @@ def test_a_seed_that_is_a_list_is_answered(apps, tmp_path: Path):
 
 @pytest.mark.parametrize("key", ["label", "data.sample_rate"])
 def test_a_variable_that_is_not_set_is_answered_by_every_job(apps, tmp_path: Path, key: str):
-    ended = apps("train", *JOBS, "seed=0,1", f"{key}=${{oc.env:VRNN_NOWHERE}}", cwd=tmp_path)
+    word = f"{key}=${{oc.env:VRNN_NOWHERE}}"
+    ended = apps("train", *JOBS, "seed=0,1", word, cwd=tmp_path)
     assert ended.code == 2
-    assert ended.err == "".join(f"error: seed={seed}: {key}: {UNSET}\n" for seed in (0, 1))
+    assert ended.err == "".join(f"error: seed={seed}: {word}: {key}: {UNSET}\n" for seed in (0, 1))
     (results,) = {tuple(sorted(tmp_path.glob("outputs/sweeps/*/*/result.json")))}
-    assert [json.loads(file.read_text())["error"]["message"] for file in results] == [f"{key}: {UNSET}"] * 2
+    assert [json.loads(file.read_text())["error"]["message"] for file in results] == [f"{word}: {key}: {UNSET}"] * 2
 
 
 def test_the_only_job_of_a_multirun_answers_it_as_well(apps, tmp_path: Path):
     ended = apps("train", *JOBS, "seed=0", "label=${nowhere}", cwd=tmp_path)
-    assert (ended.code, ended.err) == (1, "error: label: Interpolation key 'nowhere' not found\n")
+    assert (ended.code, ended.err) == (1, "error: label=${nowhere}: label: Interpolation key 'nowhere' not found\n")
 
 
 def test_a_comparison_answers_it_as_well(apps, tmp_path: Path):

@@ -42,7 +42,7 @@ def own_state(**kind: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", [{}, {"use_separable_cma": True}, {"restart_strategy": "ipop"}])
 def test_what_cma_es_keeps_is_taken(kind: dict[str, Any]):
     found = own_state(**kind)
-    assert sum("cma:optimizer:0" in attributes for attributes in found) >= 1
+    assert any(key.endswith("cma:optimizer:0") for attributes in found for key in attributes)
     require_plain_states(found, Path("study.db"))
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.identity import config_hash
@@ -14,7 +16,7 @@ from experiments.config.paths import CONF
 from experiments.config.resolvers import register_resolvers
 from experiments.run.directory import RunDirectory
 from experiments.run.state import read_job
-from experiments.sweep.space import read_space
+from experiments.sweep.space import compose_job, read_space
 from tests.conf import options
 
 OLD = Path(__file__).parents[2] / "faults" / "old" / "format1"
@@ -76,4 +78,9 @@ def test_a_result_of_the_first_rule_is_known_by_its_config(folder: Path):
 )
 def test_multiruns_are_called_as_ever(command: list[str], name: str):
     register_resolvers()
-    assert read_space(command, multirun=True).directory == Path("outputs/sweeps") / name
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration("train", command, run_mode=RunMode.MULTIRUN)
+        space = read_space(config, loader, is_grid=True)
+        cfg = compose_job(loader, config, space.first_job)
+    assert space.directory(cfg) == Path("outputs/sweeps") / name

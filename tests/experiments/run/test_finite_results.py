@@ -87,6 +87,8 @@ def test_an_evaluation_is_marked_and_counts_nowhere(apps, poisoned):
 
 
 def test_a_run_ends_as_failed_and_keeps_its_weights(apps, poisoned):
+    file = poisoned.path / "result.json"  # of a finished run the result would stay
+    write_json(file, {**json.loads(file.read_text()), "status": "interrupted"})
     ended = apps("train", "resume=copy", cwd=poisoned.path.parent)
     assert ended.code == 1
     assert "bound is not finite: 6 of 6 sequences have none" in ended.err

@@ -41,7 +41,7 @@ def test_a_run_tells_what_became_of_its_files_and_so_does_whoever_measures_it(ap
     ended = apps("train", *command, cwd=tmp_path)
     assert ended.code == 1
     assert ended.err.count("\n") == 1
-    assert "sounds/test/still.wav is silent: every sample is 0 (on_bad=skip leaves out" in ended.err
+    assert "sounds/test/still.wav is silent: every sample is 0 (data.on_bad=skip leaves out" in ended.err
 
     ended = apps("train", *command, "data.on_bad=skip", cwd=tmp_path)
     assert ended.code == 0, ended.err
