@@ -78,7 +78,7 @@ def launch(
     codes: list[int] = []
     process = os.getpid()
 
-    def guarded(cfg: DictConfig) -> float | None:
+    def guarded(cfg: DictConfig) -> None:
         protect_streams()  # a worker has streams of its own
         with at_work(process):
             if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):

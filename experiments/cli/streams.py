@@ -13,6 +13,7 @@ import os
 import select
 import sys
 import unicodedata
+from typing import Any
 
 from experiments.warn import is_recording, reason, warn
 
@@ -97,7 +98,7 @@ class Descriptor(io.FileIO):
         super().__init__(descriptor, "w", closefd=False)
         self.stream = name
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Any, /) -> int:
         while True:
             try:
                 written = super().write(data)
@@ -120,7 +121,7 @@ class Descriptor(io.FileIO):
 
 
 def wrapped(protected: Descriptor, encoding: str, *, line_buffering: bool) -> io.TextIOWrapper:
-    buffer = io.BufferedWriter(protected)
+    buffer: io.BufferedWriter[io.RawIOBase] = io.BufferedWriter(protected)
     return io.TextIOWrapper(buffer, encoding=encoding, errors=READABLE, line_buffering=line_buffering)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from glob import glob
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments.config.diff import data_settings, differing, settings
 from experiments.config.identity import config_hash
@@ -28,7 +28,9 @@ def finished_rows(pattern: str) -> dict[str, list[Job]]:
         job = read_job(RunDirectory(Path(path)))
         if job.run.config_file.is_file():
             cfg = job.run.read_config()
-            groups.setdefault(config_hash(OmegaConf.merge(cfg, {"seed": 0})), {})[cfg.seed] = job
+            unseeded = cfg.copy()
+            unseeded.seed = 0
+            groups.setdefault(config_hash(unseeded), {})[cfg.seed] = job
     if not groups:
         raise UserError(f"runs={pattern}: there is no run directory; give a pattern such as runs='outputs/train/*'")
     configs = [next(iter(jobs.values())).run.read_config() for jobs in groups.values()]

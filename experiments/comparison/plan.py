@@ -14,6 +14,7 @@ from experiments.config.compose import compose_job, compose_train
 from experiments.config.identity import config_hash, directory_hash
 from experiments.config.keys import COUNTED_AT_FIRST, SET_BY_ROWS
 from experiments.config.overrides import key_of, quoted
+from experiments.config.packages import option_files
 from experiments.config.paths import CONF
 from experiments.config.slugs import job_slug
 from experiments.disk.reading import read_json
@@ -83,9 +84,9 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
     complete_shared(base, shared)
     choices = base.hydra.runtime.choices
     options = chosen_rows(cfg, choices.likelihood)
-    rows = [OmegaConf.load(CONF / "comparison" / f"{option}.yaml") for option in options]
+    rows = [row_of(option) for option in options]
     refuse_overrides_of_rows(shared, rows)
-    labels = [row.get("label") or option for row, option in zip(rows, options, strict=True)]
+    labels = [str(row.get("label") or option) for row, option in zip(rows, options, strict=True)]
     seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else list(cfg.seeds)
     for name, found in (("rows", options), ("rows (their labels)", labels), ("seeds", seeds)):
         if len(set(found)) < len(found):
@@ -105,10 +106,23 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
     return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
 
 
+def row_of(option: str) -> DictConfig:
+    """The YAML of a row.
+
+    Raises:
+      UserError: it holds something else than keys.
+    """
+    file = option_files("comparison")[option]
+    row = OmegaConf.load(file)
+    if not isinstance(row, DictConfig):
+        raise UserError(f"{file}: expected overrides by key and a label, as in the other rows")
+    return row
+
+
 def default_directory(base: DictConfig) -> Path:
     """Where a comparison lies whose jobs share this config."""
     with open_dict(base):
-        shared = OmegaConf.masked_copy(base, [key for key in base if key not in ("hydra", "seed")])
+        shared = OmegaConf.masked_copy(base, [key for key in map(str, base) if key not in ("hydra", "seed")])
     choices = base.hydra.runtime.choices
     name = (choices.get("experiment") or choices.data).replace("/", "-")
     return Path("outputs/comparisons") / f"{name}-{directory_hash(shared)[:8]}"
@@ -142,7 +156,7 @@ def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) 
 
 def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
     """Keys of all values, as one types them; lists are values."""
-    for name in node:
+    for name in map(str, node):
         if name == "defaults":
             continue
         if OmegaConf.is_dict(node._get_node(name)):

@@ -35,14 +35,16 @@ def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
 def _match(rest: str, model: str, likelihood: str) -> int:
     """The same, from the YAML of a config without its net_width."""
     own = OmegaConf.create(rest)
-    reference = OmegaConf.merge(own, {"net_width": own.latent.width})
+    if not isinstance(own, DictConfig):
+        raise TypeError(f"the config must be a mapping, got {type(own).__name__}")
+    reference = at_width(own, own.latent.width)
     for group, option in (("model", model), ("likelihood", likelihood)):
         file = option_files(group)[option]
         reference[group] = OmegaConf.load(file)
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
-    counts = [num_parameters(OmegaConf.merge(own, {"net_width": width})) for width in (1, 2, 3)]
+    counts = [num_parameters(at_width(own, width)) for width in (1, 2, 3)]
     polynomial = np.polynomial.Polynomial.fit((1, 2, 3), counts, 2).convert()
     width = max(float(root.real) for root in (polynomial - budget).roots())
     best = min((max(1, math.floor(width)), max(1, math.ceil(width))), key=lambda width: abs(polynomial(width) - budget))
@@ -54,8 +56,15 @@ def _match(rest: str, model: str, likelihood: str) -> int:
     return best
 
 
+def at_width(cfg: DictConfig, width: int) -> DictConfig:
+    """The config with nets of this width."""
+    changed = cfg.copy()
+    changed.net_width = width
+    return changed
+
+
 def num_parameters(cfg: DictConfig) -> int:
     """Parameters of a config's model, of which nothing but the shapes is made."""
-    cfg = OmegaConf.merge(cfg, {"net_width": cfg.net_width})  # or it is asked for at every use
+    cfg = at_width(cfg, cfg.net_width)  # or it is asked for at every use
     with torch.device("meta"):
         return build(cfg, "model").num_parameters

@@ -228,4 +228,4 @@ def texts_of_configs() -> list[str]:
 def keys_of_groups() -> list[str]:
     """Keys at the top of the options of each group, such as optimizer.lr."""
     files = (file for folder in config_folders() for file in folder.glob("*/*.yaml"))
-    return [f"{file.parent.name}.{key}" for file in files for key in OmegaConf.load(file)]
+    return [f"{file.parent.name}.{key}" for file in files for key in map(str, OmegaConf.load(file))]

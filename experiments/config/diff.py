@@ -27,7 +27,10 @@ def settings(config: DictConfig) -> dict[str, str]:
             flat[key] = "null" if node is None else str(node)
 
     walk(OmegaConf.to_container(config, resolve=True), "")
-    groups = (*(f"model.{name}." for name in config), "model.initialise.")  # the group is called initialisation
+    groups = (
+        *(f"model.{name}." for name in map(str, config)),
+        "model.initialise.",
+    )  # the group is called initialisation
     skipped = (
         "seed",
         *idle_keys(config),
@@ -47,7 +50,7 @@ def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
 def measures(configs: Sequence[DictConfig]) -> set[bool]:
     """What likelihoods are of: True, probabilities of quantised values; False, densities."""
     targets = {target for config in configs if (target := OmegaConf.select(config, "likelihood._target_"))}
-    return {find_target("likelihood", target).discrete for target in targets}
+    return {bool(getattr(find_target("likelihood", target), "discrete", False)) for target in targets}
 
 
 def data_settings(config: DictConfig) -> dict[str, str]:

@@ -17,6 +17,11 @@ def literal(node: Any) -> Any:
     return OmegaConf.to_container(node, resolve=False)
 
 
+def resolved(node: Any) -> Any:
+    """The plain values of a config, references resolved."""
+    return OmegaConf.to_container(node, resolve=True)
+
+
 def value_of(key: str, arguments: list[str]) -> str | None:
     """The path given as `key=`; None where there is none, or nothing that Hydra itself will accept.
 

@@ -188,7 +188,7 @@ def look_at(
             "what is made of them is then marked"
         )
     splits = _standardised(run.data_file, data.splits, kept.standardisation)
-    if not change.is_other:
+    if not change.is_other or root is None:
         return Settled(splits, [ROUNDED] if change.words else [])
     is_own = own_root is not None and Path(root).absolute() == Path(own_root).absolute()
     return Settled(splits, [], Other(_name(root, data.fingerprint), str(root), data.fingerprint, change.words, is_own))

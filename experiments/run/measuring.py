@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +35,9 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement
             raise UserError(f"{fault}; the weights are kept in {run.checkpoints}")
         measurements |= found.measurements(split, space, splits.grouping)
     if settings.test:
-        arrays = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
-        arrays = {name: array.numpy() for name, array in arrays.items()}
-        np.savez(run.test_sequences, **arrays, **saved_groups(splits.test.groups, splits.grouping))
+        arrays: dict[str, Any] = saved_groups(splits.test.groups, splits.grouping)
+        tensors = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
+        np.savez(run.test_sequences, **({name: tensor.numpy() for name, tensor in tensors.items()} | arrays))
         for name, reference in references(model.likelihood, splits).items():
             if bool(reference.bounds.isfinite().all()):
                 measurements |= reference.measurements(f"reference/{name}", space, splits.grouping)

@@ -66,7 +66,7 @@ def claim_run(cfg: DictConfig) -> None:
 def require_room(run: RunDirectory) -> None:
     """Raises UserError where a run lies that has computed something: another one does not replace it."""
     if has_computed(run):
-        status = run.read_result().get("status")
+        status = str(run.read_result().get("status"))
         held = {"done": "a finished", "failed": "a failed"}.get(status, "an interrupted")
         raise UserError(
             f"{run}: holds {held} run, which is not replaced; give another hydra.run.dir, or go on with it: "

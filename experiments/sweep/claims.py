@@ -6,9 +6,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from experiments.config.overrides import literal
 from experiments.disk.ownership import claim, mark, read_mark
 from experiments.errors import UserError
 from experiments.run.starts import is_same
@@ -60,7 +61,7 @@ def subdir(config: DictConfig, number: int, job: Sequence[str], compose: Callabl
 
 def literal_subdir(config: DictConfig) -> str:
     """hydra.sweep.subdir as it was typed."""
-    return str(OmegaConf.to_container(config.hydra.sweep, resolve=False)["subdir"])
+    return str(literal(config.hydra.sweep)["subdir"])
 
 
 def is_named_by_suite(config: DictConfig) -> bool:

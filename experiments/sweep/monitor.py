@@ -99,7 +99,8 @@ class Monitor(threading.Thread):
             self.gave_up = self.requested is None
             self.requested = self.requested or signal.SIGINT
             self.over.set()
-            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            if (main := threading.main_thread().ident) is not None:
+                signal.pthread_kill(main, signal.SIGINT)
 
     def tell_failures(self, jobs: list[SweepJob]) -> None:
         """One line for every job that has failed since the last look."""
@@ -109,7 +110,7 @@ class Monitor(threading.Thread):
                 continue
             self.told.add(found.words)
             more = f" (the traceback is in {file})" if "traceback" in (found.job.result.get("error") or {}) else ""
-            reason = why_not(found.job).removeprefix("failed: ")
+            reason = (why_not(found.job) or "").removeprefix("failed: ")
             where = "" if not found.words or reason.startswith(f"{found.words}: ") else f"{found.words}: "
             text = f"error: {where}{reason}{more}"
             if self.live:

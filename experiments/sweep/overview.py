@@ -15,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.run.facts import why_not
+from experiments.run.state import State
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.text import duration, short_names, tidy
 from vrnn.training.metrics import MARKS
 
 # In the order of rows: what asks for attention and what moves comes first.
-STYLES = {
+STYLES: dict[State, str] = {
     "running": "cyan",
     "failed": "red",
     "interrupted": "yellow",
@@ -52,7 +53,8 @@ class Standing:
         self.fraction = 1.0 if job.is_over else step / total if total else None
         bounds = [line for line in lines if "valid/log_likelihood" in line]
         self.best = max((line["valid/log_likelihood"] for line in bounds), default=None)
-        self.mark = MARKS.get(bounds[-1].get("kind"), "") if bounds else ""
+        kind = bounds[-1].get("kind") if bounds else None
+        self.mark = "" if kind is None else MARKS.get(kind, "")
         running = job.state == "running" and total and step
         self.left = last["seconds"] / step * (total - step) if running else None
         self.seconds = last.get("seconds")
@@ -108,8 +110,9 @@ def listing(plans: Sequence[SweepPlan]) -> Table:
     table.add_column("last started", no_wrap=True)
     for plan in sorted(plans, key=lambda plan: plan.started, reverse=True):
         standings = [Standing(found) for found in plan.jobs()]
-        best = max((one for one in standings if one.best is not None), key=lambda one: one.best, default=None)
-        bound = "" if best is None else f"{best.mark}{best.best:,.2f}"
+        reached = [(one.best, one.mark) for one in standings if one.best is not None]
+        best = max(reached, key=lambda pair: pair[0], default=None)
+        bound = "" if best is None else f"{best[1]}{best[0]:,.2f}"
         started = datetime.fromtimestamp(plan.started).isoformat(" ", "minutes")
         varies = ", ".join(short_names(plan.keys).values())
         table.add_row(plan.directory.name, varies, f"{plan.total:,}", states(plan, standings), bound, started)
@@ -122,7 +125,7 @@ def states(plan: SweepPlan, standings: Sequence[Standing]) -> Text:
     return Text(", ").join(Text(f"{counts[state]} {state}", style=STYLES[state]) for state in STYLES if counts[state])
 
 
-def count_states(plan: SweepPlan, standings: Sequence[Standing]) -> Counter[str]:
+def count_states(plan: SweepPlan, standings: Sequence[Standing]) -> Counter[State]:
     counts = Counter(one.state for one in standings)
     counts["waiting"] += max(0, plan.total - len(standings))
     return counts

@@ -7,8 +7,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import ListConfig, OmegaConf
+from omegaconf import ListConfig
 
+from experiments.config.overrides import resolved
 from experiments.disk.ownership import STOP
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
@@ -78,7 +79,7 @@ class SearchSweep(Multirun):
         """The sampler that the config names, for a study that holds so many trials."""
         import optuna
 
-        settings = OmegaConf.to_container(self.cfg.hydra.sweeper.sampler, resolve=True)
+        settings = resolved(self.cfg.hydra.sweeper.sampler)
         if settings.get("seed") is not None:
             settings["seed"] += trials
         return build_part("hydra.sweeper.sampler", settings, optuna.samplers, optuna.samplers.BaseSampler)
@@ -89,7 +90,7 @@ class SearchSweep(Multirun):
         Raises:
           UserError: a key that does not vary, or a value that its distribution does not have.
         """
-        points = OmegaConf.to_container(self.cfg.hydra.sweeper.points or ListConfig([]), resolve=True)
+        points = resolved(self.cfg.hydra.sweeper.points or ListConfig([]))
         for point in points:
             for key, value in point.items():
                 name = f"hydra.sweeper.points: {key}={value}"

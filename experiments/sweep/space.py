@@ -21,6 +21,7 @@ from experiments.cli.arguments import MOST_JOBS
 from experiments.config.explain import explain_composition
 from experiments.config.identity import directory_hash
 from experiments.config.keys import OF_ALL_JOBS
+from experiments.config.overrides import literal
 from experiments.errors import UserError
 
 # In the name of a search's directory since the first of them.
@@ -52,7 +53,7 @@ class SearchSpace(NamedTuple):
     @property
     def shared(self) -> list[str]:
         """Overrides of all jobs alike."""
-        return [override.input_line for override in self.overrides if not override.is_sweep_override()]
+        return [str(override.input_line) for override in self.overrides if not override.is_sweep_override()]
 
     @property
     def points(self) -> list[dict[str, str]]:
@@ -91,7 +92,7 @@ class SearchSpace(NamedTuple):
         choices = cfg.hydra.runtime.choices
         name = choices.get("sweep") or (None if "experiment" in varies else choices.get("experiment"))
         with open_dict(cfg):
-            own = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+            own = OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key != "hydra"])
         content: list[Any] = [directory_hash(own, resolve=False)]  # not resolved: jobs may differ in what that gives
         if self.is_grid:
             content.append(sorted(json.dumps(point, sort_keys=True) for point in self.points))
@@ -119,7 +120,7 @@ def read_space(config: DictConfig, loader: ConfigLoader, *, is_grid: bool) -> Se
     if config.resume is not None:
         raise UserError(f"resume={config.resume}: one run goes on at a time, and this is a multirun; leave one out")
     parser = OverridesParser.create(config_loader=loader)
-    typed = parser.parse_overrides(OmegaConf.to_container(config.hydra.overrides.task, resolve=False))
+    typed = parser.parse_overrides(literal(config.hydra.overrides.task))
     params = parser.parse_overrides(
         [f"{key}={text(value)}" for key, value in (config.hydra.sweeper.params or {}).items()]
     )
@@ -165,7 +166,7 @@ def first_values(overrides: Iterable[Override]) -> list[str]:
     found = []
     for override in overrides:
         if not override.is_sweep_override():
-            found.append(override.input_line)
+            found.append(str(override.input_line))
             continue
         value = override.value()
         first = value.start if isinstance(value, IntervalSweep) else next(iter(override.sweep_string_iterator()), None)

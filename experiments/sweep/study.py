@@ -127,13 +127,20 @@ def distribution(override: Override) -> BaseDistribution:
     try:
         if isinstance(value, IntervalSweep):
             low, high, log = value.start, value.end, "log" in value.tags
-            is_whole = isinstance(low, int) and isinstance(high, int)
-            return IntDistribution(low, high, log=log) if is_whole else FloatDistribution(low, high, log=log)
+            if low is None or high is None:
+                raise ValueError("it has no end")
+            if isinstance(low, int) and isinstance(high, int):
+                return IntDistribution(low, high, log=log)
+            return FloatDistribution(low, high, log=log)
         if isinstance(value, RangeSweep) and not value.shuffle:
             low, high, step = value.start, value.stop, value.step
-            is_whole = all(isinstance(number, int) for number in (low, high, step))
-            return IntDistribution(low, high, step=step) if is_whole else FloatDistribution(low, high, step=step)
-        return CategoricalDistribution(list(override.sweep_iterator(transformer=Transformer.encode)))
+            if low is None or high is None:
+                raise ValueError("it has no end")
+            if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
+                return IntDistribution(low, high, step=step)
+            return FloatDistribution(low, high, step=step)
+        values: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
+        return CategoricalDistribution(values)
     except (ValueError, TypeError) as error:
         raise UserError(f"{override.input_line}: nothing can be drawn from it ({error})") from error
 

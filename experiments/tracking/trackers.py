@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ from experiments.disk.files import write_json
 from experiments.disk.reading import read_json
 from experiments.disk.schemas import Identity
 from experiments.errors import UserError
-from experiments.tracking.environment import MAX_NAME, cut, encodable, find_mode, refused_variable, valid_tags
+from experiments.tracking.environment import MAX_NAME, Mode, cut, encodable, find_mode, refused_variable, valid_tags
 from experiments.warn import reason, warn
 from vrnn.data.marks import CONSENT
 from vrnn.training.metrics import Measurement
@@ -157,7 +157,10 @@ class WandbTracker(NoTracker):
         import wandb
 
         report: dict[str, Any] = {"report/table": wandb.Table(list(columns), [list(line) for line in data])}
-        media = {".png": wandb.Image, ".html": lambda path: wandb.Html(path, inject=False)}
+        media: dict[str, Callable[[str], Any]] = {
+            ".png": wandb.Image,
+            ".html": lambda path: wandb.Html(path, inject=False),
+        }
         report |= {f"report/{path.stem}": media[path.suffix](str(path)) for path in files if path.suffix in media}
         self.run.log(report)
 
@@ -181,7 +184,7 @@ class WandbTracker(NoTracker):
         wandb.teardown()  # the next run gets a service of its own, and none is waited for when this process ends
 
 
-def start(about: dict[str, Any], mode: str) -> Any:
+def start(about: dict[str, Any], mode: Mode) -> Any:
     """A W&B run.
 
     Args:
