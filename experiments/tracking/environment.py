@@ -10,7 +10,9 @@ from typing import Any, Literal, NamedTuple
 from experiments.errors import UserError
 
 # The modes that WANDB_MODE knows, each as what it comes to.
-MODES = {
+
+Name = Literal["disabled", "offline", "online", "shared"]  # of W&B's modes
+MODES: dict[str, Name] = {
     "disabled": "disabled",
     "offline": "offline",
     "dryrun": "offline",
@@ -18,7 +20,7 @@ MODES = {
     "run": "online",
     "shared": "shared",
 }
-ORDER = ("disabled", "offline", "online", "shared")  # from what sends least to what sends most
+ORDER: tuple[Name, ...] = ("disabled", "offline", "online", "shared")  # from what sends least to what sends most
 MAX_TAG = 64  # characters; W&B refuses longer ones
 MAX_NAME = 128  # characters, of a run or a group
 
@@ -31,7 +33,7 @@ class Mode(NamedTuple):
       notice: says why it is another one than the config's; empty: it is not.
     """
 
-    name: str
+    name: Name
     notice: str
 
 

@@ -12,7 +12,7 @@ from experiments.disk.files import write_json
 from experiments.disk.reading import read_json
 from experiments.disk.schemas import Identity
 from experiments.errors import UserError
-from experiments.tracking.environment import MAX_NAME, Mode, cut, encodable, find_mode, refused_variable, valid_tags
+from experiments.tracking.environment import MAX_NAME, Name, cut, encodable, find_mode, refused_variable, valid_tags
 from experiments.warn import reason, warn
 from vrnn.data.marks import CONSENT
 from vrnn.training.metrics import Measurement
@@ -184,7 +184,7 @@ class WandbTracker(NoTracker):
         wandb.teardown()  # the next run gets a service of its own, and none is waited for when this process ends
 
 
-def start(about: dict[str, Any], mode: Mode) -> Any:
+def start(about: dict[str, Any], mode: Name) -> Any:
     """A W&B run.
 
     Args:
