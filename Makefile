@@ -42,7 +42,7 @@ bench: $(VENV)/installed  ## how fast a training step is, against the usual loop
 sync: $(VENV)/installed  ## upload to Weights & Biases what runs logged offline, each once (ARGS=outputs/train)
 	$(BIN)/python -m experiments.sync $(ARGS)
 
-lint: $(VENV)/installed-test  ## style and format, nothing is changed
+lint: $(VENV)/installed-test types  ## style, format and types, nothing is changed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 

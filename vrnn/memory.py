@@ -55,8 +55,9 @@ def require_memory(needed: int, what: str, sizes: dict[str, int], device: torch.
 
 def readable(num_bytes: int) -> str:
     """A number of bytes as a person reads it."""
+    number = float(num_bytes)
     for unit in ("bytes", "kB", "MB", "GB", "TB"):
-        if num_bytes < 1000 or unit == "TB":
+        if number < 1000 or unit == "TB":
             break
-        num_bytes /= 1000
-    return f"{num_bytes:,.1f} {unit}" if num_bytes < 1e6 else f"{num_bytes:.1e} {unit}"
+        number /= 1000
+    return f"{number:,.1f} {unit}" if number < 1e6 else f"{number:.1e} {unit}"

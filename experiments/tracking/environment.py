@@ -10,7 +10,6 @@ from typing import Any, Literal, NamedTuple
 from experiments.errors import UserError
 
 # The modes that WANDB_MODE knows, each as what it comes to.
-
 Name = Literal["disabled", "offline", "online", "shared"]  # of W&B's modes
 MODES: dict[str, Name] = {
     "disabled": "disabled",

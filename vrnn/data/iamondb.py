@@ -85,8 +85,8 @@ def iamondb(
     read = [path for key, names in lists.items() for path in _list_files(folder, key, names)]
     read += [path for form in sorted(paths) for path in paths[form]]
     splits = replace(splits, files=[listed(path, folder) for path in dict.fromkeys(read)])
-    if shared := set(valid) & set(test):
-        caution = f"{len(shared)} of the {len(test)} forms of test are in valid as well, which chose the checkpoint"
+    if both := set(valid) & set(test):
+        caution = f"{len(both)} of the {len(test)} forms of test are in valid as well, which chose the checkpoint"
         splits = replace(splits, caution=caution)
     return splits
 

@@ -22,17 +22,17 @@ NOISE_FLOOR = 6e-4  # standard deviation of the room noise: -60 dB below the mid
 def draw_voices(num: int, rng: np.random.Generator) -> Voice:
     """`num` speakers: men, women and some children, by the averages of Peterson and Barney (1952)."""
     kind = rng.choice(3, num, p=[0.45, 0.45, 0.1])
-    fields = Voice(
-        f0=np.array([130, 220, 265])[kind] * np.exp(rng.normal(0, 0.12, num)),
-        tract=np.array([1, 1.17, 1.3])[kind] * np.exp(rng.normal(0, 0.03, num)),
-        rate=np.exp(rng.normal(0, 0.12, num)),
-        liveliness=rng.uniform(0.6, 1.4, num),
-        open_quotient=rng.uniform(0.5, 0.75, num),
-        tilt=np.exp(rng.uniform(math.log(1000), math.log(4000), num)),
-        breath=np.exp(rng.uniform(math.log(0.003), math.log(0.03), num)),
-        level=rng.uniform(0.3, 0.9, num),
-    )
-    return Voice(*(field.astype(np.float32) for field in fields))
+    fields = {
+        "f0": np.array([130, 220, 265])[kind] * np.exp(rng.normal(0, 0.12, num)),
+        "tract": np.array([1, 1.17, 1.3])[kind] * np.exp(rng.normal(0, 0.03, num)),
+        "rate": np.exp(rng.normal(0, 0.12, num)),
+        "liveliness": rng.uniform(0.6, 1.4, num),
+        "open_quotient": rng.uniform(0.5, 0.75, num),
+        "tilt": np.exp(rng.uniform(math.log(1000), math.log(4000), num)),
+        "breath": np.exp(rng.uniform(math.log(0.003), math.log(0.03), num)),
+        "level": rng.uniform(0.3, 0.9, num),
+    }
+    return Voice(**{name: field.astype(np.float32) for name, field in fields.items()})
 
 
 def allot(num_speakers: int, utterances: tuple[int, ...]) -> list[NDArray[np.int64]]:

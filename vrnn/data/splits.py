@@ -61,7 +61,7 @@ class Sequences:
         self.groups = None if groups is None else tuple(groups)
         self.affine = affine
         self.values_stay = batch_device is not None
-        self.device = torch.device(batch_device) if self.values_stay else values.device
+        self.device = values.device if batch_device is None else torch.device(batch_device)
         self.starts = (lengths.cumsum(0) - lengths).to(values.device)
         self.equal = int(lengths.min()) == int(lengths.max())
 
@@ -219,8 +219,8 @@ class Splits:
         if self.standardisation.equals(standardisation):
             return self
         affine = self.standardisation.towards(standardisation)
-        moved = {name: part.transformed(affine) for name, part in self.parts.items()}
-        return replace(self, **moved, standardisation=standardisation)
+        train, valid, test = (part.transformed(affine) for part in self.parts.values())
+        return replace(self, train=train, valid=valid, test=test, standardisation=standardisation)
 
     def pictured(self, x: Tensor) -> Tensor:
         """Standardised values [..., D] -> what figures draw of them [..., D]."""

@@ -88,7 +88,8 @@ def _valid_speakers(speakers: list[str], fraction: float, seed: int, assignment:
     """Those of the sorted speakers that are drawn for valid, one at least."""
     if assignment == "name":
         places = {speaker: place(speaker, seed) for speaker in speakers}
-        valid = {speaker for speaker in speakers if places[speaker] < fraction} or {min(speakers, key=places.get)}
+        drawn = {speaker for speaker in speakers if places[speaker] < fraction}
+        valid = drawn or {min(speakers, key=places.__getitem__)}
     else:
         order = np.random.default_rng(seed).permutation(len(speakers))
         valid = {speakers[i] for i in order[: max(1, round(fraction * len(speakers)))]}

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -108,7 +109,7 @@ def _write(canvas: np.ndarray, path: Path, title: str, marks: list[tuple[int, st
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
     figure.figimage(canvas, left, height - top - len(canvas), resize=False, origin="upper")  # dot by dot
-    style = {"fontsize": 9, "parse_math": False}
+    style: dict[str, Any] = {"fontsize": 9, "parse_math": False}
     figure.text(left / width, 1 - margin / 2 / height, "\n".join(lines), va="top", **style)
     for y, label in marks:
         figure.text((left - 8) / width, 1 - (top + y) / height, label, ha="right", va="center", **style)

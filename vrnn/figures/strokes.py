@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -164,11 +164,11 @@ class Strokes:
             for example, drawing in enumerate(drawings):
                 left, top = page.corner(number, example)
                 placed.append(drawing.placed(left, top - page.pitch[1] + 0.575 * page.cell[1], page.cell))
-                text = {"textcoords": "offset points", "color": "#444444"}
+                style: dict[str, Any] = {"textcoords": "offset points", "color": "#444444"}
                 if page.stacked:
-                    axes.annotate(label, (left, top), (0, -12), fontsize=9, **text)
+                    axes.annotate(label, (left, top), (0, -12), fontsize=9, **style)
                 elif top == 0 and (len(drawn) > 1 or example == 0):
-                    axes.annotate(label, (left, 0), (0, 4), fontsize=10, **text)
+                    axes.annotate(label, (left, 0), (0, 4), fontsize=10, **style)
         ink = _ink(axes, placed, [d for drawings in drawn.values() for d in drawings], reference, prefix, page.scale)
         _legend(figure, ink, prefix)
         figure.savefig(path)
@@ -217,7 +217,7 @@ def _legend(figure, ink, prefix: int | None) -> None:
     """Says below the drawings what dots, dashes and colours are."""
     from matplotlib.lines import Line2D
 
-    dot = {"marker": "o", "markersize": 2.5, "linewidth": 1.3}
+    dot: dict[str, Any] = {"marker": "o", "markersize": 2.5, "linewidth": 1.3}
     inks = {"ink, a dot per step": SLOW_TO_FAST[1]}
     if prefix is not None:
         inks = {f"given ({prefix} steps)": GIVEN, "what follows": WRITTEN}

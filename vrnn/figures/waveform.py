@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +121,8 @@ class Waveform:
             ax.set_xlabel("time (s)")
             longest = max(len(examples[column]) for examples in signals.values() if column < len(examples))
             ax.set_xlim(0, longest / self.sample_rate)
-        figure.colorbar(image, cax=colours, label=f"level (dB re loudest of “{next(iter(signals))}”)")
+        if image is not None:
+            figure.colorbar(image, cax=colours, label=f"level (dB re loudest of “{next(iter(signals))}”)")
         return figure
 
     def _draw_wave(self, ax: Axes, signal: Array, peak: float) -> None:
@@ -149,7 +150,12 @@ class Waveform:
         """Marks where the given part ends, in seconds, and the generated one begins."""
         for ax in (wave, spectrogram):
             ax.axvline(given, color="tab:red", linewidth=1)
-        text = {"color": "tab:red", "fontsize": "x-small", "va": "bottom", "transform": wave.get_xaxis_transform()}
+        text: dict[str, Any] = {
+            "color": "tab:red",
+            "fontsize": "x-small",
+            "va": "bottom",
+            "transform": wave.get_xaxis_transform(),
+        }
         wave.text(given, 0, "given ", ha="right", clip_on=True, **text)
         wave.text(given, 0, " generated", ha="left", clip_on=True, **text)
 
@@ -182,10 +188,11 @@ def _empty(columns: int, labels: int, title: str) -> tuple[Figure, NDArray[np.ob
     figure.suptitle(title, y=1 - 0.12 / height, va="top")
     edges = {"left": LEFT / width, "right": 1 - RIGHT / width, "top": 1 - TOP / height, "bottom": BOTTOM / height}
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights, hspace=0.0, wspace=BESIDE / wide, **edges)
-    axes = np.empty((2 * labels, columns), object)
+    axes: NDArray[np.object_] = np.empty((2 * labels, columns), object)
     for row, column in np.ndindex(axes.shape):
-        axes[row, column] = figure.add_subplot(grid[2 * row, column], sharex=axes[0, column])
-        axes[row, column].yaxis.set_label_coords(-NAME / wide, 0.5)
-        axes[row, column].tick_params(labelsize="small", labelleft=column == 0, labelbottom=row == 2 * labels - 1)
+        ax = figure.add_subplot(grid[2 * row, column], sharex=axes[0, column])
+        ax.yaxis.set_label_coords(-NAME / wide, 0.5)
+        axes[row, column] = ax
+        ax.tick_params(labelsize="small", labelleft=column == 0, labelbottom=row == 2 * labels - 1)
     bar = (edges["right"] + 0.12 / width, edges["bottom"], 0.09 / width, edges["top"] - edges["bottom"])
     return figure, axes, figure.add_axes(bar)

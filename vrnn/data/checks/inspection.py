@@ -108,7 +108,7 @@ def _measure(name: str, sequences: Sequences, splits: Splits, check: Check | Non
                 square = float(flat.double().square().sum())
             if check is not None:
                 check(name, block)
-            hashed.update(flat.numpy())
+            hashed.update(flat.numpy().data)
             total += float(flat.dot(_signs(len(flat)).to(flat.dtype)))
             squares += square
         count = (end - start) * sequences.x_dim
@@ -116,7 +116,7 @@ def _measure(name: str, sequences: Sequences, splits: Splits, check: Check | Non
         sizes.append(math.sqrt(squares / count))
         places = torch.linspace(0, count - 1, min(SINGLE, count), dtype=torch.float64).long()
         single += values[start + places // sequences.x_dim, places % sequences.x_dim].double().tolist()
-    lengths = hashlib.sha256(sequences.lengths.numpy()).hexdigest()
+    lengths = hashlib.sha256(sequences.lengths.numpy().data).hexdigest()
     return PartPrint(len(sequences), len(values), lengths, hashed.hexdigest(), projections, sizes, single)
 
 

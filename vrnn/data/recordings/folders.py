@@ -55,12 +55,13 @@ def files_below(
                 folders.clear()
                 continue
             visited.add(real)
-            at_top = place == os.fspath(folder) and top is not None
-            folders[:] = sorted(name for name in folders if not is_hidden(name) and (not at_top or name.lower() in top))
+            wanted = top if place == os.fspath(folder) else None
+            shown = [name for name in folders if not is_hidden(name)]
+            folders[:] = sorted(name for name in shown if wanted is None or name.lower() in wanted)
             if follow_links:
                 starts += [path for name in folders if os.path.islink(path := os.path.join(place, name))]
             for name in sorted(names):
-                if os.path.splitext(name)[1].lower() in suffixes and not at_top:
+                if os.path.splitext(name)[1].lower() in suffixes and wanted is None:
                     path = os.path.join(place, name)
                     hidden += is_hidden(name)
                     if not is_hidden(name):

@@ -101,8 +101,9 @@ def frame(
       ValueError: a clip that is no good, a part that no sequence can be cut from, or a cache that cannot be written or
         is damaged.
     """
-    for clip in (clip for part in PARTS for clip in parts[part] if clip.fault and on_bad == "error"):
-        raise explained(clip.fault)
+    faults = [clip.fault for part in PARTS for clip in parts[part] if clip.fault is not None]
+    if faults and on_bad == "error":
+        raise explained(faults[0])
     lengths = {part: [framing.lengths(clip) for clip in parts[part]] for part in PARTS}
     for part in PARTS:
         require_sequences(part, parts[part], sum(map(len, lengths[part])), framing)
@@ -122,13 +123,15 @@ def frame(
     steps = {part: [length for _, each in used[part] for length in each] for part in PARTS}
     sizes = [sum(steps[part]) for part in PARTS]
     groups = {part: [clip.group or clip.name for clip, each in used[part] for _ in each] for part in PARTS}
-    sequences = [
+    train, valid, test = (
         Sequences(x, torch.tensor(steps[part]), batch_device=None if cache is None else "cpu", groups=groups[part])
         for part, x in zip(PARTS, torch.from_numpy(values[: sum(sizes)]).split(sizes), strict=True)
-    ]
+    )
     files = {clip.file: clip.path for part in PARTS for clip, _ in used[part]}
     return Splits(
-        *sequences,
+        train,
+        valid,
+        test,
         filled.standardisation,
         sample_rate=framing.sample_rate,
         levels=framing.quantize or STEPS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -132,7 +133,8 @@ def _variance(samples: NDArray[np.float32]) -> float:
     """
     blocks = [samples[start : start + BLOCK] for start in range(0, len(samples), BLOCK)]
     ones = np.ones(BLOCK, np.float32)
-    means = sum((ones[: len(block)] @ block).astype(np.float64) for block in blocks) / len(samples)  # [channels]
+    sums = [(ones[: len(block)] @ block).astype(np.float64) for block in blocks]
+    means = functools.reduce(np.add, sums) / len(samples)  # [channels]
     centred = ((block - means.astype(np.float32)).ravel() for block in blocks)
     return sum(float(block @ block) for block in centred) / len(samples)
 

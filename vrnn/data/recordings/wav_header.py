@@ -32,8 +32,9 @@ class WavHeader(NamedTuple):
     @property
     def has_whole_frames(self) -> bool:
         """Whether the samples end with a whole frame, as far as the coding tells."""
-        plain = self.coding in (PCM, FLOAT, A_LAW, MU_LAW) and self.frame_bytes > 0 and self.promised is not None
-        return not plain or self.promised % self.frame_bytes == 0
+        if self.coding not in (PCM, FLOAT, A_LAW, MU_LAW) or self.frame_bytes <= 0 or self.promised is None:
+            return True
+        return self.promised % self.frame_bytes == 0
 
 
 def read_wav_header(path: Path) -> WavHeader | None:

@@ -144,7 +144,8 @@ def trace(word: str, face: Face) -> Path:
             line = stroke
         late += [stroke + left for stroke in letter.late]
         left[0] += letter.width
-    return smooth_path([stroke / X_HEIGHT[face] for stroke in [*strokes, line, *late]])
+    last = [] if line is None else [line]
+    return smooth_path([stroke / X_HEIGHT[face] for stroke in [*strokes, *last, *late]])
 
 
 def curvature(path: Path) -> Array:
