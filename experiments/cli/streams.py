@@ -13,9 +13,12 @@ import os
 import select
 import sys
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING
 
 from experiments.warn import is_recording, reason, warn
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 READABLE = "readable"  # the name of the codecs error handler
 SPELLED = {
@@ -98,13 +101,13 @@ class Descriptor(io.FileIO):
         super().__init__(descriptor, "w", closefd=False)
         self.stream = name
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: ReadableBuffer, /) -> int:
         while True:
             try:
                 written = super().write(data)
             except OSError as error:
                 self._lose(error)
-                return len(data)
+                return memoryview(data).nbytes
             if written is not None:
                 return written
             select.select([], [self], [])  # somebody has made the pipe non-blocking

@@ -50,7 +50,8 @@ def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:
 def measures(configs: Sequence[DictConfig]) -> set[bool]:
     """What likelihoods are of: True, probabilities of quantised values; False, densities."""
     targets = {target for config in configs if (target := OmegaConf.select(config, "likelihood._target_"))}
-    return {bool(getattr(find_target("likelihood", target), "discrete", False)) for target in targets}
+    likelihoods: list[Any] = [find_target("likelihood", target) for target in targets]
+    return {likelihood.discrete for likelihood in likelihoods}
 
 
 def data_settings(config: DictConfig) -> dict[str, str]:

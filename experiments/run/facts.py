@@ -13,12 +13,17 @@ from experiments.run.state import Job
 BOUND = "test/log_likelihood"
 
 
+def failure(job: Job) -> str:
+    """Why a failed job has failed."""
+    error = job.result.get("error") or {"kind": "UserError", "message": "no reason was recorded"}
+    kind = "" if error["kind"] == "UserError" else f"{error['kind']}: "
+    return f"{kind}{error['message']}"
+
+
 def why_not(job: Job, name: str = BOUND) -> str | None:
     """Why a job does not count where the figure `name` is asked for; None: it does."""
     if job.state == "failed":
-        error = job.result.get("error") or {"kind": "UserError", "message": "no reason was recorded"}
-        kind = "" if error["kind"] == "UserError" else f"{error['kind']}: "
-        return f"failed: {kind}{error['message']}"
+        return f"failed: {failure(job)}"
     if job.state == "interrupted":
         return f"interrupted at update {last_line(job).get('step', 0):,}"
     if job.state == "stale":

@@ -15,7 +15,7 @@ from rich.live import Live
 from experiments.cli.signals import stopping_signals, tell
 from experiments.cli.terminal import console, say
 from experiments.disk.ownership import STOP
-from experiments.run.facts import why_not
+from experiments.run.facts import failure
 from experiments.sweep.overview import overview
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.tracking.guard import Guard
@@ -45,6 +45,7 @@ class Monitor(threading.Thread):
         self.requested: int | None = None
         self.gave_up = False
         self.over = threading.Event()
+        self.main_thread = threading.get_ident()  # no other thread may set a signal's handler, as is done below
         self.started = time.time()
         self.told: set[str] = set()
         self.seen: dict[str, tuple[int, SweepJob]] = {}
@@ -99,8 +100,7 @@ class Monitor(threading.Thread):
             self.gave_up = self.requested is None
             self.requested = self.requested or signal.SIGINT
             self.over.set()
-            if (main := threading.main_thread().ident) is not None:
-                signal.pthread_kill(main, signal.SIGINT)
+            signal.pthread_kill(self.main_thread, signal.SIGINT)
 
     def tell_failures(self, jobs: list[SweepJob]) -> None:
         """One line for every job that has failed since the last look."""
@@ -110,7 +110,7 @@ class Monitor(threading.Thread):
                 continue
             self.told.add(found.words)
             more = f" (the traceback is in {file})" if "traceback" in (found.job.result.get("error") or {}) else ""
-            reason = (why_not(found.job) or "").removeprefix("failed: ")
+            reason = failure(found.job)
             where = "" if not found.words or reason.startswith(f"{found.words}: ") else f"{found.words}: "
             text = f"error: {where}{reason}{more}"
             if self.live:

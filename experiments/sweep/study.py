@@ -24,7 +24,7 @@ from experiments.text import plain
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.distributions import BaseDistribution
+    from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 
 class Progress(NamedTuple):
@@ -121,28 +121,36 @@ def distribution(override: Override) -> BaseDistribution:
     Raises:
       UserError: a range or an interval without an end.
     """
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+    from optuna.distributions import CategoricalDistribution
 
     value = override.value()
     try:
         if isinstance(value, IntervalSweep):
-            low, high, log = value.start, value.end, "log" in value.tags
-            if low is None or high is None:
-                raise ValueError("it has no end")
-            if isinstance(low, int) and isinstance(high, int):
-                return IntDistribution(low, high, log=log)
-            return FloatDistribution(low, high, log=log)
+            return between(value.start, value.end, log="log" in value.tags)
         if isinstance(value, RangeSweep) and not value.shuffle:
-            low, high, step = value.start, value.stop, value.step
-            if low is None or high is None:
-                raise ValueError("it has no end")
-            if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
-                return IntDistribution(low, high, step=step)
-            return FloatDistribution(low, high, step=step)
-        values: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
-        return CategoricalDistribution(values)
+            return between(value.start, value.stop, step=value.step)
+        # Numbers, truth values and text; what else there is the transformer makes text.
+        choices: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
+        return CategoricalDistribution(choices)
     except (ValueError, TypeError) as error:
         raise UserError(f"{override.input_line}: nothing can be drawn from it ({error})") from error
+
+
+def between(
+    low: float | None, high: float | None, *, step: float | None = None, log: bool = False
+) -> IntDistribution | FloatDistribution:
+    """The numbers from low to high, whole ones where all that is given is whole.
+
+    Raises:
+      ValueError: an end is missing, or nothing lies between the two.
+    """
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    if low is None or high is None:
+        raise ValueError("an end is missing")
+    if isinstance(low, int) and isinstance(high, int) and isinstance(step, int | None):
+        return IntDistribution(low, high, log=log, step=1 if step is None else step)
+    return FloatDistribution(low, high, log=log, step=step)
 
 
 def build_part(path: str, settings: Any, module: ModuleType, kind: type) -> Any:
