@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from tests.datasets import SmallDataset, make_dataset
 from vrnn.batch import Batch
 from vrnn.likelihoods.base import Likelihood
 from vrnn.likelihoods.bernoulli import Bernoulli
@@ -45,6 +47,12 @@ def _seeded() -> None:
 @pytest.fixture
 def sizes() -> SimpleNamespace:
     return SIZES
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], SmallDataset]:
+    """A dataset by its option in conf/data/, small, made once."""
+    return functools.cache(lambda dataset: make_dataset(dataset, tmp_path_factory.mktemp(dataset)))
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hydra import initialize_config_dir
@@ -20,15 +18,10 @@ from experiments.config.build import build, check
 from experiments.config.keys import PARTS
 from experiments.config.resolvers import register_resolvers
 from tests.conf import composed, options, overridden, raw
-from tests.data.conftest import write_idx
-from tests.data.recording_files import write_corpora
-from tests.data.stroke_files import write_iamondb, write_packed
-from vrnn.data.splits import Splits
+from tests.datasets import SmallDataset
 
 FILES = sorted(CONF.rglob("*.yaml"))
 GROUPS = sorted(folder.name for folder in CONF.iterdir() if folder.is_dir() and folder.name != "hydra")
-# Keys that make a dataset small, by how they end; a dataset whose sizes are called *_sequences needs no line here.
-SIZES = {"_sequences": 7, "valid_size": 5, "words_per_writer": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,47 +31,17 @@ def hydra() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of data: 12 and 3 random images in the files of MNIST, short recordings and drawings."""
-    root = tmp_path_factory.mktemp("data")
-    raw = root / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for part, number in (("train", 12), ("t10k", 3)):
-        images = np.random.default_rng(number).integers(0, 256, (number, 28, 28), dtype=np.uint8)
-        write_idx(raw / f"{part}-images-idx3-ubyte", images)
-        write_idx(raw / f"{part}-labels-idx1-ubyte", images[:, 0, 0])
-    write_corpora(root)
-    for name in ("handwriting/omniglot_stroke3.npz", "sketch.npz"):
-        write_packed(root / name)
-    write_iamondb(root)
-    return root
-
-
-@pytest.fixture(scope="module")
-def small(root: Path) -> Callable[[str], tuple[list[str], Splits]]:
-    """The overrides that make a dataset small, and its splits, made once."""
-
-    @functools.cache
-    def make(dataset: str) -> tuple[list[str], Splits]:
-        keys = composed(f"data={dataset}").data
-        overrides = [f"data={dataset}"]
-        overrides += [f"data.{key}={size}" for key in keys for end, size in SIZES.items() if key.endswith(end)]
-        overrides += [f"data.root={root}"] if "root" in keys else []
-        overrides += ["data.verify=false"] if "verify" in keys else []  # these are no published files
-        return overrides, build(composed(*overrides), "data")
-
-    return make
-
-
 @pytest.fixture
-def train(small, tmp_path) -> Callable[..., tuple[DictConfig, torch.nn.Module]]:
+def train(
+    small_dataset: Callable[[str], SmallDataset], tmp_path: Path
+) -> Callable[..., tuple[DictConfig, torch.nn.Module]]:
     """Two updates with a dataset and further overrides; the config and the model."""
 
     def train(dataset: str, *overrides: str) -> tuple[DictConfig, torch.nn.Module]:
-        sizes, splits = small(dataset)
+        small = small_dataset(dataset)
+        splits = small.splits
         debug = ("trainer=debug", "trainer.max_steps=2", "trainer.batch_size=3", "trainer.device=cpu")
-        cfg = composed(*sizes, *debug, *overrides)
+        cfg = composed(*small.overrides, *debug, *overrides)
         torch.manual_seed(0)
         model = build(cfg, "model")
         model.likelihood.check(splits.train.values)

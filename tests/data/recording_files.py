@@ -48,17 +48,6 @@ def write_timit(root: Path, num_speakers: int = 3, num_samples: int = 3300) -> N
                 write_audio(path, clip(seed, num_samples + seed, 16_000), 16_000, "NIST")
 
 
-def write_corpora(root: Path) -> None:
-    """A few short recordings for each dataset of audio, where it looks for them."""
-    write_digits(root, range(0, 24, 2))
-    write_archive(
-        root / "speech" / "ljspeech32_22k_int16.npz", {f"LJ{n}": clip(n, 9000, 22_050) for n in range(4)}, 22_050
-    )
-    write_timit(root / "TIMIT", num_samples=8100)
-    for number in range(4):
-        write_audio(root / "blizzard2013" / "book" / f"{number}.wav", clip(number, 9000, 16_000), 16_000)
-
-
 def wav_bytes(samples: bytes, promised: int | None = None, rate: int = 16_000, channels: int = 1, **changes) -> bytes:
     """A WAV file of 16 bits, by default, whose header may promise something else than it holds.
 
