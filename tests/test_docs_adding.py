@@ -8,14 +8,19 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 
+from experiments.comparison.plan import plan
 from experiments.config.build import find_target
 from experiments.config.packages import allowed_packages
+from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from tests.experiments.command_line import SMALL, Apps, Run
 
 PAGE = Path(__file__).parents[1] / "docs" / "adding.md"
-PARTS = ("data=sines", "likelihood=laplace", "model=halved", "trainer.batch_size=8")
+BATCHES = "trainer.batch_size=8"
+PARTS = ("data=sines", "likelihood=laplace", "model=halved", "objective=weighted", "optimizer=adamax", BATCHES)
 ALLOWED = "import os; os.environ['VRNN_PACKAGES'] = 'waves'"
 
 
@@ -41,16 +46,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(apps: Apps, home: Path) -> Run:
-    """A run of the package's own dataset, likelihood and model."""
+    """A run of the package's own dataset, likelihood, model, objective and optimizer."""
     ended = apps("train", *PARTS, *SMALL, "hydra.run.dir=outputs/first", cwd=home, before=ALLOWED)
     assert ended.code == 0, ended.err
     return Run(home / "outputs" / "first")
 
 
 def test_the_page_shows_a_whole_package():
-    assert len(files()) == 6
+    assert len(files()) == 12
     groups = {path.split("/")[2] for path in files() if path.endswith(".yaml")}
-    assert groups == {"data", "likelihood", "model"}
+    assert groups == {"data", "likelihood", "model", "objective", "optimizer", "comparison", "sweep"}
 
 
 def test_a_package_of_others_is_trained_evaluated_sampled_and_resumed(apps: Apps, home: Path, trained: Run):
@@ -67,10 +72,29 @@ def test_a_package_of_others_is_trained_evaluated_sampled_and_resumed(apps: Apps
     assert Run(copy).result["step"] > trained.result["step"]
 
 
-def test_a_package_of_others_is_swept_and_compared(apps: Apps, home: Path):
-    swept = apps("train", "--multirun", *PARTS, *SMALL, "model=halved,rnn", cwd=home, before=ALLOWED)
+def test_a_sweep_of_the_package_is_run_and_help_shows_its_options(apps: Apps, home: Path):
+    swept = apps("train", "sweep=widths", BATCHES, *SMALL, "hydra.sweep.dir=outputs/widths", cwd=home, before=ALLOWED)
     assert swept.code == 0, swept.err
-    assert "data=sines" in apps("train", "--help", cwd=home, before=ALLOWED).out
+    runs = [Run(path.parent) for path in (home / "outputs" / "widths").glob("*/result.json")]
+    assert [run.result["status"] for run in runs] == ["done", "done"]
+    text = apps("train", "--help", cwd=home, before=ALLOWED).out
+    for option in (*PARTS[:-1], "sweep=widths"):
+        assert option.partition("=")[2] in text
+
+
+def test_the_rows_of_the_package_are_compared(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(home)
+    monkeypatch.setenv("VRNN_PACKAGES", "waves")
+    importlib.invalidate_caches()
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("compare", ["lineup=waves", "output=outputs/rows"])
+        planned = plan(["data=sines", BATCHES, *SMALL], cfg)
+        assert planned.labels == ["RNN-Gauss", "Halved RNN"]
+        assert len(planned.jobs) == 2 * len(planned.seeds)
+        cfg.lineup = "none"
+        with pytest.raises(UserError, match=r"lineup=none: expected a folder of .* \(.*gaussian.*waves\)"):
+            plan(["data=sines", BATCHES, *SMALL], cfg)
 
 
 def test_the_search_path_of_one_command_finds_its_options(apps: Apps, home: Path):

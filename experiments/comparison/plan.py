@@ -15,7 +15,6 @@ from experiments.config.identity import config_hash, directory_hash
 from experiments.config.keys import COUNTED_AT_FIRST, SET_BY_ROWS
 from experiments.config.overrides import key_of, quoted
 from experiments.config.packages import option_files
-from experiments.config.paths import CONF
 from experiments.config.slugs import job_slug
 from experiments.disk.reading import read_json
 from experiments.disk.schemas import Evaluation
@@ -172,12 +171,15 @@ def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
       UserError: there is no such row.
     """
     lineup = natural if cfg.lineup is None else cfg.lineup
-    known = sorted(path.stem for path in (CONF / "comparison" / lineup).glob("*.yaml"))
+    lineups: dict[str, list[str]] = {}
+    for option in sorted(option_files("comparison")):
+        folder, _, row = option.rpartition("/")
+        lineups.setdefault(folder, []).append(row)
+    known = lineups.get(lineup, [])
     ordered = [row for row in cfg.order if row in known] + [row for row in known if row not in cfg.order]
     rows = ordered if cfg.rows is None else [cfg.rows] if isinstance(cfg.rows, str) else list(cfg.rows)
     if not known:
-        folders = ", ".join(sorted(path.name for path in (CONF / "comparison").iterdir()))
-        raise UserError(f"lineup={lineup}: expected a folder of conf/comparison/ ({folders})")
+        raise UserError(f"lineup={lineup}: expected a folder of conf/comparison/ ({', '.join(sorted(lineups))})")
     if not rows or not set(rows) <= set(known):
         raise UserError(
             f"rows={','.join(map(str, rows))}: expected options of conf/comparison/{lineup}/ ({', '.join(known)}); "

@@ -48,6 +48,34 @@ def test_initial_and_fitted_parameters_have_the_emissions_width(likelihood, make
     assert likelihood.fit(make_x(likelihood, 50, 3)).shape == (likelihood.param_dim,)
 
 
+def test_what_it_draws_is_what_it_scores_and_its_probabilities_sum_to_one(likelihood):
+    """Importance sampling of sum_x p(x) or of the integral, from a wider density over what is drawn, gives 1."""
+    count = 100_000
+    generator = torch.Generator().manual_seed(0)
+    params = likelihood.initial_params().double() + 0.3 * torch.randn(
+        likelihood.param_dim, dtype=torch.float64, generator=generator
+    )
+    distribution = likelihood(params.expand(count, -1))
+    drawn = distribution.sample(generator)
+    proposed, log_proposal = [], torch.zeros(count, dtype=torch.float64)
+    for values in drawn.unbind(-1):
+        kinds = values.unique()
+        if len(kinds) < 100:  # a discrete value: all that it can be are equally likely
+            proposed.append(kinds[torch.randint(len(kinds), (count,), generator=generator)])
+            log_proposal -= math.log(len(kinds))
+        else:  # a continuous one: Cauchy, whose tails are wider than any that has a mean
+            width, middle = values.std(), values.mean()
+            uniform = torch.rand(count, dtype=torch.float64, generator=generator)
+            distance = (math.pi * (uniform - 0.5)).tan()
+            proposed.append(middle + width * distance)
+            log_proposal -= (math.pi * width * (1.0 + distance.square())).log()
+    weights = (distribution.log_prob(torch.stack(proposed, -1)) - log_proposal).exp()
+    assert float(weights.mean()) == pytest.approx(1.0, abs=5.0 * float(weights.std()) / math.sqrt(count))
+    means = torch.stack([distribution.mean[0], (weights[:, None] * torch.stack(proposed, -1)).mean(0)])
+    errors = torch.stack([drawn.std(0), (weights[:, None] * torch.stack(proposed, -1)).std(0) + drawn.std(0)])
+    assert ((means - drawn.mean(0)).abs() < 5.0 * errors / math.sqrt(count)).all()
+
+
 @pytest.mark.parametrize(
     "likelihood",
     [Bernoulli(3), Gaussian(3), BivariateGMM(3, num_components=1), GMM(3, num_components=6)],
