@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hydra import compose
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.cli.context import JobContext
 from experiments.config.paths import CONF
+from experiments.config.resolvers import register_resolvers
 
 
 def options(group: str) -> list[str]:
@@ -32,6 +36,17 @@ def overridden(group: str, option: str) -> dict[str, str]:
         elif entry != "_self_":
             found |= overridden(group, entry)
     return found
+
+
+@contextmanager
+def hydra_ready() -> Iterator[None]:
+    """Hydra composes from conf/ inside; where a test has it do so already, that stays."""
+    register_resolvers()
+    if GlobalHydra.instance().is_initialized():
+        yield
+    else:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            yield
 
 
 @functools.cache  # many tests begin with the same

@@ -7,13 +7,10 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-from hydra import initialize_config_dir
 from omegaconf import DictConfig
 
 from experiments.config.build import build
-from experiments.config.paths import CONF
-from experiments.config.resolvers import register_resolvers
-from tests.conf import composed
+from tests.conf import composed, hydra_ready
 from vrnn.data.splits import Splits
 
 SEQUENCES = 7  # of every key that ends in _sequences
@@ -41,8 +38,7 @@ class SmallDataset(NamedTuple):
 
 def make_dataset(dataset: str, folder: Path) -> SmallDataset:
     """A small dataset from an option of conf/data/; `folder` is an empty one for its files and caches."""
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_ready():
         keys = composed(f"data={dataset}").data
         overrides = [f"data={dataset}"]
         overrides += [f"data.{key}={SEQUENCES}" for key in keys if key.endswith("_sequences")]

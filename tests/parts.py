@@ -5,13 +5,10 @@ from __future__ import annotations
 import functools
 
 import torch
-from hydra import initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import build
-from experiments.config.paths import CONF
-from experiments.config.resolvers import register_resolvers
-from tests.conf import composed
+from tests.conf import composed, hydra_ready
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel
 
@@ -20,8 +17,7 @@ SIZES = ("data.x_dim=3", "latent.z_dim=2", "latent.h_dim=7", "net_width=16", "+d
 
 @functools.cache
 def _composed(group: str, option: str) -> DictConfig:
-    register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with hydra_ready():
         return composed(f"{group}={option}", *SIZES)
 
 
