@@ -5,15 +5,20 @@ Hydra imports this file at every start, so all that a sweep needs is imported in
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+if TYPE_CHECKING:
+    from experiments.sweep.multirun import Multirun
+
 
 class GridSweeper(Sweeper):
     """Runs every combination of values; the settings are read from the config, not from the arguments."""
+
+    work: Multirun
 
     def __init__(self, **settings: Any):
         self.settings = settings
