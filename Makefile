@@ -5,7 +5,7 @@ VENV := .venv
 MADE := .made-by-make
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
-COMMANDS := experiments/test_train.py experiments/test_tracking.py experiments/test_build.py faults/test_old_directories.py
+COMMANDS := experiments/test_train.py experiments/tracking/test_trackers.py experiments/config/test_build.py faults/test_old_directories.py
 ARGS ?=
 
 .DEFAULT_GOAL := help
