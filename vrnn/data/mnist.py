@@ -66,13 +66,11 @@ def mnist(
         raise ValueError(f"x_dim must be {expected} for layout={layout}, got {x_dim}; leave it to follow from layout")
     folder = data_folder(root)
     draw = None
-
     cautions: list[str] = []
     if binarize == "static":
         parts, file, doubt = read_published_sample(folder, verify)
         files, doubts = [file], [doubt] if doubt else []
         train, valid, test = (torch.from_numpy(part).float() for part in parts)
-        cautions = []
         if valid_split != "last" or valid_size != len(valid):
             raise ValueError(
                 f"valid_split and valid_size must be last and {len(valid)} with binarize=static, whose split is "
@@ -95,7 +93,6 @@ def mnist(
         train = _binarized(train, "none" if binarize == "stochastic" else binarize, generator)
         if binarize == "stochastic":
             draw = _redraw
-        cautions = []
         if binarize == "none":
             cautions.append(
                 f"grey pixels: a Bernoulli likelihood cannot exceed -{_entropy(test):.2f} nats per image on the test "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from vrnn.data.ink.sketch_rnn import PARTS, read_sketch_rnn
-from vrnn.data.ink.strokes import ink_splits, require_pen, require_whole_units
+from vrnn.data.ink.strokes import Ink, ink_splits, require_pen, require_whole_units
 from vrnn.data.marks import Consent, Corpus
 from vrnn.data.sources.files import data_folder, listed, require_file, shown
 from vrnn.data.sources.partition import place
@@ -75,7 +74,7 @@ def sketch(
                 f"valid_fraction must be given, such as 0.05, for {shown(file)}, which has train and test but no "
                 "valid: that share of train is then taken for it"
             )
-        drawn: dict[bool, list[Any]] = {True: [], False: []}
+        drawn: dict[bool, list[Ink]] = {True: [], False: []}
         for ink in parts["train"]:
             drawn[place(ink.name, seed) < valid_fraction].append(ink)
         parts |= {"valid": drawn[True], "train": drawn[False]}

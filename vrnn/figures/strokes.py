@@ -5,9 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import LineCollection
+    from matplotlib.figure import Figure
 
 PAGE, LEAST = 10.2, 6.8  # inches; width that is shared by columns, and that the legend needs
 MARGIN, LINE = 0.2, 0.22  # inches; at the edges of the page, and for a line of text
@@ -112,9 +117,9 @@ class Page(NamedTuple):
         row, column = (row + label, column) if self.stacked else (row, column + label)
         return self.pitch * (column, -row)
 
-    def rule(self, axes) -> None:
+    def rule(self, axes: Axes) -> None:
         """Draws lines between the blocks."""
-        line = {"color": "#e8eaee", "linewidth": 0.6, "zorder": 0}
+        line: dict[str, Any] = {"color": "#e8eaee", "linewidth": 0.6, "zorder": 0}
         (columns, rows), (down, beside) = self.size, self.block
         for row in range(down, rows, down):
             axes.axhline(-row * self.pitch[1], **line)
@@ -182,7 +187,14 @@ def _cell(extents: list[np.ndarray]) -> np.ndarray:
     return np.array([width, np.clip(height, 0.09 * width, width)])
 
 
-def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawing], prefix: int | None, scale: float):
+def _ink(
+    axes: Axes,
+    placed: list[Drawing],
+    raw: list[Drawing],
+    reference: list[Drawing],
+    prefix: int | None,
+    scale: float,
+) -> LineCollection:
     """Draws ink, dots and dashes of all drawings; returns the ink, whose colours stand for the length of a step."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap, Normalize
@@ -209,11 +221,12 @@ def _ink(axes, placed: list[Drawing], raw: list[Drawing], reference: list[Drawin
     axes.add_collection(ink)
     # Both ends of every move on paper; the beginning of one is mostly the end of the last, and hidden below it.
     for end in (0, 1):
-        axes.scatter(*moves[inked, end].T, s=dot**2, c=colors, linewidths=0, zorder=3, clip_on=False)
+        x, y = moves[inked, end].T
+        axes.scatter(x, y, s=dot**2, c=colors, linewidths=0, zorder=3, clip_on=False)
     return ink
 
 
-def _legend(figure, ink, prefix: int | None) -> None:
+def _legend(figure: Figure, ink: LineCollection, prefix: int | None) -> None:
     """Says below the drawings what dots, dashes and colours are."""
     from matplotlib.lines import Line2D
 

@@ -102,7 +102,7 @@ class Waveform:
         levels = {label: [self._decibel(x) for x in examples] for label, examples in signals.items()}
         # Black is the loudest bin of the first label, unless that is silence.
         top = max(QUIETEST_TOP, *(level.max() for level in next(iter(levels.values()))))
-        image = None
+        images: list[AxesImage] = []
         for row, (label, examples) in enumerate(signals.items()):
             peak = 1.05 * max(np.abs(_finite(x)).max() for x in examples) or 1.0
             for column in range(columns):
@@ -111,7 +111,7 @@ class Waveform:
                     wave.set_axis_off(), spectrogram.set_axis_off()
                     continue
                 self._draw_wave(wave, examples[column], peak)
-                image = self._draw_spectrogram(spectrogram, levels[label][column], examples[column], top)
+                images.append(self._draw_spectrogram(spectrogram, levels[label][column], examples[column], top))
                 if given is not None:
                     self._mark(wave, spectrogram, given)
             axes[2 * row, 0].set_ylabel("amplitude")
@@ -121,8 +121,7 @@ class Waveform:
             ax.set_xlabel("time (s)")
             longest = max(len(examples[column]) for examples in signals.values() if column < len(examples))
             ax.set_xlim(0, longest / self.sample_rate)
-        if image is not None:
-            figure.colorbar(image, cax=colours, label=f"level (dB re loudest of “{next(iter(signals))}”)")
+        figure.colorbar(images[-1], cax=colours, label=f"level (dB re loudest of “{next(iter(signals))}”)")
         return figure
 
     def _draw_wave(self, ax: Axes, signal: Array, peak: float) -> None:

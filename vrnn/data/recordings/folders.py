@@ -56,8 +56,8 @@ def files_below(
                 continue
             visited.add(real)
             wanted = top if place == os.fspath(folder) else None
-            shown = [name for name in folders if not is_hidden(name)]
-            folders[:] = sorted(name for name in shown if wanted is None or name.lower() in wanted)
+            visible = [name for name in folders if not is_hidden(name)]
+            folders[:] = sorted(name for name in visible if wanted is None or name.lower() in wanted)
             if follow_links:
                 starts += [path for name in folders if os.path.islink(path := os.path.join(place, name))]
             for name in sorted(names):
