@@ -8,10 +8,12 @@ from typing import NoReturn
 from omegaconf import DictConfig
 
 from experiments.cli.app import complete, fail, launch
+from experiments.cli.arguments import read_arguments
 from experiments.cli.context import JobContext
 from experiments.config.identity import config_hash
 from experiments.disk.locks import locked
 from experiments.disk.ownership import claim
+from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.repeat import repeated_arguments
 from experiments.run.resume import resumed_arguments, resumed_config
@@ -45,7 +47,14 @@ def train(cfg: DictConfig, context: JobContext) -> int:
 
 def prepared(arguments: list[str]) -> list[str]:
     """The arguments, with those of the run that is resumed or repeated."""
+    require_sweeper(arguments)
     return repeated_arguments(resumed_arguments(arguments))
+
+
+def require_sweeper(arguments: list[str]) -> None:
+    """Raises UserError where Hydra's own sweeper is named: its jobs have no plan, no lock and no report."""
+    if "hydra/sweeper=basic" in read_arguments(arguments).overrides:
+        raise UserError("hydra/sweeper=basic: expected grid or search; leave it out for a grid")
 
 
 def outcome(cfg: DictConfig, context: JobContext, code: int) -> None:

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class GridSweeper(Sweeper):
-    """Runs every combination of values; the settings are read from the config, not from the arguments."""
+    """Runs every combination of values.
+
+    Args:
+      settings: of the sweeper's config, which `setup` reads there.
+    """
 
     work: Multirun
 
     def __init__(self, **settings: Any):
-        self.settings = settings
+        pass
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from experiments.sweep.grid import GridSweep

@@ -129,13 +129,13 @@ def default_directory(base: DictConfig) -> Path:
 
 def complete_shared(base: DictConfig, shared: Sequence[str]) -> None:
     """Raises UserError where every job would: what they all share is not what experiments.train takes."""
+    from experiments.run.parts import require_parts  # with torch
+
     own = base.copy()
     with open_dict(own):
         own.pop("hydra")
     require_keys(own, "train")
     require_read(shared, "train")
-    from experiments.run.parts import require_parts  # with torch
-
     require_parts(own)
 
 

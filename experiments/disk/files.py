@@ -43,7 +43,7 @@ def write_whole(path: Path, text: str) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _open_new(path)
+        temporary = open_new(path)
         with temporary as file:
             file.write(text)
         Path(temporary.name).replace(path)
@@ -55,7 +55,7 @@ def write_whole(path: Path, text: str) -> None:
         raise
 
 
-def _open_new(path: Path) -> IO[str]:
+def open_new(path: Path) -> IO[str]:
     """A temporary file beside a path, which was not there before and is no link."""
     for number in itertools.count():
         name = f"{path.name}.{number}.tmp" if number else f"{path.name}.tmp"

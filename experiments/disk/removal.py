@@ -22,7 +22,7 @@ from experiments.disk.ownership import (
     read_mark,
 )
 
-WHOLE = (".json", ".yaml", ".html", ".md", ".tex", ".csv")  # files that are written by way of temporary ones
+WHOLE = (".json", ".yaml", ".html", ".md", ".tex", ".csv", ".db")  # files that are written by way of temporary ones
 FOLDERS = [Path(name) for name in RUN if "/" in name and not name.startswith("samples/")]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -36,6 +38,7 @@ class Monitor(threading.Thread):
 
     Attributes:
       requested: the signal that asked for the end, or None.
+      is_forced: whether a second signal asked for the end before the jobs had saved.
       gave_up: whether the multirun was ended because a job failed (multirun.fail_fast).
     """
 
@@ -43,6 +46,7 @@ class Monitor(threading.Thread):
         super().__init__(daemon=True, name="monitor")
         self.plan, self.hashes = plan, hashes
         self.requested: int | None = None
+        self.is_forced = False
         self.gave_up = False
         self.over = threading.Event()
         self.main_thread = threading.get_ident()  # no other thread may set a signal's handler, as is done below
@@ -68,9 +72,11 @@ class Monitor(threading.Thread):
                 self.look()
 
     def finish(self) -> None:
-        """The multirun is over: takes the view away."""
+        """The multirun is over: takes the view away, and the workers too where it was forced to end."""
         self.over.set()
         self.join()
+        if self.is_forced:
+            end_workers()
         with self.view, contextlib.suppress(OSError, ValueError):
             self.look()
         if self.live:
@@ -122,8 +128,18 @@ class Monitor(threading.Thread):
         if self.requested and number == signal.SIGHUP:
             return
         if self.requested:
-            raise KeyboardInterrupt
+            self.is_forced = not self.over.is_set()  # once it is set, `look` has sent this signal
+            raise KeyboardInterrupt(128 + self.requested)
         self.requested = number
         with contextlib.suppress(OSError):  # a full disk; the next look tries again
             (self.plan.directory / STOP).touch()
         tell("stopping at the jobs' next step; once more stops at once")
+
+
+def end_workers() -> None:
+    """Kills the processes that run jobs; each job goes on later from its last checkpoint."""
+    for worker in multiprocessing.active_children():
+        if worker.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
+            worker.join()

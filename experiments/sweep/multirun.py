@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
+import joblib
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
@@ -21,7 +22,7 @@ from experiments.cli.processes import jobs_at_once
 from experiments.cli.terminal import console, say
 from experiments.config.build import require_integer
 from experiments.config.checks import require_keys
-from experiments.config.compose import settled
+from experiments.config.compose import job_config
 from experiments.config.identity import config_hash
 from experiments.config.overrides import key_of, literal, quoted
 from experiments.disk.locks import locked
@@ -34,7 +35,7 @@ from experiments.sweep.claims import JOBS_ELSEWHERE, claim_jobs, is_named_by_sui
 from experiments.sweep.monitor import Monitor
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.sweep.publish import publish
-from experiments.sweep.space import compose_job, read_space
+from experiments.sweep.space import compose_swept_job, read_space
 from experiments.sweep.stopping import pruning
 from experiments.tracking.guard import Guard
 
@@ -63,7 +64,7 @@ class Multirun(ABC):
         self.lock = ExitStack()
         self.space = read_space(config, context.config_loader, is_grid=self.is_grid)
         self.cfg = self.compose(self.space.first_job)
-        typed = {text.partition("=")[0] for text in literal(config.hydra.overrides.hydra)}
+        typed = set(map(key_of, literal(config.hydra.overrides.hydra)))
         self.reports = "hydra.sweep.subdir" not in typed
         self.is_followed = is_named_by_suite(config)
         self.parallel = self.number_in_parallel(typed)
@@ -83,7 +84,7 @@ class Multirun(ABC):
 
     def compose(self, overrides: list[str]) -> DictConfig:
         """The config of one job, with its hydra node."""
-        return compose_job(self.context.config_loader, self.config, overrides)
+        return compose_swept_job(self.context.config_loader, self.config, overrides)
 
     def number_in_parallel(self, typed: Iterable[str]) -> int:
         """Jobs at a time, where the launcher can run several.
@@ -92,7 +93,7 @@ class Multirun(ABC):
           UserError: multirun.max_parallel is not a positive integer.
         """
         if "hydra.launcher.n_jobs" in typed:
-            return self.cfg.hydra.launcher.n_jobs
+            return joblib.effective_n_jobs(self.cfg.hydra.launcher.n_jobs)  # -1: as many as cores
         if self.cfg.multirun.max_parallel is not None:
             require_integer("multirun.max_parallel", self.cfg.multirun.max_parallel, 1)
             return self.cfg.multirun.max_parallel
@@ -156,9 +157,7 @@ class Multirun(ABC):
         except UserError as error:
             raise UserError(f"{' '.join(words)}: this job does not compose, so none was begun: {error}") from error
         try:
-            with open_dict(cfg):
-                cfg.pop("hydra")
-            return config_hash(settled(cfg))
+            return config_hash(job_config(cfg))
         except UserError:
             return None
 
@@ -183,7 +182,7 @@ class Multirun(ABC):
             code = 1
             tell(error)
         self.monitor.finish()
-        if code := self.conclude(code):
+        if self.monitor.is_forced or (code := self.conclude(code)):
             raise SystemExit(code)
 
     def unnamed_jobs(self) -> list[list[str]]:
@@ -237,8 +236,9 @@ class Multirun(ABC):
     def parallel_words(self) -> str:
         """How many jobs run at a time, and where."""
         launcher = self.cfg.hydra.runtime.choices["hydra/launcher"]
-        number = f"{self.parallel}" if self.parallel > 0 else "as many as cores"
-        return f"{number} at a time ({launcher})" if "n_jobs" in self.cfg.hydra.launcher else f"launcher {launcher}"
+        return (
+            f"{self.parallel} at a time ({launcher})" if "n_jobs" in self.cfg.hydra.launcher else f"launcher {launcher}"
+        )
 
 
 def tell_failure(job: JobReturn) -> None:

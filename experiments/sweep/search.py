@@ -115,7 +115,7 @@ class SearchSweep(Multirun):
             self.work()
             return
         futures: list[Future[None]] = []
-        for _ in range(min(self.parallel if self.parallel > 0 else 1, self.left)):
+        for _ in range(min(self.parallel, self.left)):
             futures.append(Future())
             threading.Thread(target=self.work_in_thread, args=(futures[-1],), daemon=True).start()
         for future in futures:

@@ -176,7 +176,7 @@ def first_values(overrides: Iterable[Override]) -> list[str]:
     return found
 
 
-def compose_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> DictConfig:
+def compose_swept_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> DictConfig:
     """The config of one job, with its hydra node.
 
     Raises:

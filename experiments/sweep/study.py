@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
 from omegaconf import DictConfig
 
+from experiments.disk.files import open_new
 from experiments.disk.ownership import STUDY
 from experiments.disk.reading import reason
 from experiments.errors import UserError
@@ -50,6 +51,7 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
     import optuna
 
     warnings.filterwarnings("ignore", module="optuna")
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # which names the caller's module
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sweeper, file = cfg.hydra.sweeper, plan.directory.resolve() / STUDY
     try:
@@ -82,7 +84,8 @@ def upgrade(file: Path) -> None:
     old.engine.dispose()
     if is_current:
         return
-    copy = file.with_suffix(".tmp")
+    with open_new(file) as new_file:
+        copy = Path(new_file.name)
     shutil.copyfile(file, copy)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     new = RDBStorage(f"sqlite:///{copy}", skip_compatibility_check=True, skip_table_creation=True)
@@ -154,12 +157,12 @@ def between(
 
 
 def build_part(path: str, settings: Any, module: ModuleType, kind: type) -> Any:
-    """A sampler or a pruner of Optuna, with those that its arguments name.
+    """A sampler of Optuna, with those that its arguments name.
 
     Args:
       path: the key of the config.
       settings: its plain value.
-      module: optuna.samplers or optuna.pruners.
+      module: optuna.samplers.
       kind: the class that it is to be one of.
 
     Raises:

@@ -16,7 +16,7 @@ from experiments.config.paths import CONF
 from experiments.config.resolvers import register_resolvers
 from experiments.run.directory import RunDirectory
 from experiments.run.state import read_job
-from experiments.sweep.space import compose_job, read_space
+from experiments.sweep.space import compose_swept_job, read_space
 from tests.conf import options
 
 OLD = Path(__file__).parents[2] / "faults" / "old" / "format1"
@@ -82,5 +82,5 @@ def test_multiruns_are_called_as_ever(command: list[str], name: str):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("train", command, run_mode=RunMode.MULTIRUN)
         space = read_space(config, loader, is_grid=True)
-        cfg = compose_job(loader, config, space.first_job)
+        cfg = compose_swept_job(loader, config, space.first_job)
     assert space.directory(cfg) == Path("outputs/sweeps") / name

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
+from tests.experiments.sweep.test_sweep_stops import wait, workers
 
 SEARCH = (
     "sweep=search",
@@ -39,6 +40,25 @@ def trials(folder: Path) -> list:
 
 def states(folder: Path) -> list[str]:
     return [trial.state.name for trial in trials(folder)]
+
+
+def test_a_second_signal_ends_a_search_without_its_report_and_leaves_no_worker(apps: Apps, tmp_path: Path):
+    command = [word for word in SEARCH if word != "hydra/launcher=basic"]
+    call = apps.start("train", *command, "hydra/launcher=joblib", "trainer.max_steps=100000", cwd=tmp_path)
+    wait(call, lambda: len(list(tmp_path.glob("outputs/sweeps/*/*/metrics.jsonl"))) == 2)
+    call.kill(signal.SIGINT)
+    call.kill(signal.SIGTERM)  # of the same signal one alone would arrive
+    ended = call.ended()
+    assert ended.code == 130
+    assert "Traceback" not in ended.err
+    assert not workers(call.pid)
+    assert not list(tmp_path.glob("outputs/sweeps/*/sweep.*m*"))  # .html and .md
+
+
+def test_hydras_own_sweeper_is_refused(apps: Apps, tmp_path: Path):
+    ended = apps("train", "--multirun", *WORDS, *SMALL, "seed=0,1", "hydra/sweeper=basic", cwd=tmp_path)
+    assert ended == (1, "", "error: hydra/sweeper=basic: expected grid or search; leave it out for a grid\n")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

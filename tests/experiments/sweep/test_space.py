@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
 from experiments.sweep.plan import SweepPlan
-from experiments.sweep.space import compose_job, read_space
+from experiments.sweep.space import compose_swept_job, read_space
 from tests.conf import options
 from tests.experiments.sweep.prepared import composed_run, hydra, prepare, space
 
@@ -30,7 +30,7 @@ def first(*words: str) -> DictConfig:
     """The config of the first job."""
     with hydra(words) as (config, loader):
         found = read_space(config, loader, is_grid=config.hydra.sweeper._target_.endswith(".GridSweeper"))
-        return compose_job(loader, config, found.first_job)
+        return compose_swept_job(loader, config, found.first_job)
 
 
 def place(*words: str) -> Path:
@@ -109,7 +109,9 @@ def test_the_jobs_are_those_that_hydra_makes_under_the_names_that_hydra_gives(wo
         subdir = f"hydra.sweep.subdir=${{job_name:{','.join(found.keys) or '-'}}}"
         # What a multirun adds for itself is among a job's overrides, and is not in its name.
         job = [f"{key}={value}" for key, value in points[-1].items()]
-        cfg = compose_job(loader, config, ["multirun.view=lines", subdir, *found.shared, "trainer.test=false", *job])
+        cfg = compose_swept_job(
+            loader, config, ["multirun.view=lines", subdir, *found.shared, "trainer.test=false", *job]
+        )
         assert cfg.hydra.sweep.subdir == names[-1]
 
 
