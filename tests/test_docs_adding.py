@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 
 from experiments.comparison.plan import plan
 from experiments.config.build import find_target
-from experiments.config.packages import allowed_packages
+from experiments.config.packages import allowed_packages, option_files
 from experiments.config.paths import CONF
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
@@ -39,6 +39,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / path).write_text(text, encoding="utf-8")
     (folder / "waves" / "__init__.py").touch()
     (folder / "waves" / "conf" / "__init__.py").touch()
+    (folder / "waves" / "borrowed.py").write_text("from waves_evil import sines\n")
+    (folder / "waves" / "conf" / "latent").mkdir()
+    (folder / "waves" / "conf" / "latent" / "tiny.yaml").write_text("# Another tiny.\nz_dim: 999\n")
     (folder / "waves_evil").mkdir()
     (folder / "waves_evil" / "__init__.py").write_text("def sines(**arguments): open('canary', 'w')\n")
     return folder
@@ -116,6 +119,7 @@ def test_without_todays_permission_a_run_that_names_a_package_is_refused(apps: A
     ("target", "words"),
     [
         ("waves_evil.sines", "may be built from a config"),
+        ("waves.borrowed.sines", "only classes and functions of"),
         ("waves.sines.torch.hub.load", "only classes and functions of"),
         ("waves.sines.torch.Generator", "only classes and functions of"),
         ("waves.nothing", "there is no such class or function"),
@@ -128,6 +132,14 @@ def test_a_name_does_not_lead_out_of_the_package(home: Path, monkeypatch: pytest
     assert find_target("data", "waves.sines.sines").__name__ == "sines"
     with pytest.raises(UserError, match=words):
         find_target("data", target)
+
+
+def test_a_package_replaces_no_option_of_the_suite(apps: Apps, home: Path, monkeypatch: pytest.MonkeyPatch):
+    assert "z_dim: 999" not in apps("train", "latent=tiny", "--cfg", "job", cwd=home, before=ALLOWED).out
+    monkeypatch.syspath_prepend(home)
+    monkeypatch.setenv("VRNN_PACKAGES", "waves")
+    assert option_files("latent")["tiny"].is_relative_to(CONF)
+    assert option_files("data")["sines"].is_relative_to(home)
 
 
 @pytest.mark.parametrize("value", ["no such", "../waves", "nowhere_to_be_found", "waves.", "os;sys"])

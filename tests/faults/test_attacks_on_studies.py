@@ -11,6 +11,7 @@ import pytest
 
 from experiments.errors import UserError
 from experiments.sweep.cma_states import require_plain_states
+from experiments.sweep.study import upgrade
 from tests.experiments.command_line import Apps
 from tests.faults.strangers import OLD
 from tests.faults.test_attacks_on_apps import told
@@ -67,6 +68,20 @@ def test_what_is_something_else_is_refused_by_name(tmp_path: Path, monkeypatch: 
     with pytest.raises(UserError, match=r"study\.db: trial [01]: expected the state of CMA-ES"):
         require_plain_states(ATTACKS[name], tmp_path / "study.db")
     assert not Path("canary").exists()
+
+
+def test_a_study_is_upgraded_beside_what_lies_there(tmp_path: Path):
+    old = next((OLD / "outputs" / "sweeps").glob("search-*"))
+    file = Path(shutil.copy(old / "study.db", tmp_path))
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    for name in ("study.tmp", "study.db.tmp"):
+        (tmp_path / name).symlink_to(victim)
+    before = file.read_bytes()
+    upgrade(file)
+    assert file.read_bytes() != before
+    assert victim.read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"study.db", "victim", "study.tmp", "study.db.tmp"}
 
 
 def test_a_search_by_cma_es_runs_nothing_of_a_strangers_study(

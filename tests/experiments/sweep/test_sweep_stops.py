@@ -67,11 +67,14 @@ def wait(call: Call, condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
-def workers(group: int) -> list[str]:
-    """Processes of a call's group that run jobs, or wait for some, and live."""
-    lines = subprocess.run(["ps", "-e", "-o", "pgid=,stat=,args="], capture_output=True, text=True).stdout.splitlines()
-    found = [line.split(None, 2) for line in lines]
-    return [args for leader, stat, args in found if int(leader) == group and stat[0] != "Z" and "popen_loky" in args]
+def workers(group: int) -> dict[int, str]:
+    """Processes of a call's group that run jobs, or wait for some, and live: their numbers and command lines."""
+    command = ["ps", "-e", "-o", "pid=,pgid=,stat=,args="]
+    lines = [
+        line.split(None, 3) for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    ]
+    living = [(int(pid), args) for pid, leader, stat, args in lines if int(leader) == group and stat[0] != "Z"]
+    return {pid: args for pid, args in living if "popen_loky" in args}
 
 
 @pytest.mark.slow
