@@ -55,6 +55,7 @@ def test_a_second_signal_ends_a_search_without_its_report_and_leaves_no_worker(a
     assert ended.code == 130
     assert "Traceback" not in ended.err
     assert not workers(call.pid)
+    assert not list(tmp_path.glob("outputs/sweeps/*/*/result.json"))  # which a worker that goes on would write
     assert not list(tmp_path.glob("outputs/sweeps/*/sweep.*m*"))  # .html and .md
 
 
