@@ -180,7 +180,8 @@ class Multirun(ABC):
             code = stopped.args[0] if stopped.args else 130
         except Exception as error:
             code = 1
-            tell(error)
+            if not self.monitor.is_forced:  # else a worker that was ended is what it tells of
+                tell(error)
         self.monitor.finish()
         if self.monitor.is_forced or (code := self.conclude(code)):
             raise SystemExit(code)

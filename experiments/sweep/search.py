@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from experiments.sweep.study import build_part, distribution, open_study, progre
 
 if TYPE_CHECKING:
     import optuna
+
+POLL_SECONDS = 0.5
 
 
 class SearchSweep(Multirun):
@@ -118,6 +120,9 @@ class SearchSweep(Multirun):
         for _ in range(min(self.parallel, self.left)):
             futures.append(Future())
             threading.Thread(target=self.work_in_thread, args=(futures[-1],), daemon=True).start()
+        # With a limit: of a signal that comes just before it, an endless wait would hear at its end only.
+        while wait(futures, timeout=POLL_SECONDS).not_done:
+            pass
         for future in futures:
             future.result()
 

@@ -47,6 +47,7 @@ def test_a_second_signal_ends_a_search_without_its_report_and_leaves_no_worker(a
     command = [word for word in SEARCH if word != "hydra/launcher=basic"]
     call = apps.start("train", *command, "hydra/launcher=joblib", "trainer.max_steps=100000", cwd=tmp_path)
     wait(call, lambda: len(list(tmp_path.glob("outputs/sweeps/*/*/metrics.jsonl"))) == 2)
+    assert len(workers(call.pid)) == 2
     for pid in workers(call.pid):
         os.kill(pid, signal.SIGSTOP)  # in the midst of an update that takes long: no call to stop reaches it
     os.kill(call.pid, signal.SIGINT)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
+import joblib
 import pytest
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.resolvers import register_resolvers
 from experiments.errors import UserError
+from experiments.sweep.multirun import Multirun
 from experiments.sweep.plan import SweepPlan
 from experiments.sweep.space import compose_swept_job, read_space
 from tests.conf import options
@@ -198,3 +201,9 @@ def test_a_pattern_that_nothing_matches_is_named(word):
     with pytest.raises(UserError) as refused:
         space(word, "seed=0,1")
     assert str(refused.value).startswith(f"{word}: nothing matches it")
+
+
+@pytest.mark.parametrize(("typed", "jobs"), [(3, 3), (-1, joblib.cpu_count()), (-2, max(1, joblib.cpu_count() - 1))])
+def test_jobs_at_a_time_are_those_of_the_launcher(typed: int, jobs: int):
+    multirun = SimpleNamespace(cfg=OmegaConf.create({"hydra": {"launcher": {"n_jobs": typed}}}))
+    assert Multirun.number_in_parallel(multirun, ["hydra.launcher.n_jobs"]) == jobs

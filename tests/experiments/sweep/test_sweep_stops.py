@@ -69,7 +69,7 @@ def wait(call: Call, condition: Callable[[], object]) -> None:
 
 def workers(group: int) -> dict[int, str]:
     """Processes of a call's group that run jobs, or wait for some, and live: their numbers and command lines."""
-    command = ["ps", "-e", "-o", "pid=,pgid=,stat=,args="]
+    command = ["ps", "-e", "-ww", "-o", "pid=,pgid=,stat=,args="]
     lines = [
         line.split(None, 3) for line in subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     ]
