@@ -130,7 +130,6 @@ def restore_data(run: RunDirectory, trained: Trained, root: str | None = None) -
     try:
         data = build_data(cfg, trained.model.likelihood)
     except UserError as error:
-        if trained.notes:
-            raise UserError(f"{error}; {'; '.join(trained.notes)}") from error
-        raise
+        message = str(error).replace("data.root=", "root=")  # what it is called beside a run
+        raise UserError("; ".join([message, *trained.notes])) from error
     return look_at(run, cfg, data, trained.standardisation, root, run_root)

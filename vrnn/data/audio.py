@@ -95,7 +95,7 @@ def _recordings(folder: Path, follow_links: bool, part: str = "") -> Recordings:
     found = files_below(folder / part, SUFFIXES, follow_links=follow_links)
     if not found.names:
         raise FileNotFoundError(
-            f"no wav or flac file in {shown(folder / part)} or below; root is a folder of such files, with "
+            f"no wav or flac file in {shown(folder / part)} or below; give root=<a folder of such files>, with "
             "sub-folders train, valid and test for split=folders"
         )
     return Recordings(file_clips(folder, [os.path.join(part, name) for name in found.names]), found.hidden)

@@ -147,6 +147,9 @@ def test_samples_on_other_data_lie_apart(apps, place):
 
 def test_the_same_data_from_another_folder_are_the_runs_own(place):
     shutil.move("loud", "moved")
+    with pytest.raises(UserError, match=r": give root=<a folder of wav or flac files>") as refused:
+        look()
+    assert "data.root=" not in str(refused.value)
     found = look("moved")
     assert (found.other, found.notes) == (None, [])
     assert (
