@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from experiments.config.resolvers import register_resolvers
 from tests.faults.reading import CODE, SECRET
-from tests.faults.strangers import OLD
+from tests.faults.strangers import OLD, PASSWORD, stranger
 
 
 @pytest.fixture
@@ -24,3 +26,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SECRET", SECRET)
     register_resolvers()
     return Path("outputs/run")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working directory in which a stranger's run, sweep and package of evil code lie."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("VRNN_SECRET", PASSWORD)
+    stranger(tmp_path)
+    yield tmp_path
+    assert not list(tmp_path.rglob("pwned*")), "code was run"
+    assert not [name for name in sys.modules if name.startswith("outputs")], "code was imported"
