@@ -120,6 +120,11 @@ def build_parts(cfg: DictConfig) -> Parts:
         )
     if not isinstance(optimizer, partial):
         raise UserError("optimizer._partial_: it must be true, since the parameters come later; leave it out")
+    if model.looks_ahead and trainer.settings.checkpoint_segments is not None:
+        raise UserError(
+            f"trainer.checkpoint_segments={trainer.settings.checkpoint_segments}: expected null, since the model's "
+            "posterior looks ahead, and would see no further than a segment"
+        )
     data = build_data(cfg, model.likelihood)
     require_activations(cfg, model, objective, data.splits, trainer)
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)

@@ -76,9 +76,12 @@ class SequenceModel(nn.Module, ABC):
     Attributes:
       z_dim: Z, the size of the noise of one step; 0 for a model without latent variables.
       likelihood: maps the emission's output to p(x_t).
+      looks_ahead: whether the posterior of a step reads later steps of its batch (smoothing). Where sequences are cut
+        in time it then reads no further than its chunk: what comes of it is a bound still, if a looser one.
     """
 
     z_dim: int
+    looks_ahead: bool = False
     likelihood: Likelihood
 
     @abstractmethod
@@ -86,8 +89,13 @@ class SequenceModel(nn.Module, ABC):
         """The state before the first step, a NamedTuple of tensors [B, ...]."""
 
     @abstractmethod
-    def prepare(self, batch: Batch) -> Any:
-        """Everything that does not need the state, for all steps at once: a NamedTuple of tensors [B, T, ...]."""
+    def prepare(self, batch: Batch, state: State | None = None) -> Any:
+        """Everything that needs no latent variable, for all steps at once: a NamedTuple of tensors [B, T, ...].
+
+        Args:
+          batch: B sequences of up to T steps; a posterior that looks ahead sees as far as they reach.
+          state: before their first step, as `forward` takes it.
+        """
 
     @abstractmethod
     def step(self, inputs: Any, state: State, noise: Tensor) -> tuple[StepTerms, State]:

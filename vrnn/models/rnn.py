@@ -78,7 +78,7 @@ class RNN(SequenceModel):
         """p(x_t | h_{t-1}), from h [..., H]."""
         return self.likelihood(full_precision(self.emission_net(h)))
 
-    def prepare(self, batch: Batch) -> Inputs:
+    def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
         return Inputs(batch.x, self.recurrence.from_x(self.phi_x(batch.x)))
 
     def step(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[StepTerms, State]:

@@ -133,7 +133,7 @@ class VRNN(SequenceModel):
         """p(x_t | z_t, h_{t-1}), from phi_z [..., width] and h [..., H]."""
         return self.likelihood(full_precision(self.emission_net(self.emission_net.from_a(phi_z), h)))
 
-    def prepare(self, batch: Batch) -> Inputs:
+    def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
         return self._hoist(batch.x)
 
     def step(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[StepTerms, State]:

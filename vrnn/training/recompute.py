@@ -21,10 +21,19 @@ class Recomputed(nn.Module):
     Args:
       model: any.
       num_chunks: chunks that a batch is cut into.
+
+    Raises:
+      ValueError: the model's posterior looks ahead, so that the bound of chunks is another.
     """
 
     def __init__(self, model: SequenceModel, num_chunks: int):
         super().__init__()
+        if model.looks_ahead:
+            name = type(model).__name__
+            raise ValueError(
+                f"checkpoint_segments must be null: the posterior of this {name} looks ahead, and would see no further "
+                "than a segment"
+            )
         self.model = model
         self.num_chunks = num_chunks
 
