@@ -25,15 +25,17 @@ class Batch:
       x: observations [B, T, D], zero where padded.
       lengths: number of steps of each sequence [B], int64, each in 1..T; 0 in a chunk that it does not reach.
       index: each sequence's number in its split [B], int64; evaluation noise is keyed by it.
+      observed: True where a value was observed [B, T, D], False where padded; x is 0 elsewhere. None: all were.
       mask: True on real steps [B, T].
 
     Raises:
-      ValueError: x is not [B, T, D], or lengths or index is not [B].
+      ValueError: x is not [B, T, D], lengths or index is not [B], or observed is not as x.
     """
 
     x: Tensor
     lengths: Tensor
     index: Tensor
+    observed: Tensor | None = None
     mask: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,7 +49,15 @@ class Batch:
                 )
         mask = torch.arange(self.x.shape[1], device=self.x.device) < self.lengths[:, None]  # [B, T]
         object.__setattr__(self, "mask", mask)
-        object.__setattr__(self, "x", torch.where(mask[..., None], self.x, 0.0))
+        kept = mask[..., None]
+        if self.observed is not None:
+            if self.observed.shape != self.x.shape:
+                raise ValueError(
+                    f"observed must have the shape {list(self.x.shape)} of x, got {list(self.observed.shape)}"
+                )
+            kept = self.observed & kept
+            object.__setattr__(self, "observed", kept)
+        object.__setattr__(self, "x", torch.where(kept, self.x, 0.0))
 
     @classmethod
     def of(cls, x: Tensor, lengths: Tensor | None = None, index: Tensor | None = None) -> Batch:
@@ -61,14 +71,20 @@ class Batch:
 
     def repeated(self, times: int) -> Batch:
         """Every sequence `times` times in a row, B * times sequences: importance samples folded into the batch."""
-        return Batch(*(field.repeat_interleave(times, 0) for field in (self.x, self.lengths, self.index)))
+        return Batch(*(field.repeat_interleave(times, 0) for field in self.fields))
+
+    @property
+    def fields(self) -> tuple[Tensor, ...]:
+        """What the batch is made of, each [B, ...]: `Batch(*batch.fields)` is the same batch."""
+        return tuple(part for part in (self.x, self.lengths, self.index, self.observed) if part is not None)
 
     def chunks(self, steps: int | None) -> Iterator[Batch]:
         """The batch cut in time, `steps` at a time; None: all of it at once."""
         width = steps or self.steps
         for start in range(0, self.steps, width):
             x = self.x[:, start : start + width]
-            yield Batch(x, (self.lengths - start).clamp(0, x.shape[1]), self.index)
+            observed = None if self.observed is None else self.observed[:, start : start + width]
+            yield Batch(x, (self.lengths - start).clamp(0, x.shape[1]), self.index, observed)
 
     @property
     def size(self) -> int:

@@ -1,5 +1,8 @@
 """Densities without weights; each sums its event dimensions, so log_prob of x [..., D] is [...] in nats.
 
+Where D dimensions are independent (in each component of a mixture, say), `log_prob(x, observed)` is the marginal
+density of the dimensions that were observed, which is the sum over these alone; of none it is log 1 = 0.
+
 Why not torch.distributions: its `sample` takes no generator, so a run could not be replayed, and its argument
 validation synchronises with the GPU at every step. The tests hold these densities to torch's and scipy's.
 """
@@ -45,9 +48,11 @@ class DiagonalNormal(NamedTuple):
     def mean(self) -> Tensor:
         return self.loc
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         squares = ((x - self.loc) / self.scale).square()
-        return -0.5 * (squares + LOG_2PI).sum(-1) - self.scale.log().sum(-1)
+        if observed is None:
+            return -0.5 * (squares + LOG_2PI).sum(-1) - self.scale.log().sum(-1)
+        return sum_observed(-0.5 * (squares + LOG_2PI) - self.scale.log(), observed)
 
     def rsample(self, noise: Tensor) -> Tensor:
         """loc + scale * noise, for standard normal noise [..., D] (Kingma and Welling 2014, section 2.4)."""
@@ -56,6 +61,11 @@ class DiagonalNormal(NamedTuple):
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         noise = torch.randn(self.loc.shape, generator=generator, device=self.loc.device, dtype=self.loc.dtype)
         return self.rsample(noise)
+
+
+def sum_observed(nats: Tensor, observed: Tensor) -> Tensor:
+    """Sum over the dimensions that were observed: nats [..., D], observed [..., D] -> [...]."""
+    return torch.where(observed, nats, 0.0).sum(-1)
 
 
 def choose(log_weights: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -87,8 +97,9 @@ class Bernoulli(NamedTuple):
     def mean(self) -> Tensor:
         return self.logits.sigmoid()
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        return -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none").sum(-1)
+    def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        nats = -F.binary_cross_entropy_with_logits(self.logits, x, reduction="none")
+        return nats.sum(-1) if observed is None else sum_observed(nats, observed)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(self.mean, generator=generator)
@@ -111,8 +122,9 @@ class Mixture(NamedTuple):
     def mean(self) -> Tensor:
         return (self.log_weights.exp()[..., None] * self.loc).sum(-2)
 
-    def log_prob(self, x: Tensor) -> Tensor:
-        log_normal = DiagonalNormal(self.loc, self.scale).log_prob(x[..., None, :])  # [..., M]
+    def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
+        seen = None if observed is None else observed[..., None, :]
+        log_normal = DiagonalNormal(self.loc, self.scale).log_prob(x[..., None, :], seen)  # [..., M]
         return torch.logsumexp(self.log_weights + log_normal, -1)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
@@ -145,7 +157,7 @@ class DiscretizedLogisticMixture(NamedTuple):
         """Of the mixture before it is cut into bins, no further out than the grid."""
         return (self.log_weights.exp() * self.loc).sum(-1).clamp(-1.0, 1.0)
 
-    def log_prob(self, x: Tensor) -> Tensor:
+    def log_prob(self, x: Tensor, observed: Tensor | None = None) -> Tensor:
         half = 1.0 / (self.levels - 1)
         distance = x[..., None] - self.loc
         above, below = (distance + half) / self.scale, (distance - half) / self.scale
@@ -154,7 +166,8 @@ class DiscretizedLogisticMixture(NamedTuple):
         x = x[..., None]
         log_bin = torch.where(x <= half - 1.0, F.logsigmoid(above), inside)
         log_bin = torch.where(x >= 1.0 - half, F.logsigmoid(-below), log_bin)
-        return torch.logsumexp(self.log_weights + log_bin, -1).sum(-1)
+        nats = torch.logsumexp(self.log_weights + log_bin, -1)
+        return nats.sum(-1) if observed is None else sum_observed(nats, observed)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         choice = choose(self.log_weights, generator)[..., None]

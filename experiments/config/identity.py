@@ -23,6 +23,7 @@ ADDED = {
     "data.valid_fraction": None,
     "data.on_bad": "error",
     "data.assignment": "order",
+    "model.mask_input": False,
 }
 # Keys that were added later, each with another key and its values beside which it changes nothing.
 IDLE = {

@@ -62,7 +62,10 @@ class Parts(NamedTuple):
 
 def cautions(splits: Splits, likelihood: Likelihood) -> list[str]:
     """Sentences that must stand beside every figure of this likelihood on these data."""
-    return [sentence for sentence in (splits.caution, likelihood.caution(splits.train.values)) if sentence]
+    found = [splits.caution]
+    whole = splits.train.whole_rows(10_000)  # what is stored for a missing value is no value
+    found += [likelihood.caution(whole)] if len(whole) else []
+    return [sentence for sentence in found if sentence]
 
 
 def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
@@ -83,6 +86,8 @@ def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
 
         def check(name: str, values: torch.Tensor) -> None:
             try:
+                if getattr(splits, name).observed is not None:
+                    likelihood.require_missing()
                 likelihood.check(values)
             except ValueError as error:
                 raise UserError(f"these data and this likelihood do not go together: {error} ({name})") from error

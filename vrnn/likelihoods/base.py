@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from vrnn.distributions import Distribution
@@ -19,11 +20,13 @@ class Likelihood(ABC):
       label: what the likelihood is called in a table.
       reference: what `fit` fits, where that is less than the likelihood can be.
       discrete: whether log_prob is the log of a probability, which no change of unit moves, and not of a density.
+      takes_missing: whether its distribution has log_prob(x, observed), the marginal of the observed dimensions.
     """
 
     label: ClassVar[str]
     reference: ClassVar[str]
     discrete: ClassVar[bool] = False
+    takes_missing: ClassVar[bool] = False
     x_dim: int
     param_dim: int
 
@@ -37,7 +40,10 @@ class Likelihood(ABC):
 
     @abstractmethod
     def fit(self, x: Tensor) -> Tensor:
-        """Parameters [P] of the same distribution at every step, fitted to x [N, D]: the independent reference."""
+        """Parameters [P] of the same distribution at every step, fitted to x [N, D]: the independent reference.
+
+        NaN in x stands for a value that was not observed, where the likelihood `takes_missing`.
+        """
 
     def caution(self, x: Tensor) -> str | None:
         """A sentence that must stand beside every figure of this likelihood on x [N, D]; None: nothing to say."""
@@ -46,3 +52,26 @@ class Likelihood(ABC):
     @abstractmethod
     def check(self, x: Tensor) -> None:
         """Raises ValueError if x [N, D] is nothing this likelihood can model."""
+
+    def require_missing(self) -> None:
+        """Raises ValueError unless it can model steps of which some dimensions were not observed."""
+        if not self.takes_missing:
+            raise ValueError(
+                f"a {self.label} has no density of some dimensions of a step alone, and values are missing; choose "
+                "likelihood=gaussian or likelihood=gmm"
+            )
+
+
+def log_density(distribution: Any, x: Tensor, observed: Tensor | None) -> Tensor:
+    """log p of the observed dimensions of x [..., D] -> [...] in nats; observed [..., D], None: all."""
+    return distribution.log_prob(x) if observed is None else distribution.log_prob(x, observed)
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each dimension [D] of x [N, D], over what is not NaN."""
+    missing = x.isnan()
+    if not bool(missing.any()):
+        return x.mean(0), x.std(0, correction=0)
+    count = (~missing).sum(0).clamp_min(1)
+    mean = torch.where(missing, 0.0, x).sum(0) / count
+    return mean, (torch.where(missing, 0.0, x - mean).square().sum(0) / count).sqrt()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vrnn import distributions
-from vrnn.likelihoods.base import Likelihood
+from vrnn.likelihoods.base import Likelihood, moments
 from vrnn.nn import require_at_least
 
 
@@ -23,6 +23,7 @@ class Bernoulli(Likelihood):
     label = "Bernoulli"
     reference = "Bernoulli"
     discrete = True
+    takes_missing = True
 
     def __init__(self, x_dim: int):
         require_at_least(1, x_dim=x_dim)
@@ -35,7 +36,7 @@ class Bernoulli(Likelihood):
         return torch.zeros(self.x_dim)
 
     def fit(self, x: Tensor) -> Tensor:
-        return x.mean(0).clamp(1e-4, 1.0 - 1e-4).logit()
+        return moments(x)[0].clamp(1e-4, 1.0 - 1e-4).logit()
 
     def check(self, x: Tensor) -> None:
         low, high = float(x.min()), float(x.max())

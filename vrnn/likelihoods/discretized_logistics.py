@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vrnn.distributions import DiscretizedLogisticMixture
-from vrnn.likelihoods.base import Likelihood
+from vrnn.likelihoods.base import Likelihood, moments
 from vrnn.nn import inverse_positive, positive, require_at_least
 
 
@@ -29,6 +29,7 @@ class DiscretizedLogistics(Likelihood):
     label = "discretized mixture of logistics"
     reference = "logistics by mean and variance"
     discrete = True
+    takes_missing = True
 
     def __init__(self, x_dim: int, levels: int | None = 256, num_components: int = 5, min_scale: float = 0.05):
         require_at_least(1, x_dim=x_dim, num_components=num_components)
@@ -54,8 +55,8 @@ class DiscretizedLogistics(Likelihood):
 
     def fit(self, x: Tensor) -> Tensor:
         """All components equal: a logistic with the mean and the variance of each dimension."""
-        std = x.std(0, correction=0)
-        return self._params(x.mean(0), torch.zeros_like(std), std * (3.0**0.5 / torch.pi))
+        mean, std = moments(x)
+        return self._params(mean, torch.zeros_like(std), std * (3.0**0.5 / torch.pi))
 
     def check(self, x: Tensor) -> None:
         """Raises ValueError unless x lies on the grid."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vrnn.distributions import DiagonalNormal
+from vrnn.likelihoods.base import moments
 from vrnn.likelihoods.density import Density
 from vrnn.nn import require_at_least
 
@@ -23,6 +24,7 @@ class Gaussian(Density):
     """
 
     label = reference = "Gaussian"
+    takes_missing = True
 
     def __init__(self, x_dim: int, min_std: float = 1e-4, sigma_bias: float | None = None):
         super().__init__(min_std, sigma_bias)
@@ -39,4 +41,5 @@ class Gaussian(Density):
         return torch.cat([torch.zeros(self.x_dim), self.initial_raw(self.x_dim)])
 
     def fit(self, x: Tensor) -> Tensor:
-        return torch.cat([x.mean(0), self.raw(x.std(0, correction=0))])
+        mean, std = moments(x)
+        return torch.cat([mean, self.raw(std)])

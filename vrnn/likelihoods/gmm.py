@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from vrnn.distributions import Mixture
+from vrnn.likelihoods.base import moments
 from vrnn.likelihoods.density import Density
 from vrnn.nn import require_at_least
 
@@ -28,6 +29,7 @@ class GMM(Density):
 
     label = "mixture of Gaussians"
     reference = "Gaussian"
+    takes_missing = True
 
     def __init__(self, x_dim: int, num_components: int = 20, min_std: float = 1e-4, sigma_bias: float | None = None):
         super().__init__(min_std, sigma_bias)
@@ -47,7 +49,8 @@ class GMM(Density):
 
     def fit(self, x: Tensor) -> Tensor:
         """All components equal: one Gaussian."""
-        return self._params(x.mean(0), self.raw(x.std(0, correction=0)))
+        mean, std = moments(x)
+        return self._params(mean, self.raw(std))
 
     def _params(self, mean: Tensor, raw: Tensor) -> Tensor:
         m = self.num_components

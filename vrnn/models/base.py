@@ -39,8 +39,15 @@ class SequenceTerms(NamedTuple):
 
 
 def at(fields: Fields, t: int) -> Fields:
-    """Step t of a NamedTuple of tensors [B, T, ...]: the same NamedTuple of tensors [B, ...]."""
-    return type(fields)(*(field[:, t] for field in fields))
+    """Step t of a NamedTuple of tensors [B, T, ...] (or None): the same NamedTuple of tensors [B, ...]."""
+    return type(fields)(*(None if field is None else field[:, t] for field in fields))
+
+
+def read(x: Tensor, observed: Tensor | None, mask_input: bool) -> Tensor:
+    """What phi_x reads: x [..., D], or with the mask [..., 2 D]: after x, 1 where a value was observed."""
+    if not mask_input:
+        return x
+    return torch.cat([x, torch.ones_like(x) if observed is None else observed.to(x)], -1)
 
 
 def state_at_lengths(before: Fields, last: Fields, lengths: Tensor) -> Fields:

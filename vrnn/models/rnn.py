@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from vrnn.batch import Batch
 from vrnn.distributions import Distribution
-from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, state_at_lengths
+from vrnn.likelihoods.base import Likelihood, log_density
+from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, read, state_at_lengths
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import full_precision, mlp, output_layer, require_at_least
@@ -23,10 +23,12 @@ class Inputs(NamedTuple):
     Attributes:
       x: observations [B, T, D].
       recurrence: part of phi_x in the gates of the recurrence [B, T, gates].
+      observed: which values were observed [B, T, D]; None: all were.
     """
 
     x: Tensor
     recurrence: Tensor
+    observed: Tensor | None = None
 
 
 class RNN(SequenceModel):
@@ -43,6 +45,7 @@ class RNN(SequenceModel):
       recurrence: builds the recurrence from the widths of phi_x and phi_z, the latter 0 here.
       phi_x, emission: widths of the hidden layers of each net, none for a linear one (phi_x: the identity).
       initialise: sets the weights that the model starts with.
+      mask_input: whether phi_x also reads which values were observed, so that it can tell a missing one from a 0.
 
     Raises:
       ValueError: a size below 1, or a likelihood of another x_dim.
@@ -58,14 +61,17 @@ class RNN(SequenceModel):
         phi_x: Sequence[int],
         emission: Sequence[int],
         initialise: Callable[[nn.Module], None] = as_torch,
+        mask_input: bool = False,
     ):
         super().__init__()
         require_at_least(1, x_dim=x_dim)
         if likelihood.x_dim != x_dim:
             raise ValueError(f"the likelihood is for x_dim = {likelihood.x_dim}, the model for x_dim = {x_dim}")
         self.likelihood = likelihood
-        self.recurrence = recurrence([x_dim, *phi_x][-1], 0)
-        self.phi_x = mlp(x_dim, phi_x)
+        self.mask_input = mask_input
+        in_dim = 2 * x_dim if mask_input else x_dim
+        self.recurrence = recurrence([in_dim, *phi_x][-1], 0)
+        self.phi_x = mlp(in_dim, phi_x)
         self.emission_net = mlp(self.recurrence.h_dim, emission, likelihood.param_dim)
         initialise(self)
         with torch.no_grad():
@@ -79,16 +85,17 @@ class RNN(SequenceModel):
         return self.likelihood(full_precision(self.emission_net(h)))
 
     def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
-        return Inputs(batch.x, self.recurrence.from_x(self.phi_x(batch.x)))
+        phi_x = self.phi_x(read(batch.x, batch.observed, self.mask_input))
+        return Inputs(batch.x, self.recurrence.from_x(phi_x), batch.observed)
 
     def step(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[StepTerms, State]:
-        log_px = self.emission(state.h).log_prob(inputs.x)  # [B]
+        log_px = log_density(self.emission(state.h), inputs.x, inputs.observed)  # [B]
         zeros = torch.zeros_like(log_px)
         return StepTerms(log_px, zeros, zeros), self.recurrence(inputs.recurrence, None, state)
 
     def forward(self, batch: Batch, noise: Tensor, state: State | None = None) -> tuple[SequenceTerms, State]:
         h, state = self._unroll(batch, state)
-        log_px = self.emission(h).log_prob(batch.x)  # [B, T]
+        log_px = log_density(self.emission(h), batch.x, batch.observed)  # [B, T]
         zeros = torch.zeros_like(log_px)
         return SequenceTerms(log_px, zeros, zeros), state
 
@@ -101,7 +108,9 @@ class RNN(SequenceModel):
         drawn = []
         for _ in range(steps):
             drawn.append(self.emission(state.h).sample(generator))
-            state = self.recurrence(self.recurrence.from_x(self.phi_x(drawn[-1])), None, state)
+            state = self.recurrence(
+                self.recurrence.from_x(self.phi_x(read(drawn[-1], None, self.mask_input))), None, state
+            )
         return torch.stack(drawn, 1)  # [num, steps, D]
 
     def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:

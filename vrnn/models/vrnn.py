@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
-from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, state_at_lengths
+from vrnn.likelihoods.base import Likelihood, log_density
+from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, read, state_at_lengths
 from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
@@ -25,11 +25,13 @@ class Inputs(NamedTuple):
       x: observations [B, T, D].
       posterior: part of phi_x in the posterior's first layer [B, T, first width].
       recurrence: part of phi_x in the gates of the recurrence [B, T, gates].
+      observed: which values were observed [B, T, D]; None: all were.
     """
 
     x: Tensor
     posterior: Tensor
     recurrence: Tensor
+    observed: Tensor | None = None
 
 
 class Unrolled(NamedTuple):
@@ -59,7 +61,7 @@ class VRNN(SequenceModel):
     With `prior="standard"` it is VRNN-I: z_t ~ N(0, I), independent of the past (section 5.1).
 
     In the time loop stand only posterior -> z -> phi_z -> recurrence; phi_x comes before it, and prior, emission, KL
-    and log-likelihood come after it, over all steps at once.
+    and log-likelihood come after it, over all steps at once. What was not observed is 0 for phi_x, and has no density.
 
     Args:
       x_dim: D.
@@ -72,6 +74,7 @@ class VRNN(SequenceModel):
       sigma_bias: raw standard deviation that prior and posterior start with, the paper's code has 0.6; None: as
         `initialise` leaves it.
       initialise: sets the weights that the model starts with.
+      mask_input: whether phi_x also reads which values were observed, so that it can tell a missing one from a 0.
 
     Raises:
       ValueError: a size below 1, min_std not positive, an unknown prior, or a likelihood of another x_dim.
@@ -91,6 +94,7 @@ class VRNN(SequenceModel):
         min_std: float = 1e-4,
         sigma_bias: float | None = None,
         initialise: Callable[[nn.Module], None] = as_torch,
+        mask_input: bool = False,
     ):
         super().__init__()
         require_at_least(1, x_dim=x_dim, z_dim=z_dim)
@@ -103,10 +107,12 @@ class VRNN(SequenceModel):
         self.z_dim = z_dim
         self.min_std = min_std
         self.likelihood = likelihood
-        phi_x_dim, phi_z_dim = [x_dim, *phi_x][-1], [z_dim, *phi_z][-1]
+        self.mask_input = mask_input
+        in_dim = 2 * x_dim if mask_input else x_dim
+        phi_x_dim, phi_z_dim = [in_dim, *phi_x][-1], [z_dim, *phi_z][-1]
         self.recurrence = recurrence(phi_x_dim, phi_z_dim)
         h_dim = self.recurrence.h_dim
-        self.phi_x = mlp(x_dim, phi_x)
+        self.phi_x = mlp(in_dim, phi_x)
         self.phi_z = mlp(z_dim, phi_z)
         self.prior_net = None if prior == "standard" else mlp(h_dim, prior, 2 * z_dim)
         self.posterior_net = JointMLP(phi_x_dim, h_dim, posterior, 2 * z_dim)
@@ -134,15 +140,17 @@ class VRNN(SequenceModel):
         return self.likelihood(full_precision(self.emission_net(self.emission_net.from_a(phi_z), h)))
 
     def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
-        return self._hoist(batch.x)
+        hoisted = self._hoist(read(batch.x, batch.observed, self.mask_input))
+        return hoisted._replace(x=batch.x, observed=batch.observed)
 
     def step(self, inputs: Inputs, state: State, noise: Tensor) -> tuple[StepTerms, State]:
         unrolled, state = self._advance(inputs, state, noise)
-        return StepTerms(*self._terms(inputs.x, unrolled)), state
+        return StepTerms(*self._terms(inputs.x, unrolled, inputs.observed)), state
 
     def forward(self, batch: Batch, noise: Tensor, state: State | None = None) -> tuple[SequenceTerms, State]:
         unrolled, state = self._unroll(batch, noise, state)
-        terms = self._terms(batch.x.transpose(0, 1), unrolled)
+        observed = None if batch.observed is None else batch.observed.transpose(0, 1)
+        terms = self._terms(batch.x.transpose(0, 1), unrolled, observed)
         return SequenceTerms(*(term.transpose(0, 1) for term in terms)), state
 
     @torch.no_grad()
@@ -157,7 +165,9 @@ class VRNN(SequenceModel):
         for _ in range(steps):
             phi_z = self.phi_z(self.prior(state.h).sample(generator))
             drawn.append(self.emission(phi_z, state.h).sample(generator))
-            state = self.recurrence(self.recurrence.from_x(self.phi_x(drawn[-1])), phi_z, state)
+            state = self.recurrence(
+                self.recurrence.from_x(self.phi_x(read(drawn[-1], None, self.mask_input))), phi_z, state
+            )
         return torch.stack(drawn, 1)  # [num, steps, D]
 
     def reconstruct(self, batch: Batch, noise: Tensor) -> Distribution:
@@ -169,7 +179,7 @@ class VRNN(SequenceModel):
         return DiagonalNormal(*(field.transpose(0, 1) for field in unrolled.posterior))
 
     def _hoist(self, x: Tensor) -> Inputs:
-        """What does not depend on the past, from x [..., D]."""
+        """What does not depend on the past, from what phi_x reads."""
         phi_x = self.phi_x(x)
         return Inputs(x, self.posterior_net.from_a(phi_x), self.recurrence.from_x(phi_x))
 
@@ -186,7 +196,8 @@ class VRNN(SequenceModel):
 
     def _unroll(self, batch: Batch, noise: Tensor, state: State | None) -> tuple[Unrolled, State]:
         """The time loop over all steps, time first, and the state of each sequence after its own last step."""
-        x, noise = batch.x.transpose(0, 1).contiguous(), noise.transpose(0, 1).contiguous()
+        x = read(batch.x, batch.observed, self.mask_input)
+        x, noise = x.transpose(0, 1).contiguous(), noise.transpose(0, 1).contiguous()
         state = self.initial_state(batch.size) if state is None else state
         readable = self.recurrence.fused is None or torch.compiler.is_compiling()
         loop = self._loop if readable else self._fused_loop
@@ -202,7 +213,7 @@ class VRNN(SequenceModel):
     def _loop(self, x: Tensor, noise: Tensor, state: State) -> tuple[Unrolled, State, State]:
         """The specification of the time loop: all steps, the states before them, and the state after the last."""
         unrolled, states = [], []
-        for *fields, step_noise in zip(*self._hoist(x), noise, strict=True):
+        for *fields, step_noise in zip(*self._hoist(x)[:3], noise, strict=True):
             states.append(state)
             step, state = self._advance(Inputs(*fields), state, step_noise)
             unrolled.append(step)
@@ -211,9 +222,10 @@ class VRNN(SequenceModel):
         before = type(state)(*(torch.stack(field) for field in zip(*states, strict=True)))
         return Unrolled(posterior, torch.stack(z), torch.stack(phi_z), before.h), before, state
 
-    def _terms(self, x: Tensor, unrolled: Unrolled) -> tuple[Tensor, Tensor, Tensor]:
+    def _terms(self, x: Tensor, unrolled: Unrolled, observed: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """log_px, kl and log_ratio, of one step [B] or of all [B, T]."""
         posterior, z, phi_z, h = unrolled
         prior = self.prior(h)
         log_ratio = prior.log_prob(z) - posterior.log_prob(z)
-        return self.emission(phi_z, h).log_prob(x), kl_divergence(posterior, prior), log_ratio
+        log_px = log_density(self.emission(phi_z, h), x, observed)
+        return log_px, kl_divergence(posterior, prior), log_ratio

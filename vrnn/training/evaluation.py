@@ -169,7 +169,7 @@ class _InParts:
         self.rows = rows
 
     def __call__(self, batch: Batch, noise: Tensor, _: None = None) -> tuple[SequenceTerms, tuple]:
-        fields = (batch.x, batch.lengths, batch.index, noise)
+        fields = (*batch.fields, noise)
         parts = zip(*(field.split(self.rows) for field in fields), strict=True)
         found = [self.model(Batch(*rows), eps) for *rows, eps in parts]
         terms, states = (

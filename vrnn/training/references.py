@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vrnn.data.splits import Sequences, Splits
 from vrnn.distributions import LOG_2PI
-from vrnn.likelihoods.base import Likelihood
+from vrnn.likelihoods.base import Likelihood, log_density
 from vrnn.training.evaluation import Evaluation
 
 MIN_STD = 1e-4  # as the likelihoods' own
@@ -19,9 +19,13 @@ MIN_STD = 1e-4  # as the likelihoods' own
 
 def independent(likelihood: Likelihood, train: Sequences, sequences: Sequences) -> Evaluation:
     """The same distribution at every step, fitted to all steps of `train`: what modelling time is worth."""
-    params = likelihood.fit(train.values)
+    known = train.values if train.observed is None else torch.where(train.observed, train.values, math.nan)
+    params = likelihood.fit(known)
     parts = sequences.values.split(4096)  # a mixture's parameters are many times as large as x
-    nats = torch.cat([likelihood(params.expand(len(x), -1)).log_prob(x) for x in parts])  # [sum of lengths]
+    seen = [None] * len(parts) if sequences.observed is None else sequences.observed.split(4096)
+    nats = torch.cat(
+        [log_density(likelihood(params.expand(len(x), -1)), x, mask) for x, mask in zip(parts, seen, strict=True)]
+    )  # [rows]
     return _per_sequence(nats, sequences)
 
 
@@ -90,9 +94,14 @@ def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
 
 
 def _per_sequence(nats: Tensor, sequences: Sequences) -> Evaluation:
-    """Nats of every step, end to end [sum of lengths] -> an exact evaluation."""
-    owner = torch.arange(len(sequences)).repeat_interleave(sequences.lengths)
-    bounds = torch.zeros(len(sequences), dtype=torch.float64).index_add_(0, owner, nats.double().cpu())
+    """Nats of every stored step [rows] -> an exact evaluation."""
+    if sequences.are_windows:  # which may share rows
+        until = torch.cat([torch.zeros(1, dtype=torch.float64), nats.double().cpu().cumsum(0)])
+        starts = sequences.starts.cpu()
+        bounds = until[starts + sequences.lengths] - until[starts]
+    else:
+        owner = torch.arange(len(sequences)).repeat_interleave(sequences.lengths)
+        bounds = torch.zeros(len(sequences), dtype=torch.float64).index_add_(0, owner, nats.double().cpu())
     return _exact(bounds, sequences)
 
 

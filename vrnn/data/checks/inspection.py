@@ -116,7 +116,12 @@ def _measure(name: str, sequences: Sequences, splits: Splits, check: Check | Non
         sizes.append(math.sqrt(squares / count))
         places = torch.linspace(0, count - 1, min(SINGLE, count), dtype=torch.float64).long()
         single += values[start + places // sequences.x_dim, places % sequences.x_dim].double().tolist()
-    lengths = hashlib.sha256(sequences.lengths.numpy().data).hexdigest()
+    if sequences.observed is not None:
+        hashed.update(sequences.observed.contiguous().numpy().data)
+    placed = hashlib.sha256(sequences.lengths.numpy().data)
+    if sequences.are_windows:
+        placed.update(sequences.starts.numpy().data)
+    lengths = placed.hexdigest()
     return PartPrint(len(sequences), len(values), lengths, hashed.hexdigest(), projections, sizes, single)
 
 
