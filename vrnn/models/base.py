@@ -40,7 +40,8 @@ class SequenceTerms(NamedTuple):
 
 def at(fields: Fields, t: int) -> Fields:
     """Step t of a NamedTuple of tensors [B, T, ...] (or None): the same NamedTuple of tensors [B, ...]."""
-    return type(fields)(*(None if field is None else field[:, t] for field in fields))
+    parts: list[Any] = [None if field is None else field[:, t] for field in fields]
+    return type(fields)(*parts)
 
 
 def read(x: Tensor, observed: Tensor | None, mask_input: bool) -> Tensor:
