@@ -58,6 +58,24 @@ def jobs_at_once(device: str) -> int:
     return joblib.cpu_count()
 
 
+def start_silent_tracker() -> None:
+    """Starts joblib's resource tracker, a process of its own, that prints nothing.
+
+    Where workers are killed while several threads launch jobs, threads and exit handlers of joblib each unregister the
+    same folder, and the tracker prints a KeyError for the second. It deletes what is left over all the same.
+    """
+    from joblib.externals.loky.backend import resource_tracker
+
+    terminal = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            resource_tracker.ensure_running()
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+
+
 def take_gpu(employer: int) -> None:
     """Makes "cuda" a GPU of this process's own among the workers of one employer, where the machine has several.
 

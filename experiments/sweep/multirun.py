@@ -18,7 +18,7 @@ from omegaconf import DictConfig, open_dict
 
 from experiments.cli.app import tell
 from experiments.cli.arguments import typed as typed_words
-from experiments.cli.processes import jobs_at_once
+from experiments.cli.processes import jobs_at_once, start_silent_tracker
 from experiments.cli.terminal import console, say
 from experiments.config.build import require_integer
 from experiments.config.checks import require_keys
@@ -163,6 +163,8 @@ class Multirun(ABC):
 
     def start(self) -> None:
         """Runs the jobs and reports of them; ends the process where something is left to do."""
+        if self.cfg.hydra.runtime.choices["hydra/launcher"] == "joblib":
+            start_silent_tracker()
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self.context, task_function=self.task, config=self.config
         )
@@ -236,10 +238,8 @@ class Multirun(ABC):
 
     def parallel_words(self) -> str:
         """How many jobs run at a time, and where."""
-        launcher = self.cfg.hydra.runtime.choices["hydra/launcher"]
-        return (
-            f"{self.parallel} at a time ({launcher})" if "n_jobs" in self.cfg.hydra.launcher else f"launcher {launcher}"
-        )
+        kind = self.cfg.hydra.runtime.choices["hydra/launcher"]
+        return f"{self.parallel} at a time ({kind})" if "n_jobs" in self.cfg.hydra.launcher else f"launcher {kind}"
 
 
 def tell_failure(job: JobReturn) -> None:

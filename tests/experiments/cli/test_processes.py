@@ -95,3 +95,23 @@ def test_a_lock_that_is_a_pipe_keeps_nobody_waiting(tmp_path: Path):
         locked(tmp_path).__enter__()
     assert time.monotonic() - begun < 2.0
     ends.cancel()
+
+
+TWICE = """
+import sys
+from joblib.externals.loky.backend import resource_tracker
+from experiments.cli.processes import start_silent_tracker
+if sys.argv[1] == "silent":
+    start_silent_tracker()
+resource_tracker.register("/nowhere", "folder")
+resource_tracker.unregister("/nowhere", "folder")
+resource_tracker.unregister("/nowhere", "folder")
+print("the terminal is still there", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("kind", ["silent", "as joblib starts it"])
+def test_what_joblibs_tracker_prints_does_not_reach_the_terminal(kind: str):
+    ended = subprocess.run([sys.executable, "-c", TWICE, kind], capture_output=True, text=True, check=True)
+    assert "the terminal is still there\n" in ended.stderr
+    assert ("KeyError" in ended.stderr) == (kind != "silent")
