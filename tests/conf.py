@@ -69,4 +69,4 @@ def chosen(*overrides: str) -> dict[str, str]:
 
 def context(app: str = "train", *overrides: str) -> JobContext:
     """The start of a single run, as Hydra would tell it."""
-    return JobContext(app, overrides, {}, 0, Path("outputs"), None, "", None)
+    return JobContext(app, overrides, {}, 0, Path("outputs"), None, "", OmegaConf.create(), None)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import DictConfig
 
 from experiments.config.overrides import literal
 
@@ -24,6 +25,7 @@ class JobContext:
       directory: Hydra's output directory of the job.
       multirun: the directory of the multirun that the job belongs to; None for a single run.
       subdir: hydra.sweep.subdir as it stands in the config, which names the jobs of a multirun.
+      sweeper: the config of the sweeper that has launched the job; of a single run it has launched nothing.
       record: the folder in `directory` in which Hydra keeps a record of the start; None: it keeps none.
     """
 
@@ -34,6 +36,7 @@ class JobContext:
     directory: Path
     multirun: Path | None
     subdir: str
+    sweeper: DictConfig
     record: str | None
 
     @classmethod
@@ -49,5 +52,6 @@ class JobContext:
             directory=Path(hydra.runtime.output_dir),
             multirun=Path(hydra.runtime.cwd, hydra.sweep.dir) if several else None,
             subdir=str(literal(hydra.sweep)["subdir"]),
+            sweeper=hydra.sweeper,
             record=hydra.output_subdir,
         )

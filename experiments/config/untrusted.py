@@ -47,7 +47,7 @@ REFERENCE = re.compile(r"\$\{([\w.]+|matched_width:[\w, ]*)\}")  # to another ke
 STARTS = ("hydra", "resume", "run_from")  # keys that say how a run is started
 # What a command that is shown may say of how it is run.
 STARTING = re.compile(
-    r"--multirun|-m|hydra/(launcher|sweeper|sweeper/sampler)=\w+|hydra\.(sweeper\.n_trials|launcher\.n_jobs)=\d+"
+    r"--multirun|-m|hydra/(launcher|sweeper|sweeper/sampler|sweeper/pruner)=\w+|hydra\.(sweeper\.n_trials|launcher\.n_jobs)=\d+"
 )
 APPS = {path.stem for path in CONF.glob("*.yaml")}
 

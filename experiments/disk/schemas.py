@@ -53,6 +53,7 @@ class Result(Content):
     parameters: Count | None = None
     seconds: float = 0.0
     stopped: str = ""
+    pruned: bool = False
     overrides: list[str] = []
     cautions: list[str] = []
     warnings: list[str] = []

@@ -20,7 +20,7 @@ from experiments.run.measuring import measure
 from experiments.run.parts import Parts, build_parts, cautions
 from experiments.run.record import Recorder, recorded
 from experiments.run.resume import resume_command
-from experiments.run.stopping_rule import MakesStoppingRule, StoppingRule
+from experiments.run.stopping_rule import MakesStoppingRules, StoppingRule
 from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
 from vrnn.figures.curves import draw_curves
 from vrnn.training import checkpoint
@@ -37,7 +37,7 @@ def run_job(
     *,
     resume: bool,
     stop: Path | None = None,
-    stopping_rule: MakesStoppingRule | None = None,
+    stopping_rules: MakesStoppingRules | None = None,
 ) -> int:
     """Trains, measures and draws; returns the exit code.
 
@@ -47,7 +47,7 @@ def run_job(
       context: of the start.
       resume: go on from the run's last checkpoint.
       stop: a file that asks for the end as a signal does, once it is there.
-      stopping_rule: makes the rule that may end the training early.
+      stopping_rules: makes the rules that may end the training early.
 
     Raises:
       UserError: a value in the config is wrong, training diverged, or a checkpoint cannot be read or written.
@@ -65,7 +65,7 @@ def run_job(
         if several or not resume:  # a run that goes on has its own config, which may be older than some keys
             require_keys(cfg, "train")
             require_read(context.overrides, "train")
-        rule = stopping_rule(cfg, run.path) if stopping_rule else None
+        rules = stopping_rules(cfg, run.path) if stopping_rules else []
         parts = build_parts(cfg)
         resumed = resume and (run.checkpoints / "last.pt").exists()
         splits, notes, _ = open_run_data(run, cfg, parts.data, resumed=resumed)
@@ -87,7 +87,7 @@ def run_job(
         parts.tracker.open(run.path, plain, name, run.path.parent.name, tags)
         code = 1
         try:
-            stopped = train(cfg, run, parts, terminal, result, stopping, rule, resume=resume)
+            stopped = train(cfg, run, parts, terminal, result, stopping, rules, resume=resume)
             if not stopped:
                 measurements = measure(parts, run, cfg.seed)
                 result["figures"] = measurements_as_json(measurements)
@@ -126,7 +126,7 @@ def train(
     terminal: Terminal,
     result: dict[str, Any],
     stop: StopRequest,
-    rule: StoppingRule | None,
+    rules: Sequence[StoppingRule],
     *,
     resume: bool,
 ) -> int:
@@ -150,9 +150,9 @@ def train(
                 parts.schedule,
                 seed=cfg.seed,
                 directory=run.checkpoints,
-                observers=[Recorder(run, result, kind), *([rule] if rule else []), screen, parts.tracker],
+                observers=[Recorder(run, result, kind), *rules, screen, parts.tracker],
                 should_stop=stop,
-                give_up=rule or bool,
+                give_up=lambda: any(rule() for rule in rules),
                 resume=resumed,
             )
     except Interrupted:
@@ -162,8 +162,9 @@ def train(
             terminal.say("            the result of the shorter training stays until then")
         return stop.exit_code
     result["best_step"] = progress.best_step
-    if rule and rule.reason:
+    for rule in [rule for rule in rules if rule.reason][:1]:
         result["stopped"] = rule.reason
+        result["pruned"] = rule.is_pruner
         terminal.note(rule.reason)
     return 0
 

@@ -15,13 +15,15 @@ class StoppingRule(Observer):
 
     Attributes:
       reason: why the training ended early; empty: it did not.
+      is_pruner: whether what it ends is a pruned trial of a search.
     """
 
     reason = ""
+    is_pruner = False
 
     def __call__(self) -> bool:
         """Whether to end."""
         return bool(self.reason)
 
 
-MakesStoppingRule = Callable[[DictConfig, Path], StoppingRule | None]  # of a job's config and directory
+MakesStoppingRules = Callable[[DictConfig, Path], list[StoppingRule]]  # of a job's config and directory

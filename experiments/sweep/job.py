@@ -19,7 +19,9 @@ from experiments.run.directory import RunDirectory, provenance
 from experiments.run.job import run_job
 from experiments.run.starts import START, begin, go_on, has_computed, just_written
 from experiments.run.state import Job, read_job
-from experiments.sweep.stopping import pruning
+from experiments.run.stopping_rule import StoppingRule
+from experiments.sweep.pruning import trial_pruning
+from experiments.sweep.stopping import stop_below
 
 ORPHANS = 20.0  # seconds that jobs of a killed multirun are given to notice it
 
@@ -73,7 +75,12 @@ def _run_or_continue(cfg: DictConfig, run: RunDirectory, context: JobContext, st
         go_on(run)
     else:
         begin(run, config_hash(cfg), context)
-    return run_job(cfg, run, context, resume=resume, stop=stop, stopping_rule=pruning)
+
+    def stopping_rules(cfg: DictConfig, directory: Path) -> list[StoppingRule]:
+        rules = (stop_below(cfg, directory), trial_pruning(context.sweeper, stop.parent, directory))
+        return [rule for rule in rules if rule is not None]
+
+    return run_job(cfg, run, context, resume=resume, stop=stop, stopping_rules=stopping_rules)
 
 
 def refuse(run: RunDirectory, error: UserError, context: JobContext) -> None:

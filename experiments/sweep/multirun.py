@@ -36,7 +36,7 @@ from experiments.sweep.monitor import Monitor
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.sweep.publish import publish
 from experiments.sweep.space import compose_swept_job, read_space
-from experiments.sweep.stopping import pruning
+from experiments.sweep.stopping import stop_below
 from experiments.tracking.guard import Guard
 
 MAX_FAILURE_CODE = 100  # failures that an exit code tells apart; the codes above have meanings of their own
@@ -143,7 +143,7 @@ class Multirun(ABC):
 
     def require_settings(self) -> None:
         """Raises UserError unless what the config says of all jobs together is right: else every job would tell it."""
-        pruning(self.cfg, Path())
+        stop_below(self.cfg, Path())
 
     def hash_of(self, settings: dict[str, str]) -> str | None:
         """`config_hash` of a job; None where its config cannot be resolved, of which the job tells.

@@ -15,6 +15,7 @@ from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.sweep.claims import literal_subdir
 from experiments.sweep.multirun import Multirun
+from experiments.sweep.pruning import build_pruner
 from experiments.sweep.study import build_part, distribution, open_study, progress
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class SearchSweep(Multirun):
             raise UserError(f"hydra.sweeper.n_trials={sweeper.n_trials}: expected an integer of at least 1")
         if sweeper.direction not in ("maximize", "minimize"):
             raise UserError(f"hydra.sweeper.direction={sweeper.direction}: expected maximize or minimize")
+        self.pruner = build_pruner(sweeper)
 
     def jobs_to_claim(self) -> list[list[str]]:
         several = self.trials > 1 and "${" not in literal_subdir(self.config)
@@ -60,6 +62,7 @@ class SearchSweep(Multirun):
         from optuna.trial import TrialState
 
         self.study = open_study(self.cfg, self.plan)
+        self.study.pruner = self.pruner  # which some samplers take into account
         self.distributions = {override.get_key_element(): distribution(override) for override in self.space.swept}
         self.study.sampler = self.sampler(len(self.study.trials))
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
@@ -150,7 +153,9 @@ class SearchSweep(Multirun):
             result = RunDirectory(self.plan.directory / self.plan.name(settings)).read_result()
             value = result.get("figures", {}).get(metric, {}).get("value")
             with self.turn:
-                if result.get("status") == "done" and value is not None:
+                if result.get("pruned"):
+                    self.study.tell(trial, state=TrialState.PRUNED)
+                elif result.get("status") == "done" and value is not None:
                     self.study.tell(trial, value)
                 else:
                     self.study.tell(trial, state=TrialState.FAIL)

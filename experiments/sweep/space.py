@@ -28,6 +28,35 @@ from experiments.errors import UserError
 FORMER_SWEEPER = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
 
 
+NO_PRUNER = "optuna.pruners.NopPruner"
+# Arguments that the suite's samplers had, in their order: directories are named by them, though Optuna drops some.
+FORMER_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "optuna.samplers.TPESampler": {
+        "_target_": None,
+        "seed": None,
+        "consider_prior": True,
+        "prior_weight": 1.0,
+        "consider_magic_clip": True,
+        "consider_endpoints": False,
+        "n_startup_trials": 10,
+        "n_ei_candidates": 24,
+        "multivariate": False,
+        "warn_independent_sampling": True,
+    },
+    "optuna.samplers.CmaEsSampler": {
+        "_target_": None,
+        "seed": None,
+        "x0": None,
+        "sigma0": None,
+        "independent_sampler": None,
+        "warn_independent_sampling": True,
+        "consider_pruned_trials": False,
+        "restart_strategy": None,
+        "inc_popsize": 2,
+    },
+}
+
+
 class SearchSpace(NamedTuple):
     """A multirun before anything of it is run.
 
@@ -99,11 +128,19 @@ class SearchSpace(NamedTuple):
         else:  # how points are chosen, but not how many: a longer search goes on with a shorter
             sweeper = cfg.hydra.sweeper
             content.append(sorted(override.input_line for override in self.swept))
-            content += [FORMER_SWEEPER, OmegaConf.to_container(sweeper.sampler)]
+            content += [FORMER_SWEEPER, with_former_arguments(sweeper.sampler)]
             goal = [sweeper.metric, sweeper.direction]
             content += [] if goal == ["valid/log_likelihood", "maximize"] else [goal]
+            pruner = OmegaConf.to_container(sweeper.pruner)
+            content += [] if pruner == {"_target_": NO_PRUNER} else [pruner]
         digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:8]
         return Path("outputs/sweeps") / f"{(name or cfg.hydra.job.name).replace('/', '-')}-{digest}"
+
+
+def with_former_arguments(sampler: DictConfig) -> dict[str, Any]:
+    """The sampler's settings as directories are named by them."""
+    settings = literal(sampler)
+    return {**FORMER_ARGUMENTS.get(settings.get("_target_"), {}), **settings}
 
 
 def read_space(config: DictConfig, loader: ConfigLoader, *, is_grid: bool) -> SearchSpace:

@@ -16,7 +16,7 @@ from experiments.run.stopping_rule import StoppingRule
 BOUND = "valid/log_likelihood"
 
 
-class Pruning(StoppingRule):
+class StopBelow(StoppingRule):
     """The rule multirun.stop_below, for one job.
 
     After every validation: the job ends if its best bound so far is below the given quantile of the best bounds that
@@ -85,7 +85,7 @@ def best_by_epoch(folder: Path) -> dict[int, float]:
     return found
 
 
-def pruning(cfg: DictConfig, directory: Path) -> Pruning | None:
+def stop_below(cfg: DictConfig, directory: Path) -> StopBelow | None:
     """The rule that the config names; None: every job runs to its end.
 
     Raises:
@@ -97,4 +97,4 @@ def pruning(cfg: DictConfig, directory: Path) -> Pruning | None:
     names = ("quantile", "after", "jobs")
     if not OmegaConf.is_dict(rule) or set(rule) != set(names):
         raise UserError(f"multirun.stop_below={rule}: expected null, or the three keys {', '.join(names)}")
-    return Pruning(directory, *(rule[name] for name in names))
+    return StopBelow(directory, *(rule[name] for name in names))

@@ -32,7 +32,7 @@ class Progress(NamedTuple):
     """How far a study is.
 
     Attributes:
-      ended: trials whose job has ended, by itself or by diverging.
+      ended: trials whose job has ended: by itself, pruned, or by diverging.
       jobs: their directories' names; fewer where the sampler has proposed a point again.
       unfinished: the last trial of every other job that was begun, by its name.
     """
@@ -50,16 +50,13 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
     """
     import optuna
 
-    warnings.filterwarnings("ignore", module="optuna")
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # which names the caller's module
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    quieten()
     sweeper, file = cfg.hydra.sweeper, plan.directory.resolve() / STUDY
     try:
         if not sweeper.storage and file.exists():
             upgrade(file)
         study = optuna.create_study(
-            study_name=sweeper.study_name or plan.directory.name,
-            storage=sweeper.storage or f"sqlite:///{file}",
+            **study_address(sweeper, plan.directory),
             direction=sweeper.direction,
             load_if_exists=True,
         )
@@ -73,6 +70,29 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
         ) from error
     require_plain_states([trial.system_attrs for trial in trials], plan.directory / STUDY)
     return study
+
+
+def study_address(sweeper: DictConfig, search: Path) -> dict[str, Any]:
+    """The database of a search and the study's name in it, as Optuna takes them.
+
+    Args:
+      sweeper: the config of the sweeper.
+      search: the directory of the search.
+    """
+    search = search.absolute()
+    return {
+        "study_name": sweeper.study_name or search.name,
+        "storage": sweeper.storage or f"sqlite:///{search / STUDY}",
+    }
+
+
+def quieten() -> None:
+    """Keeps Optuna from printing what is of no use to who searches."""
+    import optuna
+
+    warnings.filterwarnings("ignore", module="optuna")
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # which names the caller's module
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def upgrade(file: Path) -> None:
@@ -99,16 +119,16 @@ def progress(study: optuna.Study, cfg: DictConfig, plan: SweepPlan) -> Progress:
     """How far the study is, by its trials and by the directories of their jobs."""
     from optuna.trial import TrialState
 
-    complete, failed, unfinished = [], set(), {}
+    ended, failed, unfinished = [], set(), {}
     for trial in study.get_trials(deepcopy=False):
         job = plan.name({key: str(value) for key, value in trial.params.items()})
-        if trial.state == TrialState.COMPLETE:
-            complete.append(job)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            ended.append(job)
         elif has_failed(plan, job, retry_failed=cfg.multirun.retry_failed):
             failed.add(job)
         elif trial.params:
             unfinished[job] = trial
-    return Progress(len(complete) + len(failed), failed.union(complete), unfinished)
+    return Progress(len(ended) + len(failed), failed.union(ended), unfinished)
 
 
 def has_failed(plan: SweepPlan, job: str, *, retry_failed: bool) -> bool:
@@ -157,12 +177,12 @@ def between(
 
 
 def build_part(path: str, settings: Any, module: ModuleType, kind: type) -> Any:
-    """A sampler of Optuna, with those that its arguments name.
+    """A sampler or a pruner of Optuna, with those that its arguments name.
 
     Args:
       path: the key of the config.
       settings: its plain value.
-      module: optuna.samplers.
+      module: optuna.samplers or optuna.pruners.
       kind: the class that it is to be one of.
 
     Raises:

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.errors import UserError
-from experiments.sweep.stopping import BOUND, Pruning, pruning
+from experiments.sweep.stopping import BOUND, StopBelow, stop_below
 from tests.experiments.command_line import SMALL, WORDS, Apps, Run
 
 
@@ -24,7 +24,7 @@ def write(folder: Path, bounds: list[float]) -> None:
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
-def follow(folder: Path, bounds: list[float], rule: Pruning) -> int | None:
+def follow(folder: Path, bounds: list[float], rule: StopBelow) -> int | None:
     """The epoch after which a job ends that has these bounds; None: it is not ended."""
     for epoch, bound in enumerate(bounds, start=1):
         rule.log({"step": 2 * epoch, "epoch": epoch, BOUND: bound})  # before the line is in the file
@@ -56,14 +56,14 @@ def test_it_is_the_median_rule(tmp_path: Path, seed: int):
         if len(reached) >= jobs and max(own[:epoch]) < middle(reached):
             expected = epoch
             break
-    rule = Pruning(tmp_path / "own", 0.5, after, jobs)
+    rule = StopBelow(tmp_path / "own", 0.5, after, jobs)
     assert follow(tmp_path / "own", own, rule) == expected
     assert (f"ended after epoch {expected}:" in rule.reason) == (expected is not None)
 
     # Resumed after any epoch it decides what it has decided there.
     for epoch in range(1, (expected or 5) + 1):
         write(tmp_path / "own", own[:epoch])
-        again = Pruning(tmp_path / "own", 0.5, after, jobs)
+        again = StopBelow(tmp_path / "own", 0.5, after, jobs)
         again.start(2 * epoch, 10)
         assert again() == (epoch == expected)
 
@@ -73,11 +73,11 @@ def test_a_quantile_of_evenly_spread_bounds_is_where_it_says_and_a_tie_ends_none
     for number in range(10):
         write(tmp_path / f"other-{number}", [float(number)])
     for place in range(11):
-        rule = Pruning(tmp_path / "own", quantile, 1, 10)
+        rule = StopBelow(tmp_path / "own", quantile, 1, 10)
         assert (follow(tmp_path / "own", [place - 0.5], rule) == 1) == (place - 0.5 < 9.0 * quantile)
     for number in range(10):
         write(tmp_path / f"other-{number}", [1.0])
-    assert follow(tmp_path / "own", [1.0], Pruning(tmp_path / "own", quantile, 1, 10)) is None
+    assert follow(tmp_path / "own", [1.0], StopBelow(tmp_path / "own", quantile, 1, 10)) is None
 
 
 def test_what_is_no_other_job_does_not_count(tmp_path: Path):
@@ -87,8 +87,8 @@ def test_what_is_no_other_job_does_not_count(tmp_path: Path):
     write(tmp_path / "killed", [9.0])
     with (tmp_path / "killed" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 3, "epo')
-    assert follow(tmp_path / "own", [0.0], Pruning(tmp_path / "own", 0.5, 1, 2)) is None
-    assert follow(tmp_path / "own", [0.0], Pruning(tmp_path / "own", 0.5, 1, 1)) == 1
+    assert follow(tmp_path / "own", [0.0], StopBelow(tmp_path / "own", 0.5, 1, 2)) is None
+    assert follow(tmp_path / "own", [0.0], StopBelow(tmp_path / "own", 0.5, 1, 1)) == 1
 
 
 @pytest.mark.parametrize(
@@ -110,12 +110,12 @@ def test_what_is_no_other_job_does_not_count(tmp_path: Path):
 )
 def test_a_rule_that_is_none_is_refused(tmp_path: Path, rule: object, expected: str):
     with pytest.raises(UserError) as caught:
-        pruning(OmegaConf.create({"multirun": {"stop_below": rule}}), tmp_path)
+        stop_below(OmegaConf.create({"multirun": {"stop_below": rule}}), tmp_path)
     assert expected in str(caught.value)
 
 
 def test_no_rule_ends_nothing(tmp_path: Path):
-    assert pruning(OmegaConf.create({"multirun": {"stop_below": None}}), tmp_path) is None
+    assert stop_below(OmegaConf.create({"multirun": {"stop_below": None}}), tmp_path) is None
 
 
 # On the command line
