@@ -127,6 +127,7 @@ KEYS: dict[str, dict[str, Check]] = {
         "latent": keys_below,
         **{f"latent.{size}": COUNT for size in ("z_dim", "h_dim", "width")},
         "net_width": COUNT,
+        "emission_bias": one_of("initial", "train"),
         "multirun": keys_below,
         "multirun.max_parallel": SOME,
         "multirun.retry_failed": FLAG,

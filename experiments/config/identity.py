@@ -18,6 +18,7 @@ from vrnn.data.marks import Corpus
 RULE = 2  # of `config_hash`; what was recorded without a number is of the first
 # Keys that were added later, each with the value at which a run computes what runs did before there was the key.
 ADDED = {
+    "emission_bias": "initial",
     "trainer.precision": "fp32",
     "data.verify": True,
     "data.valid_fraction": None,

@@ -45,6 +45,7 @@ KEYS: dict[str, Role] = {
     "likelihood": PART._replace(compared=True),
     "recurrence": PART,
     "initialisation": PART,
+    "emission_bias": Role(),
     "model": PART._replace(compared=True),
     "objective": PART,
     "optimizer": PART,

@@ -23,8 +23,14 @@ STUDY = "study.db"  # of a search
 # All that is written in a directory of each kind, in the order in which it may go: what says how the work stands, last.
 DRAWN = (
     *(f"{name}.png" for name in ("samples", "reconstructions", "continuations", "curves")),
-    *("samples_sample.wav", "reconstructions_input.wav", "reconstructions_reconstruction.wav"),
-    *("reconstructions_prediction.wav", "continuations_input.wav", "continuations_continuation_[12].wav"),
+    *(
+        f"{name}.{suffix}"
+        for suffix in ("wav", "mid")
+        for name in (
+            *("samples_sample", "reconstructions_input", "reconstructions_reconstruction"),
+            *("reconstructions_prediction", "continuations_input", "continuations_continuation_[12]"),
+        )
+    ),
 )
 COMPUTED = (
     "checkpoints/best.pt",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -193,12 +194,15 @@ def conclude(
         reference, _, name = rest.partition("/")
         if (kind, name) == ("reference", "log_likelihood"):
             rows[reference] = measurement
-    rows[f"this model, {split}, per step"] = measurements[f"{split}/log_likelihood_per_step"]
+    for words, name in (("per step", "per_step"), ("per step, by sequence", "per_step_by_sequence")):
+        if (measurement := measurements.get(f"{split}/log_likelihood_{name}")) is not None:
+            rows[f"this model, {split}, {words}"] = measurement
     terminal.table("Log-likelihood (higher is better)", rows)
     if parts.tracker.whereabouts():
         terminal.say(f"tracking    {parts.tracker.whereabouts()}")
     terminal.say(f"{split} bound  {measurements[f'{split}/log_likelihood']}")
     terminal.say(f"run         {run}")
     pictures = [path.name for path in files if path.suffix == ".png"]
-    sounds = len(files) - len(pictures)
-    terminal.say(f"figures     {run}/{run.figures.name}/: {' '.join(pictures)}{f' and {sounds} wav' if sounds else ''}")
+    others = Counter(path.suffix[1:] for path in files if path.suffix != ".png")
+    sounds = "".join(f" and {number} {suffix}" for suffix, number in others.items())
+    terminal.say(f"figures     {run}/{run.figures.name}/: {' '.join(pictures)}{sounds}")

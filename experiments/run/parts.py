@@ -131,6 +131,8 @@ def build_parts(cfg: DictConfig) -> Parts:
             "posterior looks ahead, and would see no further than a segment"
         )
     data = build_data(cfg, model.likelihood)
+    if cfg.get("emission_bias", "initial") == "train":
+        model.set_emission_bias(model.likelihood.fit(data.splits.train.values))
     require_activations(cfg, model, objective, data.splits, trainer)
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)
 

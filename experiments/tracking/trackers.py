@@ -142,7 +142,8 @@ class WandbTracker(NoTracker):
 
         media = {".png": wandb.Image, ".wav": wandb.Audio}
         # Logged first: it completes the last row, whose values (of the last validation) would take the summary's place.
-        self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in files})
+        shown = [path for path in files if path.suffix in media]  # W&B has no player for MIDI
+        self.run.log({f"figures/{path.stem}{path.suffix}": media[path.suffix](str(path)) for path in shown})
         self.run.summary.update({name: measurement.value for name, measurement in measurements.items()})
         errors = {
             name: measurement.standard_error

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution
 from vrnn.likelihoods.base import Likelihood
+from vrnn.nn import JointMLP, output_layer
 
 State = Any  # of a model before a step: a NamedTuple of tensors [B, ...], of the type that the model chooses
 Fields = TypeVar("Fields", bound=tuple)
@@ -160,6 +161,21 @@ class SequenceModel(nn.Module, ABC):
           TypeError: the model has no latent variables.
         """
         raise TypeError(f"{type(self).__name__} has no latent variables that sequences could be encoded in")
+
+    @torch.no_grad()
+    def set_emission_bias(self, params: Tensor) -> None:
+        """Sets the bias of the emission's last layer, so that at first it gives these parameters at every step.
+
+        Args:
+          params: of the likelihood [P], such as its fit to the training data.
+        """
+        net = self.get_submodule("emission_net")
+        if isinstance(net, JointMLP):
+            net.head.bias.copy_(params)
+        elif isinstance(net, nn.Sequential):
+            output_layer(net).bias.copy_(params)
+        else:
+            raise TypeError(f"{type(self).__name__} must say where the last bias of its emission is")
 
     @staticmethod
     def require_prefix(num: int, prefix: Batch) -> None:

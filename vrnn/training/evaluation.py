@@ -19,6 +19,9 @@ from vrnn.objectives.base import Kind, Objective
 from vrnn.training.metrics import Measurement
 from vrnn.training.noise import keyed_noise
 
+# Of the mean over sequences of each one's own mean over its steps, where long ones count no more than short ones.
+BY_SEQUENCE = "nats per step, by sequence"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -72,6 +75,9 @@ class Evaluation:
     def measurements(self, split: str, space: Space, grouping: str | None = None) -> dict[str, Measurement]:
         """The split's measurements: per sequence and step, normalized and raw, and the KL; bits where x is quantised.
 
+        "Per step" is all nats by all steps. Where sequences differ in length, "per step, by sequence" is the mean over
+        sequences of each one's own nats per step, which some of the literature reports under the same name.
+
         Args:
           split: first part of the keys, "valid" or "test".
           space: the way from normalized to raw space.
@@ -99,12 +105,15 @@ class Evaluation:
         residual = (nats - per_step * self.lengths.double()) * num / steps
         error = None if self.variance is None else math.sqrt(self.variance)
         errors = {"nats per sequence": error and error / num, "nats per step": error and error / steps}
+        kinds = [(key, per_sequence, nats, "nats per sequence"), (f"{key}_per_step", per_step, residual, "nats per step")]
+        if bool((self.lengths != self.lengths[0]).any()):  # else it is the same as the one before
+            own = nats / self.lengths.double()
+            kinds.append((f"{key}_per_step_by_sequence", float(own.mean()), own, BY_SEQUENCE))
         return {
-            name: Measurement(value, self._standard_error(values), num, unit, space, self.kind, errors[unit], over)
-            for name, value, values, unit in (
-                (key, per_sequence, nats, "nats per sequence"),
-                (f"{key}_per_step", per_step, residual, "nats per step"),
+            name: Measurement(
+                value, self._standard_error(values), num, unit, space, self.kind, errors.get(unit), over
             )
+            for name, value, values, unit in kinds
         }
 
     def _over(self, grouping: str | None) -> str:

@@ -1,0 +1,1 @@
+"""Piano rolls: files of them, and MIDI files."""
