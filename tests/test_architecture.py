@@ -206,6 +206,7 @@ ARRAYS = {
     "vrnn.data.recordings.storage",
     "vrnn.data.images.mnist_files",
     "vrnn.data.recordings.clips",
+    "vrnn.data.music.rolls",
 }
 
 

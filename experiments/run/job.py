@@ -194,9 +194,9 @@ def conclude(
         reference, _, name = rest.partition("/")
         if (kind, name) == ("reference", "log_likelihood"):
             rows[reference] = measurement
-    for words, name in (("per step", "per_step"), ("per step, by sequence", "per_step_by_sequence")):
-        if (measurement := measurements.get(f"{split}/log_likelihood_{name}")) is not None:
-            rows[f"this model, {split}, {words}"] = measurement
+    for words in ("per step", "per step by sequence"):
+        if (name := f"{split}/log_likelihood_{words.replace(' ', '_')}") in measurements:
+            rows[f"this model, {split}, {words}"] = measurements[name]
     terminal.table("Log-likelihood (higher is better)", rows)
     if parts.tracker.whereabouts():
         terminal.say(f"tracking    {parts.tracker.whereabouts()}")

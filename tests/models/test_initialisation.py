@@ -7,6 +7,8 @@ import functools
 import pytest
 import torch
 
+from tests.conf import options
+from tests.parts import build_model
 from vrnn.likelihoods.gaussian import Gaussian
 from vrnn.models.base import SequenceModel
 from vrnn.models.initialisation import as_paper, as_torch
@@ -95,3 +97,19 @@ def test_the_sigma_bias_changes_nothing_else_and_a_standard_prior_has_none():
         assert torch.equal(biased[key][start:], torch.full_like(value[start:], 0.6))
     standard = VRNN(D, Z, Gaussian(D), lambda *widths: GRU(*widths, H), **NETS | {"prior": "standard"}, sigma_bias=0.6)
     assert standard.posterior_net.head.bias[Z:].tolist() == [pytest.approx(0.6)] * Z
+
+
+@pytest.mark.parametrize("option", options("model"))
+@pytest.mark.parametrize("likelihood", options("likelihood"))
+def test_an_emission_starts_at_the_parameters_that_its_bias_is_set_to(option: str, likelihood: str, make_batch):
+    """Where the nets give nothing, every step has the distribution of the bias: the fit to the data, say."""
+    model = build_model(option, likelihood=likelihood)
+    batch = make_batch(model)
+    params = model.likelihood.fit(batch.x.flatten(0, 1))
+    with torch.no_grad():
+        for parameter in model.get_submodule("emission_net").parameters():
+            parameter.zero_()
+    model.set_emission_bias(params)
+    found = model.reconstruct(batch, torch.zeros(*batch.x.shape[:2], model.z_dim, dtype=torch.float64))
+    expected = model.likelihood(params.expand(*batch.x.shape[:2], -1))
+    torch.testing.assert_close(found.log_prob(batch.x), expected.log_prob(batch.x))

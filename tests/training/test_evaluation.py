@@ -82,10 +82,21 @@ def test_figures_are_means_with_their_standard_errors(found: Evaluation):
     } == {
         "valid/log_likelihood": ("nats per sequence", "normalized", "lower_bound"),
         "valid/log_likelihood_per_step": ("nats per step", "normalized", "lower_bound"),
+        "valid/log_likelihood_per_step_by_sequence": ("nats per step", "normalized", "lower_bound"),
         "valid/raw_log_likelihood": ("nats per sequence", "raw", "lower_bound"),
         "valid/raw_log_likelihood_per_step": ("nats per step", "raw", "lower_bound"),
+        "valid/raw_log_likelihood_per_step_by_sequence": ("nats per step", "raw", "lower_bound"),
         "valid/kl": ("nats per sequence", "normalized", "estimate"),
     }
+
+
+def test_nats_per_step_by_sequence_are_the_mean_of_each_sequences_own(found: Evaluation):
+    by_sequence = found.measurements("valid", Space())["valid/log_likelihood_per_step_by_sequence"]
+    own = (found.bounds / found.lengths).numpy()
+    assert by_sequence.value == pytest.approx(own.mean())
+    assert by_sequence.standard_error == pytest.approx(own.std(ddof=1) / math.sqrt(23))
+    equal = Evaluation(found.bounds, torch.full((23,), 9), "exact", found.kl).measurements("valid", Space())
+    assert not [name for name in equal if name.endswith("by_sequence")]  # it would be the same as that per step
 
 
 def test_the_standard_error_per_step_is_that_of_the_bootstrap():

@@ -90,7 +90,10 @@ def pianoroll(
 
 
 def _splits(
-    pieces: Mapping[str, Sequence[Roll]], files: Sequence[tuple[str, int]], tally: Mapping[str, int], skipped: Sequence[str] = ()
+    pieces: Mapping[str, Sequence[Roll]],
+    files: Sequence[tuple[str, int]],
+    tally: Mapping[str, int],
+    skipped: Sequence[str] = (),
 ) -> Splits:
     """Rolls of train, valid and test as splits, with a caution where the parts share pieces."""
     kept = {part: {roll.tobytes() for roll in pieces[part]} for part in PARTS}
@@ -152,7 +155,7 @@ def _of_midi(
     if split == "folders":
         parts = {part: [name for name in rolls if name.split("/")[0].lower() == part] for part in PARTS}
     else:
-        parts = split_by_name(rolls, *fractions, seed) if rolls else dict.fromkeys(PARTS, [])
+        parts = split_by_name(rolls, *fractions, seed) if rolls else {part: [] for part in PARTS}
     for part in PARTS:
         if not parts[part]:
             raise ValueError(f"{shown(folder)} has no MIDI file for {part} that could be read, of {len(names)} in all")

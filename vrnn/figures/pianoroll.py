@@ -99,8 +99,8 @@ class PianoRoll:
             sounds = np.pad((roll >= 0.5).astype(np.int8), ((1, 1), (0, 0)))  # NaN does not sound
             change = np.diff(sounds, axis=0)  # [T + 1, 88]
             for kind, sign in (("note_off", -1), ("note_on", 1)):
-                steps, keys = np.nonzero(change == sign)
-                events += [(start + int(step) * per_step, kind, int(key) + LOWEST) for step, key in zip(steps, keys)]
+                found = np.argwhere(change == sign).tolist()
+                events += [(start + step * per_step, kind, key + LOWEST) for step, key in found]
             start += len(roll) * per_step + round(2 * TICKS * GAP_SECONDS)
         track, now = mido.MidiTrack(), 0
         for tick, kind, note in sorted(events):  # note_off stands before note_on
@@ -137,9 +137,7 @@ def _draw(axes: Axes, roll: np.ndarray, pitches: tuple[int, int], steps: int, pr
         axes.axvline(prefix, color="tab:red", linewidth=1, zorder=3)
     ink = np.zeros((high - low, len(roll), 4))  # black, so opaque as the value is high
     ink[..., 3] = np.nan_to_num(np.clip(roll[:, low:high].T, 0.0, 1.0))
-    axes.imshow(
-        ink, origin="lower", aspect="auto", interpolation="nearest", extent=(0, len(roll), low, high), zorder=2
-    )
+    axes.imshow(ink, origin="lower", aspect="auto", interpolation="nearest", extent=(0, len(roll), low, high), zorder=2)
     octaves = [key for key in range(low, high) if (key + LOWEST) % 12 == 0]  # the keys C
     for key in octaves:
         axes.axhline(key, color="0.85", linewidth=0.5, zorder=1)

@@ -19,9 +19,6 @@ from vrnn.objectives.base import Kind, Objective
 from vrnn.training.metrics import Measurement
 from vrnn.training.noise import keyed_noise
 
-# Of the mean over sequences of each one's own mean over its steps, where long ones count no more than short ones.
-BY_SEQUENCE = "nats per step, by sequence"
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -75,7 +72,7 @@ class Evaluation:
     def measurements(self, split: str, space: Space, grouping: str | None = None) -> dict[str, Measurement]:
         """The split's measurements: per sequence and step, normalized and raw, and the KL; bits where x is quantised.
 
-        "Per step" is all nats by all steps. Where sequences differ in length, "per step, by sequence" is the mean over
+        "Per step" is all nats by all steps. Where sequences differ in length, "per step by sequence" is the mean over
         sequences of each one's own nats per step, which some of the literature reports under the same name.
 
         Args:
@@ -104,16 +101,16 @@ class Evaluation:
         # The standard error of a ratio of sums, by its linearisation (Cochran 1977, section 2.11).
         residual = (nats - per_step * self.lengths.double()) * num / steps
         error = None if self.variance is None else math.sqrt(self.variance)
-        errors = {"nats per sequence": error and error / num, "nats per step": error and error / steps}
-        kinds = [(key, per_sequence, nats, "nats per sequence"), (f"{key}_per_step", per_step, residual, "nats per step")]
+        found = [
+            (key, per_sequence, nats, "nats per sequence", error and error / num),
+            (f"{key}_per_step", per_step, residual, "nats per step", error and error / steps),
+        ]
         if bool((self.lengths != self.lengths[0]).any()):  # else it is the same as the one before
             own = nats / self.lengths.double()
-            kinds.append((f"{key}_per_step_by_sequence", float(own.mean()), own, BY_SEQUENCE))
+            found.append((f"{key}_per_step_by_sequence", float(own.mean()), own, "nats per step", None))
         return {
-            name: Measurement(
-                value, self._standard_error(values), num, unit, space, self.kind, errors.get(unit), over
-            )
-            for name, value, values, unit in kinds
+            name: Measurement(value, self._standard_error(values), num, unit, space, self.kind, noise, over)
+            for name, value, values, unit, noise in found
         }
 
     def _over(self, grouping: str | None) -> str:

@@ -35,7 +35,7 @@ def require_mido() -> ModuleType:
     try:
         import mido
     except ImportError as error:
-        raise ImportError("MIDI files are read and written by mido, which is not installed: pip install mido") from error
+        raise ImportError("MIDI files are read by mido, which is not installed: pip install mido") from error
     return mido
 
 
@@ -64,7 +64,8 @@ def read_midi(path: Path, steps_per_beat: int) -> Piece:
         raise ValueError("its time is counted in frames of a film, not in beats")
     notes, outside = [], 0
     for track in file.tracks:
-        tick, sounding = 0, {}
+        tick = 0
+        sounding: dict[tuple[int, int], int] = {}  # (channel, note) -> the tick at which it began
         for message in track:
             tick += message.time
             if message.type in ("note_on", "note_off") and message.channel != DRUMS:

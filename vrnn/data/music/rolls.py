@@ -1,16 +1,15 @@
 """Files of piano rolls: MATLAB's .mat as they are distributed, and npz without pickles.
 
-A .mat file has the variables traindata, validdata and testdata, each a cell array of rolls [T, 88] (Boulanger-Lewandowski
-et al. 2012, in the form that Bai et al. 2018, "An Empirical Evaluation of Generic Convolutional and Recurrent Networks",
-passed on). An npz file has for each part `<part>_rolls` [sum of T, 88] and `<part>_offsets` [N + 1], integers: where each
-piece starts and the last one ends.
+A .mat file has the variables traindata, validdata and testdata, each a cell array of rolls [T, 88]: the corpora of
+Boulanger-Lewandowski et al. 2012 as Bai et al. 2018 (arXiv 1803.01271) passed them on. An npz file has for each part
+`<part>_rolls` [sum of T, 88] and `<part>_offsets` [N + 1], integers: where each piece starts and the last one ends.
 """
 
 from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +104,7 @@ def require_unpackable(path: Path) -> None:
     content = path.read_bytes()
     if len(content) < 128 or content[126:128] not in (b"IM", b"MI"):
         raise ValueError(f"it is no MATLAB file of version 5; it begins with {content[:16]!r}")
-    order = "little" if content[126:128] == b"IM" else "big"
+    order: Literal["little", "big"] = "little" if content[126:128] == b"IM" else "big"
     most = max(MAX_RATIO * len(content), int(SHARE_OF_MEMORY * free_memory()))
     start, total = 128, 0
     while start + 8 <= len(content):
