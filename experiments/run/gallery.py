@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from experiments.errors import UserError
-from vrnn.batch import Batch
 from vrnn.data.splits import Sequences, Splits
 from vrnn.models.base import SequenceModel
 from vrnn.training.evaluation import judging
@@ -48,6 +47,8 @@ def draw_gallery(
     """
     device = next(model.parameters()).device
     sequences: Sequences = getattr(splits, split)
+    paths = getattr(figure, "num_paths", 1)
+    num = min(num, figure.num_examples) if paths > 1 else num  # bands take many draws of each
     index = torch.linspace(0, len(sequences) - 1, min(num, len(sequences))).long()
     batch = sequences.to(device).batch(index, torch.Generator(device).manual_seed(seed))
     generator = torch.Generator(device).manual_seed(seed)
@@ -55,28 +56,38 @@ def draw_gallery(
     if prefix is not None and prefix >= min(lengths):
         raise UserError(f"prefix={prefix}: expected fewer steps than the {min(lengths)} of the shortest sequence here")
 
-    def raw(x: Tensor, ends: list[int]) -> list[np.ndarray]:
-        x = splits.pictured(x).cpu()
+    def raw(x: Tensor, ends: list[int], observed: Tensor | None = None) -> list[np.ndarray]:
+        x = splits.pictured(x)
+        x = (x if observed is None else torch.where(observed, x, torch.nan)).cpu()
         return [sequence[:end].numpy() for sequence, end in zip(x, ends, strict=True)]
 
+    if getattr(figure, "draws_nothing", False):
+        return []
     directory.mkdir(parents=True, exist_ok=True)
-    inputs = raw(batch.x, lengths)
+    inputs = raw(batch.x, lengths, batch.observed)
     drawn = model.sample(batch.size, steps or batch.steps, generator)
     ends = [steps] * batch.size if steps else lengths
     files = figure.draw({"sample": raw(drawn, ends)}, directory / "samples.png", title="Samples from the model")
 
-    mean = model.reconstruct(batch, keyed_noise(seed, batch, 1, model.z_dim)).mean
+    noises = keyed_noise(seed, batch, paths, model.z_dim).unflatten(0, (-1, paths)).unbind(1)  # [B, T, Z] each
+    reconstructions = (model.reconstruct(batch, noise) for noise in noises)
     # Without latent variables there is nothing to reconstruct from: the mean is that of the next step.
     name = "reconstruction" if model.z_dim else "prediction"
     title = "Posterior reconstructions (means)" if model.z_dim else "Predictions of each step from those before (means)"
-    rows = {"input": inputs, name: raw(mean, lengths)}
+    rows = {"input": inputs}
+    if paths == 1:
+        rows[name] = raw(next(reconstructions).mean, lengths)
+    else:
+        title = title.replace("(means)", "(draws)")
+        for number, distribution in enumerate(reconstructions, 1):
+            rows[f"{name} {number}"] = raw(distribution.sample(generator), lengths)
     files += figure.draw(rows, directory / "reconstructions.png", title=title)
 
     given = prefix or max(1, min(lengths) // 2)
-    start = Batch.of(batch.x[:, :given], batch.lengths.clamp(max=given), batch.index)
+    start = next(batch.chunks(given))
     rest = max(batch.steps - given, 1)
     rows = {"input": inputs}
-    for number in (1, 2):
+    for number in range(1, max(2, paths) + 1):
         continued = torch.cat([start.x, model.sample(batch.size, rest, generator, start)], 1)
         rows[f"continuation {number}"] = raw(continued, [max(length, given + 1) for length in lengths])
     title = f"Continuations of the first {given} steps"

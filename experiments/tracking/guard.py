@@ -164,6 +164,9 @@ class GuardedDrawing:
     def __init__(self, figure: Any, guard: Guard):
         self.figure = figure
         self.guard = guard
+        for name in ("num_paths", "num_examples", "draws_nothing"):  # what it asks of whoever makes the draws
+            if hasattr(figure, name):
+                setattr(self, name, getattr(figure, name))
 
     def draw(self, rows: Mapping[str, Sequence[Any]], path: Path, **settings: Any) -> list[Path]:
         """What the figure's own method does; returns no files where it fails."""

@@ -156,9 +156,9 @@ def test_uniform_levels_cost_their_number_of_bits():
 
 def test_a_density_is_turned_by_the_standardisation_and_a_probability_is_not(sequences):
     continuous, binary = torch.randn(500, 3), (torch.randn(500, 3) > 0.0).float()
-    assert Space.of(Gaussian(3), splits(continuous, None)) == (pytest.approx(LOG_DET), None)
-    assert Space.of(Bernoulli(3), splits(binary, 2)) == (0.0, 3)
-    assert Space.of(DiscretizedLogistics(3, levels=2), splits(2.0 * binary - 1.0, 2)) == (0.0, 3)
+    assert Space.of(Gaussian(3), splits(continuous, None))[:2] == (pytest.approx(LOG_DET), None)
+    assert Space.of(Bernoulli(3), splits(binary, 2))[:2] == (0.0, 3)
+    assert Space.of(DiscretizedLogistics(3, levels=2), splits(2.0 * binary - 1.0, 2))[:2] == (0.0, 3)
     found = Evaluation(torch.tensor([-7.0, -9.0]).double(), torch.tensor([2, 3]), "exact", torch.zeros(3))
     discrete = found.measurements("test", Space.of(Bernoulli(3), splits(binary, 2)))
     assert discrete["test/raw_log_likelihood"].value == discrete["test/log_likelihood"].value == -8.0

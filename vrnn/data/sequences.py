@@ -164,6 +164,15 @@ class Sequences:
         """The stored steps of which every dimension was observed [n, D], the first `most` of them."""
         return (self.values if self.observed is None else self.values[self.observed.all(1)])[:most]
 
+    def observed_steps(self) -> Tensor | None:
+        """Of how many steps each dimension was observed, by sequence [N, D], int64, on the CPU; None: of all."""
+        if self.observed is None:
+            return None
+        until = torch.zeros(len(self.values) + 1, self.x_dim, dtype=torch.int64)
+        torch.cumsum(self.observed.cpu(), 0, out=until[1:])
+        starts = self.starts.cpu()
+        return until[starts + self.lengths] - until[starts]
+
     def labels_of(self, number: int) -> Tensor | None:
         """What the steps of a sequence are marked as [T]; None: nothing is known."""
         start = int(self.starts[number])

@@ -11,6 +11,9 @@ A figure is a class with one method,
       prefix: number of first steps that were given rather than generated (continuations); marked in the drawing.
       returns: the files written, the PNG first.
 
+A figure that draws many draws of one thing as a band has `num_paths`, how many it wants; their labels differ in a
+number at their end. One that draws nothing says so by `draws_nothing`.
+
 matplotlib is imported when a figure is drawn, never before; figures use its Agg canvas through
 `matplotlib.figure.Figure` (no pyplot, no global state).
 """

@@ -54,6 +54,7 @@ class Evaluation:
       kl: KL of time step t, summed over the sequences that reach it, in nats [T]; 0 without latent variables.
       variance: Monte-Carlo variance of all bounds together; None where it cannot be told.
       groups: the group of each sequence [N], see `Sequences`; None: the sequences are independent.
+      observed: of how many steps each dimension was observed [N, D]; None: of all.
     """
 
     bounds: Tensor
@@ -62,6 +63,7 @@ class Evaluation:
     kl: Tensor
     variance: float | None = None
     groups: Sequence[str] | None = None
+    observed: Tensor | None = None
 
     @property
     def kl_by_step(self) -> Tensor:
@@ -81,7 +83,7 @@ class Evaluation:
           grouping: what the groups are, in one word.
         """
         over = self._over(grouping)
-        raw = self.bounds - space.log_det * self.lengths.double()
+        raw = self.bounds - space.change(self.lengths, self.observed)
         measurements = self._measurements(f"{split}/log_likelihood", self.bounds, "normalized", over)
         measurements |= self._measurements(f"{split}/raw_log_likelihood", raw, "raw", over)
         num = len(self.bounds)
@@ -152,10 +154,18 @@ class Space(NamedTuple):
       log_det: nats per step between them, log p(raw) = log p(x) - log_det; 0 for a discrete likelihood, whose
         probabilities no change of unit moves.
       bits_dim: D, where raw values are quantised in unit steps and so have a cost in bits per dimension; else None.
+      log_std: the part of each dimension in log_det [D]; None: it is 0.
     """
 
     log_det: float = 0.0
     bits_dim: int | None = None
+    log_std: Tensor | None = None
+
+    def change(self, lengths: Tensor, observed: Tensor | None) -> Tensor:
+        """Nats that sequences lose on the way to raw space [N]; of a value that was not observed there are none."""
+        if observed is None or self.log_std is None:
+            return self.log_det * lengths.double()
+        return observed.double() @ self.log_std
 
     @classmethod
     def of(cls, likelihood: Likelihood, splits: Splits) -> Space:
@@ -163,8 +173,10 @@ class Space(NamedTuple):
         first = splits.train.values[:10_000, 0]
         honest = likelihood.discrete or len(first.unique()) > 0.9 * len(first)
         quantised = splits.levels is not None and honest
-        log_det = 0.0 if likelihood.discrete else splits.standardisation.log_det
-        return cls(log_det, splits.x_dim if quantised else None)
+        log_det, log_std = 0.0, None
+        if not likelihood.discrete:
+            log_det, log_std = splits.standardisation.log_det, splits.standardisation.std.double().log()
+        return cls(log_det, splits.x_dim if quantised else None, log_std)
 
 
 class _InParts:
@@ -212,7 +224,8 @@ def evaluate(
         kl[: batch.steps] += estimate.kl.double().sum(0)
         variance += [] if estimate.variance is None else [estimate.variance.double().sum()]
     total = float(sum(variance)) if variance else None
-    return Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total, sequences.groups)
+    observed = sequences.observed_steps()
+    return Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total, sequences.groups, observed)
 
 
 def rows_within(model: SequenceModel, steps: int, memory: float) -> int:

@@ -108,4 +108,5 @@ def _per_sequence(nats: Tensor, sequences: Sequences) -> Evaluation:
 def _exact(nats: Tensor, sequences: Sequences) -> Evaluation:
     """Exact log-likelihoods [N] of a density without latent variables."""
     kl = torch.zeros(int(sequences.lengths.max()))
-    return Evaluation(nats, sequences.lengths, "exact", kl, groups=sequences.groups)
+    observed = sequences.observed_steps()
+    return Evaluation(nats, sequences.lengths, "exact", kl, groups=sequences.groups, observed=observed)
