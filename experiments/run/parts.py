@@ -132,7 +132,7 @@ def build_parts(cfg: DictConfig) -> Parts:
         )
     data = build_data(cfg, model.likelihood)
     if cfg.get("emission_bias", "initial") == "train":
-        model.set_emission_bias(model.likelihood.fit(data.splits.train.values))
+        model.set_emission_bias(model.likelihood.fit(data.splits.train.known))
     require_activations(cfg, model, objective, data.splits, trainer)
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)
 

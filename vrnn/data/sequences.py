@@ -164,6 +164,11 @@ class Sequences:
         """The stored steps of which every dimension was observed [n, D], the first `most` of them."""
         return (self.values if self.observed is None else self.values[self.observed.all(1)])[:most]
 
+    @property
+    def known(self) -> Tensor:
+        """All stored values, NaN where nothing was observed [rows, D]."""
+        return self.values if self.observed is None else torch.where(self.observed, self.values, torch.nan)
+
     def observed_steps(self) -> Tensor | None:
         """Of how many steps each dimension was observed, by sequence [N, D], int64, on the CPU; None: of all."""
         if self.observed is None:

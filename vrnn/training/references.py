@@ -19,8 +19,7 @@ MIN_STD = 1e-4  # as the likelihoods' own
 
 def independent(likelihood: Likelihood, train: Sequences, sequences: Sequences) -> Evaluation:
     """The same distribution at every step, fitted to all steps of `train`: what modelling time is worth."""
-    known = train.values if train.observed is None else torch.where(train.observed, train.values, math.nan)
-    params = likelihood.fit(known)
+    params = likelihood.fit(train.known)
     parts = sequences.values.split(4096)  # a mixture's parameters are many times as large as x
     seen = [None] * len(parts) if sequences.observed is None else sequences.observed.split(4096)
     nats = torch.cat(
