@@ -20,6 +20,7 @@ RULE = 2  # of `config_hash`; what was recorded without a number is of the first
 ADDED = {
     "emission_bias": "initial",
     "trainer.precision": "fp32",
+    "recurrence.num_layers": 1,
     "data.verify": True,
     "data.valid_fraction": None,
     "data.on_bad": "error",

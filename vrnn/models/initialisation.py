@@ -17,7 +17,7 @@ def as_paper(model: nn.Module, bound: float = 0.08) -> None:
     The biases of standard deviations are not set here: the model's and the likelihood's `sigma_bias` give them.
 
     Args:
-      model: has a `recurrence` with the layer `from_h`.
+      model: its recurrences each have a layer `from_h`.
       bound: of the uniform distribution.
     """
     for parameter in model.parameters():
@@ -25,6 +25,7 @@ def as_paper(model: nn.Module, bound: float = 0.08) -> None:
             nn.init.uniform_(parameter, -bound, bound)
         else:
             nn.init.zeros_(parameter)
-    recurrent = model.get_parameter("recurrence.from_h.weight")  # [gates H, H]
-    for gate in recurrent.split(recurrent.shape[1]):
-        nn.init.orthogonal_(gate)
+    for name, recurrent in model.named_parameters():  # [gates H, H]
+        if name.endswith("from_h.weight"):
+            for gate in recurrent.split(recurrent.shape[1]):
+                nn.init.orthogonal_(gate)
