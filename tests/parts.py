@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import torch
@@ -29,10 +30,24 @@ def _config(model: str, recurrence: str, likelihood: str) -> DictConfig:
     return cfg
 
 
-def build_model(model: str, recurrence: str = "gru", likelihood: str = "gaussian") -> SequenceModel:
-    """A model of D = 3, Z = 2 and H = 7 from options of conf/, its weights those of seed 0, in float64."""
+def build_model(model: str, recurrence: str = "gru", likelihood: str = "gaussian", changes: str = "") -> SequenceModel:
+    """A model of D = 3, Z = 2 and H = 7 from options of conf/, its weights those of seed 0, in float64.
+
+    Args:
+      model, recurrence, likelihood: options.
+      changes: further keys and values, "model.smoothing=false recurrence.num_layers=2".
+    """
+    return copy.deepcopy(_built(model, recurrence, likelihood, changes))
+
+
+@functools.cache
+def _built(model: str, recurrence: str, likelihood: str, changes: str) -> SequenceModel:
+    cfg = _config(model, recurrence, likelihood)
+    for change in changes.split():
+        key, _, value = change.partition("=")
+        OmegaConf.update(cfg, key, OmegaConf.create(f"value: {value}").value)
     torch.manual_seed(0)
-    return build(_config(model, recurrence, likelihood), "model").double()
+    return build(cfg, "model").double()
 
 
 def build_likelihood(option: str) -> Likelihood:

@@ -9,17 +9,23 @@ import pytest
 import torch
 
 from tests.conf import options
+from tests.models.variants import VARIANTS
 from tests.parts import build_model
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, at
 
-# Every option of conf/, found there, so a new one is held to these laws without an edit.
-MODELS = itertools.product(options("model"), options("recurrence"), options("likelihood"))
+# Every option of conf/, found there, so a new one is held to these laws without an edit: each model with each
+# recurrence, of one layer and of two, and each model under each likelihood.
+MODELS = [
+    *itertools.product(options("model"), options("recurrence"), ["gaussian"], ["", "recurrence.num_layers=2"]),
+    *itertools.product(options("model"), ["gru"], sorted({*options("likelihood")} - {"gaussian"})),
+    *((model, "gru", "gaussian", changes) for model, changes in VARIANTS),
+]
 
 
-@pytest.fixture(params=list(MODELS), ids="-".join)
+@pytest.fixture(params=MODELS, ids="-".join)
 def model(request: pytest.FixtureRequest) -> SequenceModel:
-    """Each model with each recurrence under each likelihood."""
+    """Each of the table."""
     return build_model(*request.param)
 
 
@@ -109,6 +115,23 @@ def test_later_observations_and_noise_change_no_earlier_term(filtering: Sequence
         torch.testing.assert_close([field[:, :t] for field in after], [field[:, :t] for field in before])
         for mine, theirs in zip(told(model, after), told(model, before), strict=True):
             assert not torch.allclose(mine[:, t], theirs[:, t])
+
+
+def test_a_posterior_that_looks_ahead_reads_the_last_step_and_no_later_noise(
+    model: SequenceModel, make_batch, make_noise, sizes
+):
+    if not model.looks_ahead:
+        pytest.skip("its posterior reads no later step")
+    noise, x = make_noise(sizes.B, sizes.T, model.z_dim), make_batch(model).x.clone()
+    before, _ = model(make_batch(model), noise)
+    x[:, -1] = make_batch(model, seed=8).x[:, -1]
+    for mine, theirs in zip(model(Batch.of(x), noise)[0], before, strict=True):
+        assert not torch.equal(mine[:, 0], theirs[:, 0])
+    for t in range(sizes.T):
+        changed = noise.clone()
+        changed[:, t:] += 1.0
+        after, _ = model(make_batch(model), changed)
+        torch.testing.assert_close([field[:, :t] for field in after], [field[:, :t] for field in before])
 
 
 def test_terms_have_no_gradient_in_later_observations(filtering: SequenceModel, make_batch, make_noise, sizes):

@@ -109,14 +109,9 @@ def test_a_likelihood_without_marginals_refuses_by_name():
     assert not build_likelihood("bivariate_gmm").takes_missing
 
 
-@pytest.mark.parametrize("name", ["rnn", "vrnn"])
+@pytest.mark.parametrize("name", options("model"))
 def test_phi_x_reads_the_mask_where_it_is_asked_to(name: str, make_noise, sizes):
-    from experiments.config.build import build
-    from tests.parts import _config
-
-    cfg = _config(name, "gru", "gaussian")
-    cfg.model.mask_input = True
-    model = build(cfg, "model").double()
+    model = build_model(name, changes="model.mask_input=true")
     x = torch.zeros(1, 2, 3, dtype=torch.float64)
     noise, seen = make_noise(1, 2, model.z_dim), torch.tensor([[[True, False, True], [True, True, True]]])
     blank, _ = model(Batch.of(x), noise)

@@ -103,7 +103,8 @@ class SequenceModel(nn.Module, ABC):
 
         Args:
           batch: B sequences of up to T steps; a posterior that looks ahead sees as far as they reach.
-          state: before their first step, as `forward` takes it.
+          state: before their first step, as `forward` takes it; read of it is only what no latent variable enters, so
+            that for samples of the same sequence it is the same.
         """
 
     @abstractmethod

@@ -32,12 +32,14 @@ class Inputs(NamedTuple):
       h: sum of the states of the inference network's RNNs [B, T, H].
       after: fields of the forward RNN, packed, after x_t [B, T, F, H], F = 0 without one.
       later: the backward RNN's state b_t [B, T, H]; [B, T, 0] where there is none.
+      observed: which values were observed [B, T, D]; None: all were.
     """
 
     x: Tensor
     h: Tensor
     after: Tensor
     later: Tensor
+    observed: Tensor | None = None
 
 
 class GatedTransition(nn.Module):
@@ -112,6 +114,7 @@ class DKF(LatentModel):
       min_std: smallest standard deviation of prior and posterior, in units of z.
       sigma_bias: raw standard deviation that prior and posterior start with; None: as `initialise` leaves it.
       initialise: sets the weights that the model starts with, before the transition's linear part.
+      mask_input: whether phi_x also reads which values were observed, so that it can tell a missing one from a 0.
 
     Raises:
       ValueError: a size below 1, min_std not positive, a likelihood of another x_dim, an unknown direction, or an
@@ -133,15 +136,14 @@ class DKF(LatentModel):
         min_std: float = 1e-4,
         sigma_bias: float | None = None,
         initialise: Callable[[nn.Module], None] = as_torch,
+        mask_input: bool = False,
     ):
-        super().__init__(x_dim, z_dim, likelihood, min_std)
+        super().__init__(x_dim, z_dim, likelihood, phi_x, min_std, mask_input)
         if direction not in ("left", "right", "both"):
             raise ValueError(f"direction must be left, right or both, got {direction!r}")
         self.looks_ahead = direction != "left"
-        self.phi_x = mlp(x_dim, phi_x)
-        width = [x_dim, *phi_x][-1]
-        self.forward_rnn = None if direction == "right" else recurrence(width, 0)
-        self.backward_rnn = None if direction == "left" else recurrence(width, 0)
+        self.forward_rnn = None if direction == "right" else recurrence(self.phi_x_dim, 0)
+        self.backward_rnn = None if direction == "left" else recurrence(self.phi_x_dim, 0)
         rnns = [rnn for rnn in (self.forward_rnn, self.backward_rnn) if rnn is not None]
         h_dim = rnns[0].h_dim
         self.combiner = nn.Linear(z_dim, h_dim) if structured else None
@@ -162,7 +164,7 @@ class DKF(LatentModel):
 
     def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
         state = self.initial_state(batch.size) if state is None else state
-        phi_x = self.phi_x(batch.x)
+        phi_x = self.phi_x(self.read(batch))
         known, later = [], batch.x[..., :0]
         after = state.left[:, None].expand(-1, batch.steps, -1, -1)
         if self.forward_rnn is not None:
@@ -171,7 +173,7 @@ class DKF(LatentModel):
         if self.backward_rnn is not None:
             later = backwards(self.backward_rnn, phi_x, None, batch.lengths)
             known.append(later)
-        return Inputs(batch.x, sum(known[1:], start=known[0]), after, later)
+        return Inputs(batch.x, sum(known[1:], start=known[0]), after, later, batch.observed)
 
     def posterior(self, h: Tensor, z: Tensor) -> DiagonalNormal:
         """q(z_t | z_{t-1}, x), from the sum of the RNNs' states [..., H] and z_{t-1} [..., Z]."""

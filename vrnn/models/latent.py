@@ -7,7 +7,7 @@ drawn from the prior (`draw`); terms, bounds, samples and reconstructions follow
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
-from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, state_at_lengths
+from vrnn.likelihoods.base import Likelihood, log_density
+from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, at, read, state_at_lengths
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import full_precision, mlp, positive, require_at_least
 
@@ -47,9 +47,13 @@ class LatentModel(SequenceModel):
       x_dim: D.
       z_dim: Z.
       likelihood: maps the emission's output to p(x_t).
+      phi_x: widths of the hidden layers of the features of x; none: the identity.
       min_std: smallest standard deviation of prior and posterior, in units of z.
+      mask_input: whether phi_x also reads which values were observed, so that it can tell a missing one from a 0.
 
     Attributes:
+      in_dim: width of what phi_x reads.
+      phi_x_dim: width of the features.
       forcing: the auxiliary cost, see `Forcing`; None: there is none.
 
     Raises:
@@ -58,7 +62,9 @@ class LatentModel(SequenceModel):
 
     forcing: Forcing | None
 
-    def __init__(self, x_dim: int, z_dim: int, likelihood: Likelihood, min_std: float):
+    def __init__(
+        self, x_dim: int, z_dim: int, likelihood: Likelihood, phi_x: Sequence[int], min_std: float, mask_input: bool
+    ):
         super().__init__()
         require_at_least(1, x_dim=x_dim, z_dim=z_dim)
         if not min_std > 0.0:
@@ -68,6 +74,14 @@ class LatentModel(SequenceModel):
         self.z_dim = z_dim
         self.min_std = min_std
         self.likelihood = likelihood
+        self.mask_input = mask_input
+        self.in_dim = 2 * x_dim if mask_input else x_dim
+        self.phi_x = mlp(self.in_dim, phi_x)
+        self.phi_x_dim = [self.in_dim, *phi_x][-1]
+
+    def read(self, batch: Batch) -> Tensor:
+        """What phi_x reads of a batch [B, T, in_dim]."""
+        return read(batch.x, batch.observed, self.mask_input)
 
     @abstractmethod
     def advance(self, inputs: Any, state: State, noise: Tensor) -> tuple[Drawn, State]:
@@ -88,9 +102,9 @@ class LatentModel(SequenceModel):
     def unroll(self, inputs: Any, state: State, noise: Tensor, lengths: Tensor) -> tuple[Drawn, State]:
         """`advance` over all steps [B, T, ...], and the state of each sequence after its own last step."""
         drawn, states = [], []
-        for *fields, eps in zip(*(field.unbind(1) for field in (*inputs, noise)), strict=True):
+        for t, eps in enumerate(noise.unbind(1)):
             states.append(state)
-            one, state = self.advance(type(inputs)(*fields), state, eps)
+            one, state = self.advance(at(inputs, t), state, eps)
             drawn.append(one)
         before = type(state)(*(torch.stack(field) for field in zip(*states, strict=True)))
         found = Drawn(*(torch.stack(field, 1) for field in zip(*drawn, strict=True)))
@@ -134,8 +148,9 @@ class LatentModel(SequenceModel):
     def start_at(self, heads: Iterable[nn.Linear], sigma_bias: float | None, emission: nn.Linear) -> None:
         """Sets the raw standard deviations of heads of 2 Z, unless None, and the likelihood's initial parameters."""
         with torch.no_grad():
-            for head in heads if sigma_bias is not None else []:
-                head.bias[self.z_dim :] = sigma_bias
+            if sigma_bias is not None:
+                for head in heads:
+                    head.bias[self.z_dim :] = sigma_bias
             emission.bias.copy_(self.likelihood.initial_params())
 
     def _infer(self, batch: Batch, noise: Tensor, state: State | None) -> tuple[Any, Drawn, State]:
@@ -146,7 +161,7 @@ class LatentModel(SequenceModel):
     def _terms(self, inputs: Any, drawn: Drawn) -> tuple[Tensor, Tensor, Tensor]:
         """log_px, kl and log_ratio, of one step [B] or of all [B, T]."""
         prior, posterior = self.prior_of(inputs, drawn), drawn.posterior
-        log_px = self.emission_of(inputs, drawn).log_prob(inputs.x)
+        log_px = log_density(self.emission_of(inputs, drawn), inputs.x, inputs.observed)
         if self.forcing is not None and torch.is_grad_enabled():
             log_px = self.forcing(log_px, drawn.z, inputs.later)
         log_ratio = prior.log_prob(drawn.z) - posterior.log_prob(drawn.z)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import State
+from vrnn.models.base import State, read
 from vrnn.models.initialisation import as_torch
 from vrnn.models.latent import Drawn, Forcing, LatentModel, Recurrences, backwards
 from vrnn.nn import JointMLP, full_precision, mlp
@@ -34,6 +34,7 @@ class Inputs(NamedTuple):
       prior: part of h in the prior's first layer [B, T, first width].
       posterior: part of a in the posterior's first layer [B, T, first width].
       later: a [B, T, width].
+      observed: which values were observed [B, T, D]; None: all were.
     """
 
     x: Tensor
@@ -42,6 +43,7 @@ class Inputs(NamedTuple):
     prior: Tensor
     posterior: Tensor
     later: Tensor
+    observed: Tensor | None = None
 
 
 class SRNN(LatentModel):
@@ -84,6 +86,7 @@ class SRNN(LatentModel):
       min_std: smallest standard deviation of prior and posterior, in units of z.
       sigma_bias: raw standard deviation that prior and posterior start with; None: as `initialise` leaves it.
       initialise: sets the weights that the model starts with.
+      mask_input: whether phi_x also reads which values were observed, so that it can tell a missing one from a 0.
 
     Raises:
       ValueError: a size below 1, min_std not positive, a likelihood of another x_dim, no encoder, or an auxiliary cost
@@ -107,18 +110,17 @@ class SRNN(LatentModel):
         min_std: float = 1e-4,
         sigma_bias: float | None = None,
         initialise: Callable[[nn.Module], None] = as_torch,
+        mask_input: bool = False,
     ):
-        super().__init__(x_dim, z_dim, likelihood, min_std)
+        super().__init__(x_dim, z_dim, likelihood, phi_x, min_std, mask_input)
         if not encoder:
             raise ValueError("encoder must have at least one width, got none")
         self.looks_ahead = smoothing
         self.residual = residual
-        phi_x_dim = [x_dim, *phi_x][-1]
-        self.phi_x = mlp(x_dim, phi_x)
-        self.recurrence = recurrence(phi_x_dim, 0)
+        self.recurrence = recurrence(self.phi_x_dim, 0)
         h_dim = self.recurrence.h_dim
-        self.backward_rnn = recurrence(phi_x_dim, h_dim) if smoothing else None
-        self.encoder = None if smoothing else mlp(phi_x_dim + h_dim, encoder)
+        self.backward_rnn = recurrence(self.phi_x_dim, h_dim) if smoothing else None
+        self.encoder = None if smoothing else mlp(self.phi_x_dim + h_dim, encoder)
         a_dim = h_dim if smoothing else encoder[-1]
         self.prior_net = JointMLP(h_dim, z_dim, prior, 2 * z_dim)
         self.posterior_net = JointMLP(a_dim, z_dim, posterior, 2 * z_dim)
@@ -133,14 +135,15 @@ class SRNN(LatentModel):
 
     def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
         state = self.initial_state(batch.size) if state is None else state
-        phi_x = self.phi_x(batch.x)
+        phi_x = self.phi_x(self.read(batch))
         states = self.recurrence.unroll(phi_x, None, self.recurrence.unpacked(state.h))
         h, after = states.h[:, :-1], self.recurrence.packed(states)[:, 1:]
         if self.backward_rnn is not None:
             later = backwards(self.backward_rnn, phi_x, h, batch.lengths)
         elif self.encoder is not None:
             later = self.encoder(torch.cat([phi_x, h], -1))
-        return Inputs(batch.x, h, after, self.prior_net.from_a(h), self.posterior_net.from_a(later), later)
+        prior, posterior = self.prior_net.from_a(h), self.posterior_net.from_a(later)
+        return Inputs(batch.x, h, after, prior, posterior, later, batch.observed)
 
     def advance(self, inputs: Inputs, state: SRNNState, noise: Tensor) -> tuple[Drawn, SRNNState]:
         prior = self.normal(self.prior_net(inputs.prior, state.z))
@@ -160,7 +163,7 @@ class SRNN(LatentModel):
         before = self.recurrence.unpacked(state.h)
         z = self.normal(self.prior_net(self.prior_net.from_a(before.h), state.z)).sample(generator)
         x = self._emission(before.h, z).sample(generator)
-        after = self.recurrence(self.recurrence.from_x(self.phi_x(x)), None, before)
+        after = self.recurrence(self.recurrence.from_x(self.phi_x(read(x, None, self.mask_input))), None, before)
         return x, SRNNState(self.recurrence.packed(after), z)
 
     def _emission(self, h: Tensor, z: Tensor) -> Distribution:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import State
+from vrnn.models.base import State, read
 from vrnn.models.initialisation import as_torch
 from vrnn.models.latent import Drawn, Forcing, LatentModel, Recurrences, backwards
 from vrnn.nn import full_precision, mlp, output_layer
@@ -23,7 +23,7 @@ class STORNState(NamedTuple):
     Attributes:
       h: fields of the generating recurrence, packed [B, F, H].
       r: fields of the recognising recurrence, packed [B, F, H].
-      x: x_{t-1} [B, D].
+      x: what phi_x reads of x_{t-1} [B, D], with `mask_input` [B, 2 D].
     """
 
     h: Tensor
@@ -40,6 +40,8 @@ class Inputs(NamedTuple):
       params: mean and raw standard deviation of the posterior [B, T, 2 Z].
       after: fields of the recognising recurrence, packed, after x_t [B, T, F, H].
       later: b_t, the state of the RNN that runs backwards in time [B, T, H]; [B, T, 0] where there is none.
+      read: what phi_x reads of x_t [B, T, D], with `mask_input` [B, T, 2 D].
+      observed: which values were observed [B, T, D]; None: all were.
     """
 
     x: Tensor
@@ -47,6 +49,8 @@ class Inputs(NamedTuple):
     params: Tensor
     after: Tensor
     later: Tensor
+    read: Tensor
+    observed: Tensor | None = None
 
 
 class STORN(LatentModel):
@@ -86,6 +90,7 @@ class STORN(LatentModel):
       min_std: smallest standard deviation of the posterior, in units of z.
       sigma_bias: raw standard deviation that the posterior starts with; None: as `initialise` leaves it.
       initialise: sets the weights that the model starts with.
+      mask_input: whether phi_x also reads which values were observed, so that it can tell a missing one from a 0.
 
     Raises:
       ValueError: a size below 1, min_std not positive, a likelihood of another x_dim, or an auxiliary cost without
@@ -107,15 +112,14 @@ class STORN(LatentModel):
         min_std: float = 1e-4,
         sigma_bias: float | None = None,
         initialise: Callable[[nn.Module], None] = as_torch,
+        mask_input: bool = False,
     ):
-        super().__init__(x_dim, z_dim, likelihood, min_std)
+        super().__init__(x_dim, z_dim, likelihood, phi_x, min_std, mask_input)
         self.looks_ahead = smoothing
-        phi_x_dim, phi_z_dim = [x_dim, *phi_x][-1], [z_dim, *phi_z][-1]
-        self.phi_x = mlp(x_dim, phi_x)
         self.phi_z = mlp(z_dim, phi_z)
-        self.recurrence = recurrence(phi_x_dim, phi_z_dim)
-        self.recognition = recurrence(phi_x_dim, 0)
-        self.backward_rnn = recurrence(phi_x_dim, 0) if smoothing else None
+        self.recurrence = recurrence(self.phi_x_dim, [z_dim, *phi_z][-1])
+        self.recognition = recurrence(self.phi_x_dim, 0)
+        self.backward_rnn = recurrence(self.phi_x_dim, 0) if smoothing else None
         h_dim = self.recurrence.h_dim
         self.posterior_net = mlp(2 * h_dim if smoothing else h_dim, posterior, 2 * z_dim)
         self.emission_net = mlp(h_dim, emission, likelihood.param_dim)
@@ -125,24 +129,25 @@ class STORN(LatentModel):
 
     def initial_state(self, batch_size: int) -> State:
         h = self.recurrence.packed(self.recurrence.initial_state(batch_size))
-        return STORNState(h, h, h.new_zeros(batch_size, self.likelihood.x_dim))
+        return STORNState(h, h, h.new_zeros(batch_size, self.in_dim))
 
     def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
         state = self.initial_state(batch.size) if state is None else state
-        phi_x = self.phi_x(torch.cat([state.x[:, None], batch.x], 1))  # of x_0, ..., x_T
+        x = self.read(batch)
+        phi_x = self.phi_x(torch.cat([state.x[:, None], x], 1))  # of x_0, ..., x_T
         states = self.recognition.unroll(phi_x[:, 1:], None, self.recognition.unpacked(state.r))
         known, later = states.h[:, 1:], batch.x[..., :0]
         if self.backward_rnn is not None:
             later = backwards(self.backward_rnn, phi_x[:, 1:], None, batch.lengths)
             known = torch.cat([known, later], -1)
         after = self.recognition.packed(states)[:, 1:]
-        return Inputs(batch.x, phi_x[:, :-1], self.posterior_net(known), after, later)
+        return Inputs(batch.x, phi_x[:, :-1], self.posterior_net(known), after, later, x, batch.observed)
 
     def advance(self, inputs: Inputs, state: STORNState, noise: Tensor) -> tuple[Drawn, STORNState]:
         posterior = self.normal(inputs.params)
         z = posterior.rsample(noise)
         h = self._next(inputs.phi_x, z, state.h)
-        return Drawn(*posterior, z, h.h), STORNState(self.recurrence.packed(h), inputs.after, inputs.x)
+        return Drawn(*posterior, z, h.h), STORNState(self.recurrence.packed(h), inputs.after, inputs.read)
 
     def unroll(self, inputs: Inputs, state: STORNState, noise: Tensor, lengths: Tensor) -> tuple[Drawn, STORNState]:
         posterior = self.normal(inputs.params)
@@ -150,7 +155,7 @@ class STORN(LatentModel):
         states = self.recurrence.unroll(inputs.phi_x, self.phi_z(z), self.recurrence.unpacked(state.h))
         rows = torch.arange(len(lengths), device=lengths.device)
         r = torch.cat([state.r[:, None], inputs.after], 1)
-        x = torch.cat([state.x[:, None], inputs.x], 1)
+        x = torch.cat([state.x[:, None], inputs.read], 1)
         end = STORNState(self.recurrence.packed(states)[rows, lengths], r[rows, lengths], x[rows, lengths])
         return Drawn(*posterior, z, states.h[:, 1:]), end
 
@@ -165,7 +170,7 @@ class STORN(LatentModel):
         z = torch.randn(len(like), self.z_dim, generator=generator, device=like.device, dtype=like.dtype)
         h = self._next(self.phi_x(state.x), z, state.h)
         x = self._emission(h.h).sample(generator)
-        return x, STORNState(self.recurrence.packed(h), state.r, x)
+        return x, STORNState(self.recurrence.packed(h), state.r, read(x, None, self.mask_input))
 
     def _next(self, phi_x: Tensor, z: Tensor, h: Tensor) -> State:
         """The recurrence's state after z_t, from features of x_{t-1} and its state before, packed."""
