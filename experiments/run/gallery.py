@@ -61,9 +61,9 @@ def draw_gallery(
         x = (x if observed is None else torch.where(observed, x, torch.nan)).cpu()
         return [sequence[:end].numpy() for sequence, end in zip(x, ends, strict=True)]
 
+    directory.mkdir(parents=True, exist_ok=True)
     if getattr(figure, "draws_nothing", False):
         return []
-    directory.mkdir(parents=True, exist_ok=True)
     inputs = raw(batch.x, lengths, batch.observed)
     drawn = model.sample(batch.size, steps or batch.steps, generator)
     ends = [steps] * batch.size if steps else lengths

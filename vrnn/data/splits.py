@@ -41,6 +41,8 @@ class Splits:
       skipped: a sentence for each file that is no good and was left out, with its name and the reason.
       cache: the folder of the file that the values are mapped from, where what is found out about them can be kept;
         None: they are in memory.
+      truth: of sequences under a standardisation, the exact log-likelihood of each [N] in nats under the process that
+        made the data; None: nobody knows.
     """
 
     train: Sequences
@@ -56,6 +58,7 @@ class Splits:
     tally: Mapping[str, int] = field(default_factory=dict)
     skipped: Sequence[str] = ()
     cache: Path | None = None
+    truth: Callable[[Sequences, Standardisation], Tensor] | None = None
 
     @property
     def x_dim(self) -> int:

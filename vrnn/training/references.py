@@ -89,6 +89,8 @@ def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
         predictors = [LinearPredictor(lags[: order + 1], splits.train.values.numel()) for order in (16, 32, 64)]
         best = max(predictors, key=lambda predictor: float(predictor.evaluate(splits.valid).bounds.mean()))
         found[f"linear predictor of order {best.order}"] = best.evaluate(splits.test)
+    if splits.truth is not None and not likelihood.discrete:
+        found["the true process"] = _exact(splits.truth(splits.test, splits.standardisation), splits.test)
     return found
 
 
