@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from experiments.bench.per_step_loop import Layer, PerStepLoop
 from experiments.bench.shapes import Cell, Shape, make_batch, make_model
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.schedules import Linear
+from vrnn.training.adam import make_optimizer
 from vrnn.training.progress import Observer
 from vrnn.training.trainer import Trainer
 from vrnn.training.update import Update
@@ -56,7 +58,7 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
         device=str(device),
         **options,
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
+    optimizer = make_optimizer(functools.partial(torch.optim.Adam, lr=1e-4, fused=True), model.parameters())
     update = Update(trainer.settings, model, objective, optimizer, Observer())
 
     def step() -> None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.config.build import build
 from experiments.errors import UserError
 from vrnn.data.splits import Splits
-from vrnn.memory import require_memory
+from vrnn.memory import free_memory, require_memory
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Objective
 from vrnn.training.trainer import Trainer
@@ -26,7 +26,9 @@ def require_kind(cfg: DictConfig, node: str, part: Any, kind: type) -> None:
 
 
 def build_model(cfg: DictConfig) -> SequenceModel:
-    """The model, unless its parameters could never fit: their shapes are made first.
+    """The model, unless its parameters could never fit: where they are not clearly few, their shapes are made first.
+
+    Shapes alone are quickly made, but the first sum of them imports torch's compiler, which takes more than a second.
 
     Raises:
       UserError: a value is wrong, or the sizes are too large.
@@ -34,14 +36,23 @@ def build_model(cfg: DictConfig) -> SequenceModel:
     sizes = dict(sizes_of(cfg))
     largest = max(sizes, key=lambda name: sizes[name], default="model")
     try:
-        with torch.device("meta"):
-            model = build(cfg, "model")
-        require_kind(cfg, "model", model, SequenceModel)
-        require_memory(8 * model.num_parameters, "weights and their gradients", sizes)
+        if bytes_at_most(sizes) > free_memory():
+            with torch.device("meta"):
+                model = build(cfg, "model")
+            require_kind(cfg, "model", model, SequenceModel)
+            require_memory(8 * model.num_parameters, "weights and their gradients", sizes)
     except (OverflowError, RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0].removeprefix(f"{largest} is too large: ")
         raise UserError(f"{largest}={sizes.get(largest)}: this is too large; {reason}") from error
-    return build(cfg, "model")
+    model = build(cfg, "model")
+    require_kind(cfg, "model", model, SequenceModel)
+    return model
+
+
+def bytes_at_most(sizes: dict[str, int]) -> int:
+    """Of weights and gradients: the largest layer has the product of three sizes, means and deviations of a mixture."""
+    largest = max(sizes.values(), default=1)
+    return 8 * (2 * largest**3 + 16 * len(sizes) * largest**2)
 
 
 def sizes_of(cfg: DictConfig) -> Iterator[tuple[str, int]]:

@@ -21,6 +21,7 @@ from vrnn.data.splits import Splits
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Objective
+from vrnn.training.adam import make_optimizer
 from vrnn.training.schedules import Schedule
 from vrnn.training.trainer import Trainer
 
@@ -112,7 +113,7 @@ def build_parts(cfg: DictConfig) -> Parts:
     trainer, objective, schedule = build(cfg, "trainer"), build(cfg, "objective"), build(cfg, "schedule")
     tracker, figure, optimizer = build_tracker(cfg), build(cfg, "figures"), build(cfg, "optimizer")
     try:
-        optimizer([torch.zeros(1, requires_grad=True)])
+        make_optimizer(optimizer, [torch.zeros(1, requires_grad=True)])
     except (ValueError, TypeError, RuntimeError) as error:
         raise UserError(f"optimizer: {error}") from error
     torch.manual_seed(cfg.seed)

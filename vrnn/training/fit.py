@@ -18,6 +18,7 @@ from vrnn.data.splits import Splits
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training import checkpoint
+from vrnn.training.adam import make_optimizer
 from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.progress import Diverged, Interrupted, Observer, Progress
 from vrnn.training.schedules import Schedule
@@ -47,7 +48,7 @@ class Fit:
         self.valid = splits.valid.to(settings.device)
         self.grouping = splits.grouping
         self.standardisation = splits.standardisation
-        self.optimizer = optimizer(model.parameters())
+        self.optimizer = make_optimizer(optimizer, model.parameters())
         self.schedule = schedule
         self.seed = seed
         self.directory = directory

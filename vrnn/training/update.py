@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-import torch
 from torch import Tensor
 
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
+from vrnn.training.adam import Optimizer
 from vrnn.training.device import has_bf16
 from vrnn.training.gradient import Gradient
 from vrnn.training.graphs import Graphs
@@ -33,7 +33,7 @@ class Update:
         settings: Settings,
         model: SequenceModel,
         objective: Objective,
-        optimizer: torch.optim.Optimizer,
+        optimizer: Optimizer,
         observer: Observer,
     ):
         self.optimizer = optimizer
