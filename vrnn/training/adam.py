@@ -93,16 +93,16 @@ class Adam:
     def step(self) -> None:
         """Updates every parameter that has a gradient."""
         group = self.param_groups[0]
-        moved = [(number, leaf) for number, leaf in enumerate(self.parameters) if leaf.grad is not None]
-        if not moved:
+        grads = {number: leaf.grad for number, leaf in enumerate(self.parameters) if leaf.grad is not None}
+        if not grads:
             return
-        states = [self.state.get(number) or self._begin(number) for number, _ in moved]
+        states = [self.state.get(number) or self._begin(number) for number in grads]
         steps = [state["step"] for state in states]
         torch._foreach_add_(steps, 1)
         kernel = torch._fused_adamw_ if group["decoupled_weight_decay"] else torch._fused_adam_
         kernel(
-            [leaf for _, leaf in moved],
-            [leaf.grad for _, leaf in moved],
+            [self.parameters[number] for number in grads],
+            list(grads.values()),
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             [],

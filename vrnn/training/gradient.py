@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -52,7 +54,7 @@ class Gradient:
 
 
 @torch.no_grad()
-def clip_gradient(parameters: list[Tensor], max_norm: float) -> Tensor:
+def clip_gradient(parameters: Sequence[Tensor], max_norm: float) -> Tensor:
     """Scales the gradient down to a norm of at most `max_norm`; returns the norm before [].
 
     The numbers are those of `torch.nn.utils.clip_grad_norm_`, in half its time at small sizes.
