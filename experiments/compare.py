@@ -117,24 +117,19 @@ class Compare:
         """Writes the comparison, tells of it, and hands it to the tracker."""
         example = done[0].run.read_config()
         bernoulli = example.likelihood._target_.endswith(".Bernoulli")
-        from experiments.report.comparison.write import write_comparison  # its parts are of no use to the jobs
+        from experiments.report.comparison.report import Comparison  # its parts are of no use to the jobs
 
-        found = write_comparison(
-            directory,
-            rows,
-            title=title,
-            command=self.command(),
-            published=find_published(example),
-            negate=bernoulli if cfg.negate is None else cfg.negate,
-        )
-        console.print(found.terminal())
+        negate = bernoulli if cfg.negate is None else cfg.negate
+        comparison = Comparison(rows, find_published(example), negate=negate)
+        comparison.write(directory, title, self.command())
+        console.print(comparison.terminal())
         tracker = build_tracker(compose_train(self.shared))
         tracker.open(directory, {"rows": list(rows), "command": self.command()}, f"{title}: comparison", directory.name)
         try:
-            tracker.publish(found.columns, found.data, found.files)
+            tracker.publish(*comparison.plain(), comparison.files)
         finally:
             tracker.close(0)
-        for path in found.files[:4]:
+        for path in comparison.files[:4]:
             say(str(path))
 
     def command(self) -> str:

@@ -42,10 +42,12 @@ def status(cfg: DictConfig, context: JobContext) -> int:
     if missing or len(jobs) < plan.total:
         say(f"go on with  {plan.command_to_show}")
     if cfg.report:
-        from experiments.report.sweep.write import write_sweep
+        from experiments.report.sweep.report import Sweep
 
         claim(directory, "sweep", "give the directory of a sweep of this suite")
-        for file in write_sweep(plan, jobs, title=f"Sweep {directory.name}").files[:3]:
+        sweep = Sweep(plan, jobs)
+        sweep.write(directory, f"Sweep {directory.name}", plan.command_to_show)
+        for file in sweep.files[:3]:
             say(str(file))
     return 0
 

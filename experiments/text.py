@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: control characters, lone surrogates, separators of lines
 TURNING = (
@@ -49,6 +49,11 @@ def as_number(text: str) -> int | float | None:
     return None
 
 
+def are_numbers(texts: Iterable[str | None]) -> bool:
+    """Whether all values are numbers, those left aside that are not there."""
+    return all(as_number(text) is not None for text in texts if text is not None)
+
+
 def tidy(text: str) -> str:
     """A value as people write it: four digits of those that a search has drawn."""
     number = as_number(text)
@@ -70,3 +75,13 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(round(seconds / 60), 60)
     return f"{hours} h {minutes:02d} min"
+
+
+def counted(count: int, word: str) -> str:
+    """1 job, 1,200 jobs."""
+    return f"{count:,} {word}" + "s" * (count != 1)
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

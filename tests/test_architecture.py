@@ -53,7 +53,7 @@ ROOMS["report"] = {"sweep", "comparison", *ROOMS["sweep"]}
 ROOMS["bench"] = {"ground"}
 ROOMS["apps"] = {*ROOMS} - {"apps"}
 UPWARD = {  # to be mended
-    ("experiments.sweep.publish", "experiments.report.sweep.write"),
+    ("experiments.sweep.publish", "experiments.report.sweep.report"),
 }
 COMMAND_LINE = {"hydra", "omegaconf", "wandb", "rich", "pydantic"}
 HEAVY = {"torchvision", "wandb", "matplotlib", "scipy", "HersheyFonts", "pandas", "pyarrow"}

@@ -59,7 +59,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_of_conf(wheel: Path):
     configs = {f"experiments/{name}" for name in files if name.startswith("conf/")}
     needed = {name for name in files if name.startswith(("vrnn/", "experiments/", "hydra_plugins/"))} | configs
     assert len(configs) > 60
-    assert {"vrnn/py.typed", "experiments/py.typed", "experiments/report/blocks/page.html.j2"} <= needed
+    assert {"vrnn/py.typed", "experiments/py.typed", "experiments/report/templates/page.html.j2"} <= needed
     assert needed <= held
     assert {name.split("/")[0] for name in held - needed} == {f"vrnn-{vrnn.__version__}.dist-info"}
     assert wheel.name.startswith(f"{PROJECT['name']}-{vrnn.__version__}-py3-none-any")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from experiments.config.diff import data_settings, differing
-from experiments.report.groups import Groups
 from experiments.report.rows import Row
+from experiments.report.sequences import Groups
 from experiments.report.significance import Verdict, against_best
 from experiments.run.same_data import other_data
 

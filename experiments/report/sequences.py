@@ -1,19 +1,23 @@
-"""The bound of every test sequence of a run, read back from its test_sequences.npz."""
+"""What a run keeps of its test sequences in test_sequences.npz: bounds, lengths, and which of them belong together."""
 
 from __future__ import annotations
 
 import os
+import re
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.disk.reading import reason, require_own_file
 from experiments.errors import UserError
-from experiments.text import plain
+from experiments.report.significance import MIN_GROUPS
+from experiments.text import counted, plain
 
 MOST_BYTES = 2**28  # of all arrays together
 KINDS = {"bounds": "f", "lengths": "iu", "kl_by_step": "f"}  # of numbers, by the name of the array
+WORD = re.compile("[a-z]{1,20}")  # for instance "speaker"; shown in reports
 
 
 def open_arrays(file: Path) -> np.lib.npyio.NpzFile:
@@ -39,25 +43,57 @@ def read_sequences(file: Path) -> dict[str, np.ndarray]:
         return {}
     try:
         with open_arrays(file) as archive:
-            found = {name: archive[name] for name in archive.files if name in KINDS}
-        for name, array in found.items():
+            arrays = {name: archive[name] for name in archive.files if name in KINDS}
+        for name, array in arrays.items():
             if array.ndim != 1 or array.dtype.kind not in KINDS[name] or not np.isfinite(array).all():
                 raise ValueError(f"{name}: expected a row of finite numbers, got {array.dtype} {array.shape}")
-        _require_fitting(found)
+        lengths = arrays.get("lengths", np.ones(0))
+        if "lengths" in arrays and (len(lengths) != len(arrays.get("bounds", lengths)) or not (lengths > 0).all()):
+            raise ValueError("lengths: expected a positive number for each bound")
+        if "lengths" in arrays and len(arrays.get("kl_by_step", ())) > lengths.max(initial=0):
+            raise ValueError("kl_by_step: holds steps that no sequence has")
     except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
         raise UserError(
             f"{plain(str(file))}: these are not the bounds of a run's test sequences ({reason(error)}); put the run's "
             "own file back, or take it away to do without them"
         ) from error
-    return found
+    return arrays
 
 
-def _require_fitting(found: dict[str, np.ndarray]) -> None:
-    """Raises ValueError unless there is a length for each bound, and no KL of steps that no sequence has."""
-    lengths = found.get("lengths")
-    if lengths is None:
-        return
-    if len(lengths) != len(found.get("bounds", lengths)) or not (lengths > 0).all():
-        raise ValueError("lengths: expected a positive number for each bound")
-    if len(found.get("kl_by_step", ())) > lengths.max(initial=0):
-        raise ValueError("kl_by_step: holds steps that no sequence has")
+class Groups(NamedTuple):
+    """The groups of N test sequences.
+
+    Attributes:
+      size: how many there are.
+      word: what they are, such as "speaker"; empty: every sequence is a group of its own, for the data name no others;
+        None: that is not known, since the run kept nothing of them.
+      numbers: the group of each sequence [N]; None: each is its own.
+    """
+
+    size: int
+    word: str | None
+    numbers: np.ndarray | None = None
+
+    @property
+    def are_too_few(self) -> bool:
+        """Whether they tell nothing of how much groups differ."""
+        return self.size < MIN_GROUPS
+
+    def __str__(self) -> str:
+        return counted(self.size, self.word or "sequence")
+
+
+def read_groups(file: Path, num: int) -> Groups:
+    """The groups of the `num` sequences in a test_sequences.npz; unknown where it is damaged or says nothing."""
+    unknown = Groups(num, None)
+    try:
+        with open_arrays(file) as arrays:
+            word = str(arrays["grouping"][()])
+            numbers = arrays.get("groups")
+    except Exception:  # older ones have none, and a damaged archive fails in zipfile, zlib or numpy in many ways
+        return unknown
+    if numbers is None:
+        return Groups(num, "") if word == "" else unknown
+    if numbers.shape != (num,) or numbers.dtype.kind != "i" or WORD.fullmatch(word) is None:
+        return unknown
+    return Groups(len(np.unique(numbers)), word, numbers)

@@ -19,17 +19,18 @@ def publish(plan: SweepPlan, jobs: Sequence[SweepJob], cfg: DictConfig) -> None:
       jobs: as they stand.
       cfg: of one of them.
     """
-    from experiments.report.sweep.write import write_sweep  # its parts are of no use to the jobs
+    from experiments.report.sweep.report import Sweep  # its parts are of no use to the jobs
 
     title = f"Sweep {plan.directory.name}"
-    written = write_sweep(plan, jobs, title=title)
-    console.print(written.terminal())
-    for path in written.files[:3]:
+    sweep = Sweep(plan, jobs)
+    sweep.write(plan.directory, title, plan.command_to_show)
+    console.print(sweep.terminal())
+    for path in sweep.files[:3]:
         say(str(path))
     tracker = build_tracker(cfg)
     about = {"sweep": plan.directory.name, "command": plan.command, "keys": plan.keys}
     tracker.open(plan.directory, about, title, plan.directory.name)
     try:
-        tracker.publish(written.columns, written.data, written.files)
+        tracker.publish(*sweep.plain(), sweep.files)
     finally:
         tracker.close(0)

@@ -26,7 +26,7 @@ WORK = (
     "experiments.run.gallery.draw_gallery",
     "experiments.bench.measure.machine",
     "experiments.cli.processes.run",
-    "experiments.report.comparison.write.write_comparison",
+    "experiments.report.comparison.report.Comparison.write",
     "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher.launch",
 )
 

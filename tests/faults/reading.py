@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
-from experiments.report.comparison.findings import compare
+from experiments.report.comparison.report import Comparison
 from experiments.run.directory import RunDirectory
 from experiments.run.repeat import repeated_arguments
 from experiments.run.restore import restore
@@ -29,7 +29,7 @@ def evaluated(run: Path) -> None:
 
 
 def compared(run: Path) -> None:
-    compare(finished_rows(str(run)))
+    Comparison(finished_rows(str(run)))
 
 
 def repeated(run: Path) -> None:

@@ -17,11 +17,8 @@ from rich.console import Console
 
 from experiments.errors import UserError
 from experiments.report import sequences
-from experiments.report.blocks.cells import Sign
-from experiments.report.blocks.gallery import gallery
-from experiments.report.comparison.page import draw
-from experiments.report.comparison.write import Comparison, write_comparison
-from experiments.report.rows import Row
+from experiments.report.blocks.media import gallery
+from experiments.report.comparison.report import Comparison
 from experiments.report.sequences import read_sequences
 from tests.experiments.report.conftest import COUNT, Runs
 
@@ -90,7 +87,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     for job, _ in rows.values():
         job.run.metrics.path.unlink()  # a picture has no room for so many models
     folder = tmp_path_factory.mktemp("report")
-    return write_comparison(folder, rows, title=TEXTS["a script in HTML"], command="python -m x ```", published=None)
+    comparison = Comparison(rows)
+    comparison.write(folder, TEXTS["a script in HTML"], "python -m x ```")
+    return comparison
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +120,7 @@ def test_markdown_has_no_tag_link_picture_or_column_of_a_stranger(written: Compa
     bare = re.sub(r"\\.", "", markdown)  # what is escaped does nothing
     assert not re.search(r"<|\]\((?!figures/)|`|^#.*x", bare)
     table = bare[bare.index("\n| ") :].strip().partition("\n\n")[0]
-    assert {line.count("|") for line in table.splitlines()} == {len(written.findings.main.columns) + 1}
+    assert {line.count("|") for line in table.splitlines()} == {len(written.table.columns) + 1}
 
 
 def test_latex_has_no_command_of_a_stranger(written: Comparison):
@@ -135,7 +134,7 @@ def test_latex_has_no_command_of_a_stranger(written: Comparison):
     assert "^^" not in body
     assert not re.search(r"\\\\\s*[\[*]", body)
     lines = body[: body.rindex("\n\\midrule")].splitlines()
-    cells = len(written.findings.main.columns) + sum(written.findings.main.errors)
+    cells = len(written.table.columns) + sum(written.table.errors)
     assert {len(re.findall(r"(?<!\\)&", line)) + 1 for line in lines[1:]} == {cells}
     assert not re.search(r"(?<!\\)%", body)
     for text in ("immediate", "passwd", "9999cm", "5cinput", "end"):
@@ -166,8 +165,8 @@ def test_a_terminal_shows_texts_as_they_are(written: Comparison):
 
 def test_a_label_is_no_formula_of_a_picture_and_in_its_legend(runs: Runs, tmp_path: Path):
     labels = [TEXTS["broken mathematics in a picture"], TEXTS["a label that matplotlib hides"], "$x^2$"]
-    rows = [Row(label, [runs.done(np.zeros(COUNT))]) for label in labels]
-    for _, svg in draw(rows, tmp_path, Sign(False)).values():
+    comparison = Comparison({label: [runs.done(np.zeros(COUNT))] for label in labels})
+    for _, svg in comparison.draw(tmp_path).values():
         names = [html.unescape(name).strip() for name in re.findall("<!-- (.*?) -->", svg)]
         assert {name.removesuffix(" (≥)") for name in names} >= set(labels)
 
@@ -211,9 +210,9 @@ MEDIA = {
 
 
 def test_what_a_run_has_drawn_is_embedded(tmp_path: Path):
-    shown, rest = [block for block in gallery({"a": figures(tmp_path / "run")}, "of a") if block.kind != "prose"]
-    assert (shown.kind, rest.kind) == ("pictures", "details")
-    assert [sound.title for sound in shown.pictures[0].sounds] == ["sample"]
+    shown, rest = gallery({"a": figures(tmp_path / "run")})
+    assert (shown.heading, rest.heading) == ("", "Reconstructions")
+    assert [title for title, _ in shown.pictures[0].sounds] == ["sample"]
 
 
 @pytest.mark.parametrize("name", MEDIA)
@@ -221,11 +220,11 @@ def test_what_is_no_picture_or_sound_is_left_out(tmp_path: Path, name: str):
     folder = figures(tmp_path / "run")
     file, content = MEDIA[name]
     (folder / file).write_bytes(content)
-    blocks = [block for block in gallery({"a": folder}, "of a") if block.kind != "prose"]
+    parts = gallery({"a": folder})
     if file.endswith(".wav"):
-        assert not blocks[0].pictures[0].sounds
+        assert not parts[0].pictures[0].sounds
     else:
-        assert [block.kind for block in blocks] == ["details"]  # the reconstructions, which are whole
+        assert [part.heading for part in parts] == ["Reconstructions"]  # which are whole
 
 
 @pytest.mark.parametrize("absolute", [True, False])
@@ -235,13 +234,13 @@ def test_what_a_link_leads_to_is_not_embedded(tmp_path: Path, name: str, absolut
     if name == "the folder":
         own.rename(tmp_path / "former")
         own.symlink_to(other if absolute else "../other/figures")
-        assert gallery({"a": own}, "of a") == []
+        assert gallery({"a": own}) == []
         return
     (own / name).unlink()
     (own / name).symlink_to(other / name if absolute else f"../../other/figures/{name}")
     assert (own / name).is_file()
-    blocks = [block for block in gallery({"a": own}, "of a") if block.kind != "prose"]
-    assert blocks[0].kind == "details" if name.endswith("png") else not blocks[0].pictures[0].sounds
+    parts = gallery({"a": own})
+    assert parts[0].heading == "Reconstructions" if name.endswith("png") else not parts[0].pictures[0].sounds
 
 
 def npz(file: Path, members: dict[str, bytes]) -> None:

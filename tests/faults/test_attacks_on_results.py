@@ -11,7 +11,7 @@ import pytest
 
 from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
-from experiments.report.comparison.findings import compare
+from experiments.report.comparison.report import Comparison
 from tests.faults.reading import (
     answers,
     as_text,
@@ -96,7 +96,7 @@ def test_results_that_are_none(run: Path, name: str):
     overwrite(run, UNREADABLE[name])
     answer, counted = "", []
     try:
-        counted = compare(finished_rows(str(run))).rows[0].counted
+        counted = Comparison(finished_rows(str(run))).rows[0].counted
     except UserError as error:
         answer = str(error)
     assert "result.json" in answer or not answer
@@ -119,7 +119,7 @@ HARMLESS = {
 def test_results_that_only_look_odd(run: Path, name: str):
     overwrite(run, HARMLESS[name])
     before = contents()
-    assert len(compare(finished_rows(str(run))).rows[0].counted) == 1
+    assert len(Comparison(finished_rows(str(run))).rows[0].counted) == 1
     require_nothing_done(before)
 
 

@@ -30,7 +30,7 @@ HARNESS = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run in it, which no refused command may change; all modules are imported once."""
-    for app in ("train", "compare", "evaluate", "sample", "bench.tables", "report.comparison.write"):
+    for app in ("train", "compare", "evaluate", "sample", "bench.tables", "report.comparison.report"):
         importlib.import_module(f"experiments.{app}")
     for name in WORK:
         module = name.rsplit(".", 1)[0]

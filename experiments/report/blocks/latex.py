@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from experiments.report.blocks.tables import Cell, Column, Table, fraction
 
 ESCAPES = str.maketrans(
@@ -31,43 +33,40 @@ def tex(text: str) -> str:
     return " ".join(text.split()).translate(ESCAPES)
 
 
-def latex(table: Table, label: str) -> str:
+def latex(table: Table, label: str, notes: Sequence[str] = ()) -> str:
     """A table environment to be put in with \\input; its document needs \\usepackage{booktabs}.
 
     Args:
       table: its caption and notes become the caption.
       label: for \\ref.
+      notes: further ones.
     """
     kinds = list(zip(table.columns, table.errors, strict=True))
     width = sum(2 if error else 1 for _, error in kinds)
     spec = "".join((r"r@{\,}l" if error else "r") if column.numeric else "l" for column, error in kinds)
-    heads = [[_head(text, *kind) for text, kind in zip(texts, kinds, strict=True)] for texts in _headings(table)]
+    units = [column.unit for column in table.columns]
+    heads = [[column.title for column in table.columns], *([units] if any(units) else [])]
     body: list[str] = []
     for heading, rows in table.groups:
         body += [r"\midrule"]
         body += [rf"\multicolumn{{{width}}}{{@{{}}l}}{{\emph{{{tex(heading)}}}}} \\"] if heading else []
         body += [" & ".join(_cell(cell, *kind) for cell, kind in zip(row, kinds, strict=True)) + r" \\" for row in rows]
+    caption = " ".join(map(tex, (f"{table.caption}.", *table.notes, *notes)))
     lines = [
         r"% Needs \usepackage{booktabs}.",
         r"\begin{table}[t]",
         r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{' '.join(tex(text) for text in (f'{table.caption}.', *table.notes))}}}",
+        rf"\caption{{{caption}}}",
         rf"\label{{{label}}}",
         rf"\begin{{tabular}}{{@{{}}{spec}@{{}}}}",
         r"\toprule",
-        *(" & ".join(head) + r" \\" for head in heads),
+        *(" & ".join(_head(text, *kind) for text, kind in zip(head, kinds, strict=True)) + r" \\" for head in heads),
         *body,
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _headings(table: Table) -> list[list[str]]:
-    """A line of titles, and one of units where there are any."""
-    units = [column.unit for column in table.columns]
-    return [[column.title for column in table.columns], *([units] if any(units) else [])]
 
 
 def _head(text: str, column: Column, error: bool) -> str:

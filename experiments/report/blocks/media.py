@@ -5,21 +5,89 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from experiments.tracking.guard import Guard
 
 WIDTHS = (1600, 1200, 900, 600, 400)  # pixels
 MOST_PIXELS = 25_000_000  # of one picture
 MOST_BYTES = 50_000_000  # of one file
+# What models make, by the names of the pictures: of a heading, whether they wait for a click.
+HEADINGS = {"samples": "", "reconstructions": "Reconstructions", "continuations": "Continuations of given beginnings"}
+# For each of them, so that the page stays below 10 MB.
+PICTURES_BUDGET = 1_800_000  # characters
+SOUNDS_BUDGET = 1_000_000  # bytes
 
 
-def own(files: Iterable[Path], run: Path) -> list[Path]:
+class Picture(NamedTuple):
+    """An image as data URI, and what can be heard of it: titles and data URIs of wav files."""
+
+    uri: str
+    title: str
+    sounds: Sequence[tuple[str, str]] = ()
+
+
+class GalleryPart(NamedTuple):
+    """One kind of picture of every run.
+
+    Attributes:
+      heading: of what waits for a click; empty: it is shown.
+      pictures: one a run.
+      width: of each, in pixels.
+      is_quiet: whether their sounds are too large to be embedded.
+    """
+
+    heading: str
+    pictures: Sequence[Picture]
+    width: int
+    is_quiet: bool
+
+
+def gallery(folders: Mapping[str, Path]) -> list[GalleryPart]:
+    """Samples, and what is reconstructed and continued; nothing where there are no pictures, or one cannot be read.
+
+    Args:
+      folders: label: the figures of the run that stands for it.
+    """
+    parts: list[GalleryPart] = []
+    guard = Guard("pictures of the runs", "the report is written without them")
+    for name, heading in HEADINGS.items():
+        runs = {label: folder for label, folder in folders.items() if inside([folder / f"{name}.png"], folder.parent)}
+        if not runs:
+            continue
+        with guard:
+            files = [folder / f"{name}.png" for folder in runs.values()]
+            sounds = [inside(sorted(folder.glob(f"{name}_*.wav")), folder.parent) for folder in runs.values()]
+            quiet = sum(sound.stat().st_size for each in sounds for sound in each) > SOUNDS_BUDGET
+            pictures = [
+                Picture(uri, label, [] if quiet else [(sound_title(wav), embed_wav(wav)) for wav in each])
+                for label, uri, each in zip(runs, embed_pngs(files, PICTURES_BUDGET), sounds, strict=True)
+            ]
+            parts.append(GalleryPart(heading, pictures, room([size(file) for file in files]), quiet))
+    return parts
+
+
+def room(shapes: Sequence[tuple[int, int]]) -> int:
+    """Pixels across that pictures need: what was drawn large has small letters, and a line to itself if it is wide."""
+    if max(across for across, _ in shapes) <= 1200:
+        return 340
+    return 900 if max(across / down for across, down in shapes) > 1.5 else 500
+
+
+def sound_title(file: Path) -> str:
+    """continuations_continuation_1.wav -> continuation 1."""
+    return file.stem.partition("_")[2].replace("_", " ")
+
+
+def inside(files: Iterable[Path], run: Path) -> list[Path]:
     """Those that lie in a run's directory, no link leading out of it, and are the pictures and sounds that they say.
 
     What a page embeds leaves the machine with it, so nothing from elsewhere may be among it.
     """
-    inside = run.resolve()
-    return [file for file in files if file.resolve().is_relative_to(inside) and _is_what_it_says(file)]
+    folder = run.resolve()
+    return [file for file in files if file.resolve().is_relative_to(folder) and _is_what_it_says(file)]
 
 
 def _is_what_it_says(file: Path) -> bool:
@@ -47,6 +115,10 @@ def embed_svg(text: str) -> str:
     return _uri("image/svg+xml", text.encode())
 
 
+def embed_wav(file: Path) -> str:
+    return _uri("audio/wav", file.read_bytes())
+
+
 def embed_pngs(files: Sequence[Path], budget: int) -> list[str]:
     """Pictures at the largest width at which all of them together keep to a budget.
 
@@ -54,12 +126,12 @@ def embed_pngs(files: Sequence[Path], budget: int) -> list[str]:
       files: PNGs.
       budget: characters of the page.
     """
-    found: list[str] = []
+    uris: list[str] = []
     for width in WIDTHS:
-        found = [_uri("image/png", _small(file, width)) for file in files]
-        if sum(map(len, found)) <= budget:
+        uris = [_uri("image/png", _small(file, width)) for file in files]
+        if sum(map(len, uris)) <= budget:
             break
-    return found
+    return uris
 
 
 def size(file: Path) -> tuple[int, int]:
@@ -68,10 +140,6 @@ def size(file: Path) -> tuple[int, int]:
 
     with Image.open(file) as source:
         return source.size
-
-
-def embed_wav(file: Path) -> str:
-    return _uri("audio/wav", file.read_bytes())
 
 
 def _small(file: Path, width: int) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -45,53 +45,50 @@ def history(jobs: Sequence[Job], key: str, change: Callable[[float], float] = fl
       key: of the metric.
       change: of its sign, where it is printed with another.
     """
-    found = []
-    for job in jobs:
-        points = [(line["step"], change(line[key])) for line in job.run.metrics.read() if key in line]
-        if points:
-            found.append(Curve(*np.array(points, dtype=float).T))
-    return found
+    points = [[(line["step"], change(line[key])) for line in job.run.metrics.read() if key in line] for job in jobs]
+    return [Curve(*np.array(each, dtype=float).T) for each in points if each]
+
+
+def panel(width: float = 4.6, height: float = 3.3, grid: Literal["both", "x", "y"] = "both") -> tuple[Figure, Axes]:
+    """An empty picture in the style of all of them, so many inches large."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, alpha=0.25)
+    return figure, axes
 
 
 def draw_curves(
-    curves: Mapping[str, Sequence[Curve]],
-    order: Sequence[str],
-    *,
-    x_label: str,
-    y_label: str,
-    others: Sequence[Curve] = (),
+    curves: Mapping[str, Sequence[Curve]], *, x_label: str, y_label: str, others: Sequence[Curve] = ()
 ) -> Figure:
     """Mean over the seeds of each model, in a band from the lowest seed to the highest.
 
     Args:
-      curves: of each model, one for each seed; models without a curve are not drawn.
-      order: all models of the report; the place in it gives the colour.
+      curves: of all models of the report, whose places give the colours: one for each seed; models without a curve
+        are not drawn.
       x_label, y_label: with units.
       others: drawn thin and grey below them; what is far off may leave the picture.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(4.6, 3.3), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel()
     shown = []
-    for place, name in enumerate(order):
-        if not curves.get(name):
+    for place, (name, seeds) in enumerate(curves.items()):
+        if not seeds:
             continue
-        steps, values = over_seeds(curves[name])
+        steps, values = over_seeds(seeds)
         colour, style = COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS) % len(STYLES)]
         mean = np.nanmean(values, 0)
         marker = "o" if len(steps) <= 30 else None
-        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=_legend(name))
+        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=legend(name))
         if len(values) > 1:
             axes.fill_between(steps, np.nanmin(values, 0), np.nanmax(values, 0), color=colour, alpha=0.18, lw=0)
         shown.append(mean)
     clip_start(axes, shown)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set(xlabel=x_label, ylabel=y_label)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
     axes.legend(frameon=False, fontsize=8)
     if others:
         low, high = axes.get_ylim()
@@ -102,7 +99,7 @@ def draw_curves(
     return figure
 
 
-def _legend(name: str) -> str:
+def legend(name: str) -> str:
     """A curve's name; matplotlib leaves out one that begins with an underscore."""
     return f" {name}" if name.startswith("_") else name
 

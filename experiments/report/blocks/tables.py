@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, zip_longest
 from statistics import median
 from typing import Any, Literal
 
@@ -43,6 +44,9 @@ class Cell:
         return self.value + (f" ± {self.error}" if self.error else "") + (f" {self.remark}" if self.remark else "")
 
 
+EMPTY, NONE = Cell(), Cell("–")
+
+
 @dataclass(frozen=True)
 class Column:
     """A column's heading.
@@ -62,6 +66,9 @@ class Column:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
 
+Filled = tuple[Column, Sequence[Cell]]
+
+
 @dataclass
 class Table:
     """Groups of rows under common columns.
@@ -71,20 +78,50 @@ class Table:
       groups: (heading, rows); an empty heading prints none.
       caption: what the table shows, one line.
       notes: sentences below it.
-      kind: names the block to the page.
     """
 
     columns: Sequence[Column]
     groups: Sequence[tuple[str, Sequence[Sequence[Cell]]]]
     caption: str = ""
     notes: Sequence[str] = field(default_factory=list)
-    kind: str = "table"
+
+    @classmethod
+    def of(
+        cls,
+        columns: Iterable[Filled],
+        caption: str = "",
+        notes: Sequence[str] = (),
+        below: Mapping[str, int] | None = None,
+    ) -> Table:
+        """A table from its columns; one that says nothing of any row of the first group is left out.
+
+        Args:
+          columns: each with its cells from the first row on; rows that it does not reach have an empty one.
+          caption, notes: as of the table.
+          below: further groups by their headings, each with how many of the last rows it has.
+        """
+        below, filled = below or {}, list(columns)
+        first = max((len(cells) for _, cells in filled), default=0) - sum(below.values())
+        filled = [(column, cells) for column, cells in filled if {*cells[:first]} - {EMPTY, NONE}]
+        rows = zip_longest(*(cells for _, cells in filled), fillvalue=EMPTY)
+        groups = [(heading, list(islice(rows, count))) for heading, count in {"": first, **below}.items()]
+        return cls([column for column, _ in filled], [group for group in groups if group[1]], caption, notes)
+
+    @property
+    def rows(self) -> list[Sequence[Cell]]:
+        """Those of all groups."""
+        return [row for _, group in self.groups for row in group]
 
     @property
     def errors(self) -> list[bool]:
         """Which columns have an error in some row, and so need room for it."""
-        rows = [row for _, group in self.groups for row in group]
-        return [any(row[number].error for row in rows) for number in range(len(self.columns))]
+        return [any(row[place].error for row in self.rows) for place in range(len(self.columns))]
+
+    def cut(self, count: int) -> tuple[Table, Table]:
+        """The table with so many rows of its first group, and the others of that group, without caption and notes."""
+        (heading, rows), *others = self.groups or [("", [])]
+        above = replace(self, groups=[(heading, rows[:count]), *others])
+        return above, Table(self.columns, [("", rows[count:])] if rows[count:] else [])
 
     def pad(self, place: int, cell: Cell) -> str:
         """What is to stand unseen behind a number, so that all points of its column are below each other.
@@ -93,22 +130,22 @@ class Table:
           place: of the column.
           cell: one of it.
         """
-        rows = [row for _, group in self.groups for row in group]
-        longest = max(len(fraction(row[place].text) or "") for row in rows)
-        own = fraction(cell.text)
-        return "" if own is None else ("." + "0" * longest)[:longest][len(own) :]
+        longest = max(len(fraction(row[place].text) or "") for row in self.rows)
+        digits = fraction(cell.text)
+        return "" if digits is None else ("." + "0" * longest)[:longest][len(digits) :]
 
     def markdown(self) -> str:
         """A GitHub table with its notes."""
-        lines = [_line(markdown_text(str(column)) for column in self.columns)]
-        lines.append(_line("---:" if column.numeric else "---" for column in self.columns))
+        lines = [[markdown_text(str(column)) for column in self.columns]]
+        lines.append(["---:" if column.numeric else "---" for column in self.columns])
         for heading, rows in self.groups:
             if heading:
-                lines.append(_line([f"*{markdown_text(heading)}*", *[""] * (len(self.columns) - 1)]))
+                lines.append([f"*{markdown_text(heading)}*", *[""] * (len(self.columns) - 1)])
             for row in rows:
                 texts = [(markdown_text(str(cell)), cell.strong) for cell in row]
-                lines.append(_line(f"**{text}**" if strong else text for text, strong in texts))
-        return "\n".join([*lines, "", *(f"- {markdown_text(note)}" for note in self.notes)]).rstrip() + "\n"
+                lines.append([f"**{text}**" if strong else text for text, strong in texts])
+        notes = (f"- {markdown_text(note)}" for note in self.notes)
+        return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", *notes]).rstrip() + "\n"
 
     def rich(self) -> rich_table.Table:
         """The table for a terminal."""
@@ -147,8 +184,9 @@ def number(value: float, digits: int, error: float | None = None, **rest: Any) -
     return Cell(text, error="" if error is None else f"{error:,.{digits}f}", **rest)
 
 
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def plain_cell(value: object) -> Cell:
+    """What a value is typed as, whole numbers with commas; a dash where there is none."""
+    return NONE if value in (None, "") else Cell(f"{value:,}" if isinstance(value, int) else str(value))
 
 
 def markdown_text(text: str) -> str:

@@ -54,8 +54,13 @@ class Published(BaseModel):
 
     def differences(self, config: DictConfig) -> list[str]:
         """What keeps a run's numbers from standing beside these; empty: nothing."""
-        found = {key: OmegaConf.select(config, key, default=ADDED.get(key)) for key in self.requires}
-        return [f"{key}={found[key]}, not {value}" for key, value in self.requires.items() if found[key] != value]
+        values = {key: OmegaConf.select(config, key, default=ADDED.get(key)) for key in self.requires}
+        return [f"{key}={values[key]}, not {value}" for key, value in self.requires.items() if values[key] != value]
+
+    @property
+    def has_unverified(self) -> bool:
+        """Whether some of them are quoted from memory."""
+        return not all(value.verified for values in self.rows.values() for value in values)
 
 
 def find_published(config: DictConfig) -> Published | None:

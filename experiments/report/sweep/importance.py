@@ -31,20 +31,23 @@ class Importance(NamedTuple):
     num_configurations: int
 
 
-def find_importance(found: SweepFindings) -> Importance | str:
+def find_importance(findings: SweepFindings) -> Importance | str:
     """The importance of each key, or why there is none to be told.
 
     Ranks are predicted, not the bounds themselves: a few jobs gone wrong would be all that there is to explain.
     """
     from scipy.stats import rankdata
 
-    count, keys = len(found.ranked), found.varied
+    count, keys = len(findings.ranked), findings.varied
     if count < ENOUGH:
-        return f"Importance takes at least {ENOUGH} configurations that count; there {_are(count)} so far."
+        there_are = f"there {'is' if count == 1 else 'are'} {count}"
+        return f"Importance takes at least {ENOUGH} configurations that count; {there_are} so far."
     if len(keys) < 2:
         return "Importance takes at least two keys with several values each."
-    inputs = np.stack([found.scales[key].places([each.settings[key] for each in found.ranked]) for key in keys], axis=1)
-    targets = rankdata([each.bound.value for each in found.ranked])
+    inputs = np.stack(
+        [findings.scales[key].places([row.settings[key] for row in findings.ranked]) for key in keys], axis=1
+    )
+    targets = rankdata([row.bound.value for row in findings.ranked])
     if np.ptp(targets) == 0.0:
         return "All configurations have the same bound, so no key is important."
     explained, drops, spreads = permute(inputs, targets)
@@ -96,7 +99,3 @@ def permute(inputs: np.ndarray, targets: np.ndarray, folds: int = 5) -> tuple[fl
 
     shuffled = permutation_importance(Unseen(), inputs, targets, scoring=score, n_repeats=REPEATS, random_state=0)
     return score(Unseen(), inputs, targets), shuffled.importances_mean, shuffled.importances_std
-
-
-def _are(count: int) -> str:
-    return f"{'is' if count == 1 else 'are'} {count}"

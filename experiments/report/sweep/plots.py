@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.report.blocks.plots import COLOURS, draw_curves, floor, history, literal_text, save
+from experiments.report.blocks.plots import COLOURS, draw_curves, floor, history, literal_text, panel, save
 from experiments.report.blocks.scales import Scale
-from experiments.report.rows import Row
-from experiments.report.sweep.findings import VALID, SweepFindings
+from experiments.report.rows import VALID
+from experiments.report.sweep.findings import SweepFindings
 from experiments.report.sweep.importance import Importance
-from experiments.text import short_names, tidy
+from experiments.text import short_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,54 +27,47 @@ EFFECT, IMPORTANCE, PARALLEL, TRAINING = "Effect of ", "Importance", "Parallel c
 
 
 @literal_text()
-def draw(found: SweepFindings, importance: Importance | str, directory: Path) -> dict[str, tuple[Path, str]]:
+def draw(findings: SweepFindings, importance: Importance | str, directory: Path) -> dict[str, tuple[Path, str]]:
     """All pictures, by heading: each a PNG file and the text of an SVG."""
-    if not found.ranked:
+    if not findings.ranked:
         return {}
     figures = {}
-    for key in found.varied:
-        figures[f"{EFFECT}{key}"] = (effect(found, key), re.sub(r"\W+", "_", f"effect_{key}"))
+    for key in findings.varied:
+        figures[f"{EFFECT}{key}"] = (effect(findings, key), re.sub(r"\W+", "_", f"effect_{key}"))
     if isinstance(importance, Importance):
         figures[IMPORTANCE] = (bars(importance), "importance")
-    if len(found.keys) > 1 and len(found.ranked) > 1:
-        figures[PARALLEL] = (parallel(found), "parallel")
-    curves = learning(found)
+    if len(findings.keys) > 1 and len(findings.ranked) > 1:
+        figures[PARALLEL] = (parallel(findings), "parallel")
+    curves = learning(findings)
     if curves is not None:
         figures[TRAINING] = (curves, "validation")
     return {heading: save(figure, directory / name) for heading, (figure, name) in figures.items()}
 
 
-def effect(found: SweepFindings, key: str) -> Figure:
+def effect(findings: SweepFindings, key: str) -> Figure:
     """Every job's bound over its value of a key, and the mean over the configurations that share the value."""
-    from matplotlib.figure import Figure
-
-    scale, lowest = found.scales[key], found.floor
-    figure = Figure(figsize=(4.6, 3.3), layout="constrained")
-    axes = figure.subplots()
-    for configuration in found.ranked:
-        place = scale.places([configuration.settings[key]])[0]
-        for value in (job.result["figures"][VALID]["value"] for job in configuration.row.counted):
-            below, best = value < lowest, configuration is found.ranked[0]
+    scale, lowest = findings.scales[key], findings.floor
+    figure, axes = panel()
+    for row in findings.ranked:
+        place = scale.places([row.settings[key]])[0]
+        for value in (job.result["figures"][VALID]["value"] for job in row.counted):
+            below, best = value < lowest, row is findings.ranked[0]
             marker, color, alpha = "v" if below else "o", ORANGE if best else BLUE, 0.9 if best else 0.45
             axes.plot(
                 place, max(value, lowest), ls="", marker=marker, ms=4.5, mew=0, color=color, alpha=alpha, zorder=3
             )
-    places = scale.places([each.settings[key] for each in found.ranked])
-    centres, means, errors = means_over(
-        places, np.array([max(each.bound.value, lowest) for each in found.ranked]), scale
-    )
+    places = scale.places([row.settings[key] for row in findings.ranked])
+    values = np.array([max(row.bound.value, lowest) for row in findings.ranked])
+    centres, means, errors = means_over(places, values, scale)
     line = "" if scale.kind == "words" else "-"
     low, high = scale.ends
     centres = centres + 0.025 * (high - low)  # beside the points
     axes.errorbar(centres, means, errors, ls=line, color="0.1", lw=1.2, capsize=3.0, marker="_", ms=9.0, zorder=4)
     _name_values(axes, scale)
-    best = max(job.result["figures"][VALID]["value"] for job in found.counted)
+    best = max(job.result["figures"][VALID]["value"] for job in findings.counted)
     room = 0.06 * (best - lowest or 1.0)
-    axes.set_ylim(lowest - room, best + room)
-    axes.set_xlabel(key)
-    axes.set_ylabel(found.axis, fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
+    axes.set(ylim=(lowest - room, best + room), xlabel=key)
+    axes.set_ylabel(findings.axis, fontsize=9)
     return figure
 
 
@@ -95,11 +88,8 @@ def means_over(places: np.ndarray, values: np.ndarray, scale: Scale) -> tuple[np
 
 def bars(importance: Importance) -> Figure:
     """The importance of each key."""
-    from matplotlib.figure import Figure
-
     count = len(importance.keys)
-    figure = Figure(figsize=(4.6, 0.9 + 0.34 * count), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panel(height=0.9 + 0.34 * count, grid="x")
     axes.barh(
         range(count), importance.drops, xerr=importance.spreads, height=0.6, color=BLUE, ecolor="0.35", capsize=2.5
     )
@@ -107,67 +97,63 @@ def bars(importance: Importance) -> Figure:
     axes.set_yticks(range(count), importance.keys)
     axes.invert_yaxis()
     axes.set_xlabel("drop of R² when the key's values are shuffled")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", alpha=0.25)
     return figure
 
 
-def parallel(found: SweepFindings) -> Figure:
+def parallel(findings: SweepFindings) -> Figure:
     """Every configuration as a line through its values and its bound, coloured by the bound."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    names, last = short_names(found.keys), len(found.keys)
-    bounds = np.array([max(each.bound.value, found.floor) for each in found.ranked])
+    names, last = short_names(findings.keys), len(findings.keys)
+    bounds = np.array([max(row.bound.value, findings.floor) for row in findings.ranked])
     colours = ScalarMappable(Normalize(min(bounds), max(bounds)), colormaps["cividis_r"])
     figure = Figure(figsize=(max(5.6, 1.7 * last + 2.6), 4.0), layout="constrained")
     axes = figure.subplots()
     spread = np.linspace(0.02, -0.02, len(bounds))  # lines that share a value lie beside each other, the best on top
     columns = []
-    for key in found.keys:
-        low, high = found.scales[key].ends
-        places = found.scales[key].places([each.settings[key] for each in found.ranked])
+    for key in findings.keys:
+        low, high = findings.scales[key].ends
+        places = findings.scales[key].places([row.settings[key] for row in findings.ranked])
         columns.append((places - low) / (high - low) + spread)
     columns.append((bounds - bounds.min()) / (np.ptp(bounds) or 1.0))
     for number in reversed(range(len(bounds))):
         line = [column[number] for column in columns]
         width = 2.6 if number == 0 else 1.1
         axes.plot(line, color=colours.to_rgba(bounds[number]), lw=width, alpha=0.9, clip_on=False, zorder=2)
-    for place, key in enumerate(found.keys):
-        low, high = found.scales[key].ends
+    for place, key in enumerate(findings.keys):
+        low, high = findings.scales[key].ends
         axes.axvline(place, color="0.3", lw=0.9, zorder=3)
-        for tick, name in found.scales[key].ticks(0.05):
+        for tick, name in findings.scales[key].ticks(0.05):
             box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.8}
             where = (place - 0.03, (tick - low) / (high - low))
             axes.text(*where, name, fontsize=8, ha="right", va="center", bbox=box, zorder=4)
     axes.axvline(last, color="0.3", lw=0.9, zorder=3)
     axes.set(xlim=(-0.25, last), ylim=(0.0, 1.0), yticks=[])
-    axes.set_xticks(range(last + 1), [*(names[key] for key in found.keys), "bound"])
+    axes.set_xticks(range(last + 1), [*(names[key] for key in findings.keys), "bound"])
     axes.tick_params(axis="x", length=0, pad=8)
     axes.spines[:].set_visible(False)
-    figure.colorbar(colours, ax=axes, pad=0.02, fraction=0.05).set_label(found.axis, fontsize=9)
+    figure.colorbar(colours, ax=axes, pad=0.02, fraction=0.05).set_label(findings.axis, fontsize=9)
     return figure
 
 
-def learning(found: SweepFindings) -> Figure | None:
+def learning(findings: SweepFindings) -> Figure | None:
     """The bound over the updates: the best configurations in colour, all other jobs in grey; None without a curve."""
-    names = short_names(found.keys)
-    curves, shown = {}, found.ranked[:SHOWN]
-    for rank, each in enumerate(shown, 1):
-        settings = " ".join(f"{names[key]}={tidy(value)}" for key, value in each.settings.items())
-        curves[f"{rank}: {settings}" if settings else each.row.label] = history(each.row.counted, VALID)
+    shown = findings.ranked[:SHOWN]
+    curves = {
+        f"{rank}: {findings.short_label(row)}" if row.settings else row.label: history(row.counted, VALID)
+        for rank, row in enumerate(shown, 1)
+    }
     if not any(curves.values()):
         return None
-    rest: list[Row] = [each.row for each in (*found.ranked[SHOWN:], *found.unranked)]
-    others = [job for row in rest for job in row.jobs]
-    others += [job for each in shown for job in each.row.jobs if job not in each.row.counted]
+    others = [job for row in (*findings.ranked[SHOWN:], *findings.unranked) for job in row.jobs]
+    others += [job for row in shown for job in row.jobs if job not in row.counted]
     figure = draw_curves(
         curves,
-        list(curves),
         x_label="updates",
-        y_label=found.axis,
+        y_label=findings.axis,
         others=[curve for curve in history(others, VALID) if np.isfinite(curve.values).all()],
     )
     (axes,) = figure.axes

@@ -12,7 +12,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from experiments.report.comparison.findings import Findings
+from experiments.report.comparison.report import Comparison
 from experiments.run.directory import RunDirectory, measurements_as_json
 from experiments.run.measuring import saved_groups
 from experiments.run.state import Job, read_job
@@ -126,16 +126,16 @@ def draw(folder: Path) -> None:
     wavfile.write(folder / "samples_sample.wav", 8000, noise.integers(-99, 99, 800, dtype=np.int16))
 
 
-def bold(found: Findings) -> list[str]:
+def bold(found: Comparison) -> list[str]:
     """Models in bold."""
-    lines = [line for _, group in found.main.groups for line in group]
+    lines = [line for _, group in found.table.groups for line in group]
     return [line[0].text for line in lines if any(cell.strong for cell in line)]
 
 
-def column(found: Findings, title: str, unit: str = "nats per sequence") -> dict[str, str]:
+def column(found: Comparison, title: str, unit: str = "nats per sequence") -> dict[str, str]:
     """The cells of a column of the main table, by model."""
-    (place,) = [i for i, each in enumerate(found.main.columns) if (each.title, each.unit) == (title, unit)]
-    return {line[0].text: str(line[place]) for _, group in found.main.groups for line in group}
+    (place,) = [i for i, each in enumerate(found.table.columns) if (each.title, each.unit) == (title, unit)]
+    return {line[0].text: str(line[place]) for _, group in found.table.groups for line in group}
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from experiments.cli.terminal import measurements_table
 from experiments.report.blocks.latex import latex
-from experiments.report.comparison.findings import compare
-from experiments.report.groups import read_groups
+from experiments.report.comparison.report import Comparison
+from experiments.report.sequences import read_groups
 from experiments.run.measuring import saved_groups
 from tests.experiments.report.conftest import COUNT, bold, column
 from vrnn.training.metrics import Measurement
@@ -19,7 +19,7 @@ EIGHT = [f"s{number % 8}" for number in range(COUNT)]
 
 
 def text(found) -> str:
-    return " ".join([*found.main.notes, found.against.markdown(), found.summary])
+    return " ".join([*found.table.notes, found.against.markdown(), *found.summary])
 
 
 def by_speaker(runs, bounds, groups=EIGHT, grouping="speaker", seeds=(0, 1)):
@@ -71,24 +71,24 @@ def test_what_says_nothing_of_its_groups_or_is_damaged_has_unknown_ones(tmp_path
 
 
 def test_a_difference_of_one_speaker_is_not_significant(runs, bounds):
-    found = compare(by_speaker(runs, bounds))
+    found = Comparison(by_speaker(runs, bounds))
     assert bold(found) == ["a", "b"]
-    assert "a is not significantly worse" in found.summary
+    assert "a is not significantly worse" in found.summary[0]
     for words in ("± its standard error over 8 speakers and seeds", "Groups: 8 speakers.", "that between the speakers"):
         assert words in text(found)
-    for page in (found.main.markdown(), latex(found.main, "l")):
+    for page in (found.table.markdown(), latex(found.table, "l")):
         assert "8 speakers" in page
 
 
 def test_the_same_runs_without_groups_are_told_apart_by_the_sequences_alone(runs, bounds):
-    found = compare(by_speaker(runs, bounds, grouping=""))
+    found = Comparison(by_speaker(runs, bounds, grouping=""))
     assert found.ranking.groups.size == COUNT
-    assert found.summary.endswith("The other model is significantly worse.")
+    assert found.summary[0].endswith("The other model is significantly worse.")
     assert "The data name no groups of sequences, so each of the 40 sequences counts as independent." in text(found)
 
 
 def test_runs_of_earlier_versions_say_that_their_groups_are_unknown(runs, bounds):
-    found = compare({name: [runs.done(bounds(shift))] for name, shift in {"a": 0.0, "b": -300.0}.items()})
+    found = Comparison({name: [runs.done(bounds(shift))] for name, shift in {"a": 0.0, "b": -300.0}.items()})
     assert bold(found) == ["a"]
     assert "do not say which of the 40 sequences belong together" in text(found)
     assert "differences look surer than they are" in text(found)
@@ -97,11 +97,11 @@ def test_runs_of_earlier_versions_say_that_their_groups_are_unknown(runs, bounds
 def test_groups_that_one_model_knows_hold_for_all(runs, bounds):
     jobs = by_speaker(runs, bounds)
     jobs["a"] = [runs.done(bounds(seed=s), seed=s, ragged=False) for s in (0, 1)]
-    assert str(compare(jobs).ranking.groups) == "8 speakers"
+    assert str(Comparison(jobs).ranking.groups) == "8 speakers"
 
 
 def test_two_speakers_are_too_few(runs, bounds):
-    found = compare(by_speaker(runs, bounds, groups=["x", "y"] * (COUNT // 2)))
+    found = Comparison(by_speaker(runs, bounds, groups=["x", "y"] * (COUNT // 2)))
     assert bold(found) == ["b"]
     assert found.ranking.untested == {"a": "2 speakers in the test set, too few to tell differences from chance"}
     assert "Not tested against b: a, 2 speakers in the test set" in text(found)
@@ -118,12 +118,12 @@ def test_two_speakers_are_too_few(runs, bounds):
 )
 def test_what_worse_means_depends_on_the_seeds(runs, bounds, seeds, words):
     jobs = {name: [runs.done(bounds(seed=s), seed=s) for s in numbers] for name, numbers in seeds.items()}
-    assert words in text(compare(jobs))
+    assert words in text(Comparison(jobs))
 
 
 def test_one_seed_has_the_error_over_groups_and_says_so(runs, bounds):
     jobs = by_speaker(runs, bounds, seeds=(0,))
-    found = compare(jobs)
+    found = Comparison(jobs)
     assert "± is the standard error over the 8 speakers of the test set" in text(found)
     assert "their ± is over the 8 speakers of the test set" in text(found)
     error = jobs["b"][0].result["figures"]["test/log_likelihood"]["standard_error"]

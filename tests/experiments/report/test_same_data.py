@@ -10,9 +10,8 @@ import torch
 
 from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
-from experiments.report.comparison.findings import compare
-from experiments.report.sweep.findings import find
-from experiments.report.sweep.notes import summary, warnings
+from experiments.report.comparison.report import Comparison
+from experiments.report.sweep.report import Sweep
 from experiments.run.data import write_run_data
 from experiments.run.parts import Data
 from experiments.run.same_data import other_data
@@ -68,10 +67,10 @@ def test_a_fingerprint_that_is_lost_is_no_proof(runs, bounds, on):
 
 @pytest.mark.parametrize(("values", "told"), [(OTHER, True), (ROUNDED, False), (None, False)])
 def test_models_on_other_data_are_not_tested(runs, bounds, on, values, told):
-    found = compare({"a": [on(runs.done(bounds()), SAME)], "b": [on(runs.done(bounds(-0.001)), values)]})
+    found = Comparison({"a": [on(runs.done(bounds()), SAME)], "b": [on(runs.done(bounds(-0.001)), values)]})
     assert (list(found.ranking.verdicts) == []) == told
     note = f"Not tested against a: b, other data, though the configs say the same ({WORDS})."
-    assert (note in found.main.notes) == told
+    assert (note in found.table.notes) == told
     caution = f"The runs were trained on different data, though their configs say the same ({WORDS}), so"
     assert any(text.startswith(caution) for text in found.cautions) == told
 
@@ -81,10 +80,10 @@ def test_a_sweep_on_other_data_has_no_best(runs, bounds, on, tmp_path):
         SweepJob({"latent.z_dim": str(number)}, on(runs.done(bounds(-number)), values))
         for number, values in enumerate((SAME, OTHER))
     ]
-    found = find(SweepPlan(tmp_path, "c", [], ["latent.z_dim"], [job.settings for job in jobs], None), jobs)
+    found = Sweep(SweepPlan(tmp_path, "c", [], ["latent.z_dim"], [job.settings for job in jobs], None), jobs)
     assert not found.are_comparable
-    assert summary(found)[0].startswith("These configurations do not compare (see the caution), so none is the best")
-    assert any("trained on different data" in text for text in warnings(found))
+    assert found.summary[0].startswith("These configurations do not compare (see the caution), so none is the best")
+    assert any("trained on different data" in text for text in found.cautions)
 
 
 def test_finished_runs_on_other_data_are_refused(runs, bounds, on):
@@ -101,4 +100,4 @@ def test_an_evaluation_on_other_data_is_none_of_the_runs_own(runs, bounds):
     runs.estimate(job, bounds(9.0), name="iwae-40-on-other-0123abcd")
     file = job.run.evaluations / "iwae-40-on-other-0123abcd.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "on": {"root": "other"}}))
-    assert compare({"a": [job]}).rows[0].evaluations == ["iwae-40"]
+    assert Comparison({"a": [job]}).rows[0].evaluations == ["iwae-40"]

@@ -12,10 +12,8 @@ import pytest
 from rich.console import Console
 
 from experiments.report.blocks.tables import markdown_text
-from experiments.report.comparison.findings import compare
-from experiments.report.comparison.page import draw
 from experiments.report.comparison.published import literature
-from experiments.report.comparison.write import Comparison, write_comparison
+from experiments.report.comparison.report import Comparison
 from experiments.run.state import Job
 from tests.experiments.report.conftest import Runs, bold, column
 
@@ -73,11 +71,13 @@ def rows(runs, bounds) -> dict[str, list[Job]]:
 def written(rows, tmp_path_factory) -> Comparison:
     """Its report."""
     folder = tmp_path_factory.mktemp("report")
-    return write_comparison(folder, rows, title="A <title> & more", command="python -m x a='<b>'", published=None)
+    comparison = Comparison(rows)
+    comparison.write(folder, "A <title> & more", "python -m x a='<b>'")
+    return comparison
 
 
 def test_every_model_has_its_row_also_the_one_that_failed(rows):
-    found = compare(rows)
+    found = Comparison(rows)
     assert bold(found) == ["VRNN"]
     values = column(found, "log-likelihood")
     assert list(values) == ["RNN", "VRNN_I", "VRNN", "VRNN-GMM", "linear predictor"]
@@ -87,8 +87,8 @@ def test_every_model_has_its_row_also_the_one_that_failed(rows):
     assert column(found, "IWAE-40")["VRNN"].startswith("~ -")
     assert list(column(found, "seeds", "").values()) == ["2", "2", "2", "0 of 2", ""]
     assert found.left_out == [f"VRNN-GMM, seed 0: failed: {REASON}", "VRNN-GMM, not-yet: not started"]
-    assert "6 of 8 runs count" in found.summary
-    assert "Bounds" not in found.summary
+    assert "6 of 8 runs count" in found.summary[0]
+    assert "Bounds" not in found.summary[0]
 
 
 def test_everything_is_written(written):
@@ -106,7 +106,7 @@ def test_a_terminal_shows_it(written):
         console = Console(width=120, record=True, file=nowhere)
         console.print(written.terminal())
     shown = console.export_text()
-    for words in (REASON, "VRNN_I", "0 of 2", "~ -", written.findings.summary[:40], "0123456789 + uncommitted changes"):
+    for words in (REASON, "VRNN_I", "0 of 2", "~ -", written.summary[0][:40], "0123456789 + uncommitted changes"):
         assert words in shown
 
 
@@ -117,29 +117,30 @@ def test_cautions_of_the_runs_are_everywhere(runs, bounds, tmp_path):
         "c": [runs.done(bounds(-2.0), cautions=["of all", "of a & some."])],
         "d": [runs.failed("no")],
     }
-    found = write_comparison(tmp_path, done, title="t", command="c", published=None)
-    assert found.findings.cautions == ["a and c: of a & some.", "of all."]
+    found = Comparison(done)
+    found.write(tmp_path, "t", "c")
+    assert found.cautions == ["a and c: of a & some.", "of all."]
     page, markdown, tex = (file.read_text() for file in found.files[:3])
     assert "a and c: of a & some." in Reader(page).text
     assert "a and c: of a & some." in markdown
     assert r"a and c: of a \& some. of all.}" in tex
-    assert compare({"a": [runs.done(bounds())]}).cautions == []  # of a run that recorded none
+    assert Comparison({"a": [runs.done(bounds())]}).cautions == []  # of a run that recorded none
 
 
 def test_negated(rows):
-    found = compare(rows, negate=True)
+    found = Comparison(rows, negate=True)
     values = column(found, "negative log-likelihood")
     assert values["VRNN"].startswith("≤ ")
     assert "-" not in values["VRNN"]
     assert bold(found) == ["VRNN"]
-    assert "lower is better" in found.main.notes[0]
-    assert found.main.caption == "Test negative log-likelihood"
+    assert "lower is better" in found.table.notes[0]
+    assert found.table.caption == "Test negative log-likelihood"
 
 
 @pytest.mark.parametrize(("negate", "mark"), [(False, "≥"), (True, "≤")])
 def test_validation_curves_say_which_are_bounds(rows, tmp_path, negate, mark):
-    found = compare(rows, negate=negate)
-    _, svg = draw(found.rows, tmp_path, found.sign)["Validation"]
+    found = Comparison(rows, negate=negate)
+    _, svg = found.draw(tmp_path)["Validation"]
     legend = re.findall(r"<!-- (.*?) -->", svg)
     assert {"RNN", f"VRNN ({mark})", f"VRNN_I ({mark})", f"{found.sign.title} [nats per step]"} <= set(legend)
 
@@ -176,17 +177,18 @@ def test_csv_gives_back_every_figure(written, rows, bounds):
 
 def test_nothing_is_done_yet(runs, tmp_path):
     jobs = {"a": [runs.waiting(), runs.failed("no")]}
-    found = write_comparison(tmp_path, jobs, title="t", command="c", published=literature()["timit"])
-    assert found.findings.summary == "No run has been measured on test yet. 0 of 2 runs count."
+    found = Comparison(jobs, literature()["timit"])
+    found.write(tmp_path, "t", "c")
+    assert found.summary == ["No run has been measured on test yet. 0 of 2 runs count."]
     assert all(path.stat().st_size > 0 for path in found.files)
     assert "a, seed 0: failed: no" in Reader(found.files[0].read_text()).text
 
 
 def test_the_table_for_machines(written, rows):
-    found = written
-    assert [len(line) for line in found.data] == [len(found.columns)] * 4
-    value = found.data[2][found.columns.index("log_likelihood")]
+    columns, data = written.plain()
+    assert [len(line) for line in data] == [len(columns)] * 4
+    value = data[2][columns.index("log_likelihood")]
     assert value == pytest.approx(
         np.mean([job.result["figures"]["test/log_likelihood"]["value"] for job in rows["VRNN"]])
     )
-    assert [line[found.columns.index("best")] for line in found.data] == [False, False, True, False]
+    assert [line[columns.index("best")] for line in data] == [False, False, True, False]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.report.sweep.findings import find
+from experiments.report.sweep.findings import SweepFindings
 from experiments.report.sweep.importance import Importance, find_importance, permute
 from experiments.sweep.plan import SweepJob
 from tests.experiments.report.conftest import Runs
@@ -19,7 +19,7 @@ def made(runs: Runs, folder: Path, bound: Callable[[float, float], float]):
     """A sweep of two keys with the given bounds."""
     pairs = list(itertools.product(range(1, 7), range(1, 6)))
     jobs = [SweepJob({"a": str(a), "b": str(b)}, runs.done(flat(bound(a, b)))) for a, b in pairs]
-    return find(plan_of(folder, jobs), jobs)
+    return SweepFindings(plan_of(folder, jobs), jobs)
 
 
 def test_importance_finds_the_key_that_matters(runs, tmp_path):
@@ -38,7 +38,7 @@ def test_importance_of_noise_is_not_told(runs, tmp_path):
 
 def test_importance_needs_configurations_and_keys(runs, tmp_path):
     jobs = [SweepJob({"a": str(a), "b": str(a % 2)}, runs.done(flat(-a))) for a in range(5)]
-    assert "at least 6 configurations" in find_importance(find(plan_of(tmp_path, jobs), jobs))
+    assert "at least 6 configurations" in find_importance(SweepFindings(plan_of(tmp_path, jobs), jobs))
 
 
 def test_importance_is_the_same_each_time():

@@ -13,11 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.report.sweep.findings import VALID, find
-from experiments.report.sweep.notes import left_out, summary, warnings
-from experiments.report.sweep.page import commands
-from experiments.report.sweep.tables import ranking_table
-from experiments.report.sweep.write import Sweep, write_sweep
+from experiments.report.rows import VALID
+from experiments.report.sweep.report import Sweep
 from experiments.run.state import Job
 from experiments.sweep.plan import SweepJob, SweepPlan
 from tests.experiments.report.comparison.test_write import Reader
@@ -71,33 +68,35 @@ def jobs(runs: Runs) -> list[SweepJob]:
 def written(jobs: list[SweepJob], tmp_path_factory: pytest.TempPathFactory) -> Sweep:
     folder = tmp_path_factory.mktemp("sweep")
     plan = plan_of(folder, jobs, command="python -m x a='<b>' & c")
-    return write_sweep(plan, jobs, title="A <title> & more")
+    sweep = Sweep(plan, jobs)
+    sweep.write(folder, "A <title> & more", plan.command)
+    return sweep
 
 
 def test_configurations_are_ordered_by_their_mean_and_have_errors_over_seeds(jobs, tmp_path):
-    found = find(plan_of(tmp_path, jobs), jobs)
-    means = [each.bound.value for each in found.ranked]
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
+    means = [row.bound.value for row in found.rows]
     assert means == sorted(means, reverse=True)
     assert len(means) == 6
-    assert found.ranked[0].settings[Z] == "32"
-    for each in found.ranked:
-        values = [job.result["figures"][VALID]["value"] for job in each.row.jobs]
-        assert each.bound.value == pytest.approx(np.mean(values))
-        assert each.bound.error == pytest.approx(np.std(values, ddof=1) / np.sqrt(2))
-        assert each.bound.over == "seeds"
+    assert found.rows[0].settings[Z] == "32"
+    for row in found.rows:
+        values = [job.result["figures"][VALID]["value"] for job in row.jobs]
+        assert row.bound.value == pytest.approx(np.mean(values))
+        assert row.bound.error == pytest.approx(np.std(values, ddof=1) / np.sqrt(2))
+        assert row.bound.over == "seeds"
 
 
 def test_the_best_is_the_best_seed_of_the_best_configuration(written, jobs):
-    assert written.best.settings == {Z: "32", LR: "1e-4", SEED: "1"}
+    assert written.findings.best.settings == {Z: "32", LR: "1e-4", SEED: "1"}
     (bold,) = [line for line in written.files[1].read_text().splitlines() if "**≥" in line]
     assert "| **≥ -99.50 ± 0.50** |" in bold
 
 
 def test_only_what_is_done_counts_and_all_else_is_named(jobs, tmp_path):
-    found = find(plan_of(tmp_path, jobs), jobs)
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
     assert all(job.state == "done" for job in found.counted)
     assert len(found.counted) == 12
-    told = "\n".join(left_out(found))
+    told = "\n".join(found.left_out)
     for words in (
         f"failed: Diverged: {DIVERGED}",
         "interrupted at update",
@@ -106,21 +105,21 @@ def test_only_what_is_done_counts_and_all_else_is_named(jobs, tmp_path):
         "stale",
     ):
         assert words in told
-    assert "17 jobs: 12 done, 1 running, 1 interrupted, 1 failed, 1 stale, 1 waiting." in summary(found)
+    assert "17 jobs: 12 done, 1 running, 1 interrupted, 1 failed, 1 stale, 1 waiting." in found.summary
 
 
 def test_one_seed_has_its_error_over_sequences(runs, tmp_path):
     jobs = [SweepJob({LR: lr}, runs.done(flat(value))) for lr, value in (("1", -5.0), ("2", -4.0))]
-    found = find(plan_of(tmp_path, jobs), jobs)
-    assert {each.bound.over for each in found.ranked} == {"sequences"}
-    assert "one seed; ± over validation sequences" in summary(found)[0]
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
+    assert {row.bound.over for row in found.rows} == {"sequences"}
+    assert "one seed; ± over validation sequences" in found.summary[0]
 
 
 def test_only_seeds_are_swept(runs, tmp_path):
     jobs = [SweepJob({SEED: str(seed)}, runs.done(flat(-5.0 - seed), seed=seed)) for seed in (0, 1)]
-    found = write_sweep(plan_of(tmp_path, jobs), jobs, title="t")
-    assert summary(found.findings)[0].startswith("all seeds: valid log-likelihood ≥\N{NO-BREAK SPACE}-5.50")
-    assert not any("Selected on validation" in told for told in summary(found.findings))
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
+    assert found.summary[0].startswith("all seeds: valid log-likelihood ≥\N{NO-BREAK SPACE}-5.50")
+    assert not any("Selected on validation" in told for told in found.summary)
 
 
 def test_everything_is_written(written):
@@ -166,8 +165,9 @@ def test_csv_has_a_line_for_each_job_in_any_state(written, jobs):
 
 
 def test_the_table_for_machines_has_numbers(written):
-    assert {len(line) for line in written.data} == {len(written.columns)}
-    first = dict(zip(written.columns, written.data[0], strict=True))
+    columns, data = written.plain()
+    assert {len(line) for line in data} == {len(columns)}
+    first = dict(zip(columns, data[0], strict=True))
     assert (first[Z], first[LR], first["rank"], first["best"]) == (32, 1e-4, 1, True)
     assert first["log_likelihood"] == pytest.approx(-99.5)
     assert first["unit"] == "nats per sequence"
@@ -185,18 +185,20 @@ def test_a_terminal_shows_it(written):
 def test_it_does_not_deny_that_test_was_looked_at(runs, tmp_path):
     job = untested(runs.done(flat(-5.0)))
     jobs = [SweepJob({LR: "1"}, job)]
-    found = find(plan_of(tmp_path, jobs), jobs)
-    assert summary(found)[-1] == "The test set was not used."
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
+    assert found.summary[-1] == "The test set was not used."
     runs.estimate(job, flat(-4.0))
-    assert summary(found)[-1] == "1 job was evaluated on test, which played no part in the selection."
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
+    assert found.summary[-1] == "1 job was evaluated on test, which played no part in the selection."
 
 
 @pytest.mark.parametrize("trials", [None, 20])
 def test_nothing_is_done_yet(runs, tmp_path, trials):
     jobs = [SweepJob({LR: "1"}, runs.failed("no")), SweepJob({LR: "2"}, runs.interrupted())]
     for some in (jobs, []):
-        found = write_sweep(plan_of(tmp_path, some, trials=trials), some, title="t")
-        assert (found.best, found.data) == (None, [])
+        found = Sweep(plan_of(tmp_path, some, trials=trials), some)
+        found.write(tmp_path, "t", "c")
+        assert (found.findings.best, found.plain()[1]) == (None, [])
         assert "No job is done yet" in Reader(found.files[0].read_text()).text
         assert all(path.stat().st_size > 0 for path in found.files[:2])
         found.terminal()
@@ -205,13 +207,13 @@ def test_nothing_is_done_yet(runs, tmp_path, trials):
 def test_a_search_says_how_many_of_its_trials_were_begun(runs, tmp_path):
     jobs = [SweepJob({LR: str(lr)}, runs.done(flat(-lr))) for lr in (0.0012345678, 0.1, 0.2)]
     plan = plan_of(tmp_path, jobs, trials=20)
-    found = find(plan, jobs)
-    assert "3 of 20 jobs were begun: all done." in summary(found)
-    assert "17 of 20 jobs: not begun" in left_out(found)
-    assert "optimizer.lr=0.001235" in summary(found)[0]
-    found = find(replace(plan, trials=5, repeated=2), jobs)
-    assert "3 of 3 jobs were begun: all done. 2 of 5 trials had a point that was tried before." in summary(found)
-    assert left_out(found) == []
+    found = Sweep(plan, jobs)
+    assert "3 of 20 jobs were begun: all done." in found.summary
+    assert "17 of 20 jobs: not begun" in found.left_out
+    assert "optimizer.lr=0.001235" in found.summary[0]
+    found = Sweep(replace(plan, trials=5, repeated=2), jobs)
+    assert "3 of 3 jobs were begun: all done. 2 of 5 trials had a point that was tried before." in found.summary
+    assert found.left_out == []
 
 
 LIKELIHOODS = ("discretized_logistics.DiscretizedLogistics", "gaussian.Gaussian", "gmm.GMM")
@@ -228,24 +230,23 @@ LIKELIHOODS = ("discretized_logistics.DiscretizedLogistics", "gaussian.Gaussian"
 )
 def test_what_does_not_compare_has_no_winner(runs, tmp_path, configs, are):
     jobs = [SweepJob({Z: str(n)}, runs.done(flat(-n), config=config)) for n, config in enumerate(configs)]
-    found = find(plan_of(tmp_path, jobs), jobs)
+    found = Sweep(plan_of(tmp_path, jobs), jobs)
     assert found.are_comparable == are
-    assert summary(found)[0].startswith(f"The best of 2 configurations is {Z}=0: " if are else "These configurations")
-    table = ranking_table(found, slice(9), "")
-    assert any(cell.strong for line in table.groups[0][1] for cell in line) == are
-    assert bool(warnings(found)) != are
+    assert found.summary[0].startswith(f"The best of 2 configurations is {Z}=0: " if are else "These configurations")
+    assert any(cell.strong for line in found.table.rows for cell in line) == are
+    assert bool(found.cautions) != are
 
 
 def test_long_values_are_cut(runs, tmp_path):
     jobs = [SweepJob({"label": letter * 300}, runs.done(flat(0.0))) for letter in "ab"]
-    assert max(map(len, summary(find(plan_of(tmp_path, jobs), jobs))[0].split())) < 80
+    assert max(map(len, Sweep(plan_of(tmp_path, jobs), jobs).summary[0].split())) < 80
 
 
 def test_commands_are_for_a_shell(runs, tmp_path):
     job = runs.done(flat(-1.0), config={"trainer": {"max_epochs": 7}})
     jobs = [SweepJob({LR: "1"}, job)]
-    found = find(plan_of(Path("/tmp/it's a sweep"), jobs), jobs)
-    told = [command for _, command in commands(found)]
+    found = Sweep(plan_of(Path("/tmp/it's a sweep"), jobs), jobs)
+    told = [command for _, command in found.commands]
     assert told[2] == f"python -m experiments.evaluate run={job.run}"
     assert told[3].endswith(f"run_from={job.run} trainer.max_epochs=14 trainer.test=true")
     assert "it" in told[1]
