@@ -80,6 +80,7 @@ def test_a_row_of_a_comparison_wins_over_an_experiment_and_has_a_label(row: str)
         "bernoulli": "experiment=mnist_static",
         "paper_speech": "experiment=paper/blizzard",
         "paper_handwriting": "experiment=paper/iamondb",
+        "family": "experiment=family/strokes",
     }[lineup]
     choices = chosen(base, f"comparison={row}")
     assert {group: choices[group] for group in overridden("comparison", row)} == overridden("comparison", row)

@@ -16,7 +16,7 @@ from experiments.errors import UserError
 TOLERANCE = 0.1  # the paper's own models differ by as much
 
 
-def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
+def matched_width(model: str, likelihood: str | None = None, *, _root_: DictConfig) -> int:
     """The `net_width` with which this config's model has the number of parameters of a reference.
 
     The reference is `model` with `likelihood` under the same data, latent sizes and recurrence, its nets
@@ -24,7 +24,7 @@ def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
 
     Args:
       model: an option of conf/model/.
-      likelihood: an option of conf/likelihood/.
+      likelihood: an option of conf/likelihood/; None: this config's own.
       _root_: the config.
     """
     rest = {key: _root_._get_node(key) for key in _root_ if key not in ("hydra", "net_width")}
@@ -32,15 +32,15 @@ def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
 
 
 @functools.cache
-def _match(rest: str, model: str, likelihood: str) -> int:
+def _match(rest: str, model: str, likelihood: str | None) -> int:
     """The same, from the YAML of a config without its net_width."""
     own = OmegaConf.create(rest)
     if not isinstance(own, DictConfig):
         raise TypeError(f"the config must be a mapping, got {type(own).__name__}")
     reference = at_width(own, own.latent.width)
     for group, option in (("model", model), ("likelihood", likelihood)):
-        file = option_files(group)[option]
-        reference[group] = OmegaConf.load(file)
+        if option is not None:
+            reference[group] = OmegaConf.load(option_files(group)[option])
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
@@ -50,8 +50,9 @@ def _match(rest: str, model: str, likelihood: str) -> int:
     best = min((max(1, math.floor(width)), max(1, math.ceil(width))), key=lambda width: abs(polynomial(width) - budget))
     if abs(polynomial(best) - budget) > TOLERANCE * budget:
         raise UserError(
-            f"no width gives this model about {budget:,} parameters, those of {model} with {likelihood}; nearest is "
-            f"{polynomial(best):,.0f} at width {best}: give net_width, or larger latent sizes"
+            f"no width gives this model about {budget:,} parameters, those of {model} with "
+            f"{likelihood or 'this likelihood'}; nearest is {polynomial(best):,.0f} at width {best}: give net_width, "
+            "or larger latent sizes"
         )
     return best
 

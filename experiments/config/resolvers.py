@@ -16,7 +16,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("count", count, replace=True)
 
 
-def matched_width(model: str, likelihood: str, *, _root_: DictConfig) -> int:
+def matched_width(model: str, likelihood: str | None = None, *, _root_: DictConfig) -> int:
     """See `experiments.config.budget`, which imports torch and so is left alone until it is asked."""
     from experiments.config.budget import matched_width
 

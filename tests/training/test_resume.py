@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.parts import build_model
 from vrnn.data.splits import Standardisation
+from vrnn.models.base import SequenceModel
 from vrnn.training.checkpoint import CheckpointError
 from vrnn.training.schedules import Constant, OneCycle
+
+
+def other(name: str, likelihood: str, seed: int) -> SequenceModel:
+    """A model of conf/, whose first weights depend on the seed."""
+    model = build_model(name, likelihood=likelihood)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    return model
+
 
 DATA = {
     "equal": ({}, {}),
     "ragged": ({"ragged": True}, {}),
     "ragged, drawn anew": ({"ragged": True, "drawn": True}, {"likelihood": "bernoulli"}),
     "ragged, cut in time": ({"ragged": True}, {"tbptt": 2}),
+    **{
+        f"{name}, ragged, cut in time": ({"ragged": True}, {"tbptt": 2, "build": functools.partial(other, name)})
+        for name in ("srnn", "storn", "dkf")
+    },
 }
 
 

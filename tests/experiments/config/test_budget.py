@@ -35,6 +35,14 @@ def test_the_rows_of_a_comparison_have_equal_numbers_of_parameters(dataset: str)
     assert max(counts) < 1.03 * min(counts)
 
 
+@pytest.mark.parametrize("experiment", ["synthetic_speech", "piano_rolls"])
+def test_the_family_has_equal_numbers_of_parameters_under_the_likelihood_of_each_dataset(experiment: str):
+    composed = [compose("train", [f"experiment=family/{experiment}", f"comparison={row}"]) for row in rows("family")]
+    assert len(composed) == 7
+    counts = [num_parameters(cfg) for cfg in composed]
+    assert max(counts) < 1.03 * min(counts)
+
+
 @pytest.mark.parametrize("row", rows("gaussian"))
 def test_the_width_is_the_best_of_all(row: str):
     budget = num_parameters(compose("train", ["model=vrnn", "latent=tiny"]))
