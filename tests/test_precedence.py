@@ -27,8 +27,9 @@ def hydra() -> Iterator[None]:
 
 @pytest.mark.parametrize("dataset", options("data"))
 def test_the_command_line_wins_over_a_datasets_natural_choices(dataset: str):
-    pairs = itertools.zip_longest(options("likelihood"), options("figures"), fillvalue=options("figures")[0])
-    for number, (likelihood, figure) in enumerate(pairs):
+    likelihoods, pictures = options("likelihood"), options("figures")
+    pairs = zip(itertools.cycle(likelihoods), itertools.cycle(pictures), strict=False)
+    for number, (likelihood, figure) in enumerate(itertools.islice(pairs, max(len(likelihoods), len(pictures)))):
         overrides = [f"likelihood={likelihood}", f"figures={figure}", f"data={dataset}"]
         cfg = composed(*(overrides if number % 2 else reversed(overrides)))  # in whatever order
         for group, option in (("likelihood", likelihood), ("figures", figure)):
