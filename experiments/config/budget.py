@@ -40,7 +40,8 @@ def _match(rest: str, model: str, likelihood: str | None) -> int:
     reference = at_width(own, own.latent.width)
     for group, option in (("model", model), ("likelihood", likelihood)):
         if option is not None:
-            reference[group] = OmegaConf.load(option_files(group)[option])
+            file = option_files(group)[option]
+            reference[group] = OmegaConf.load(file)
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
