@@ -118,6 +118,8 @@ RESTORED = {
     "root": path,
     "consent": lambda value: "a list of keys, such as [data.allow_pickle]" if value != [] and names(value) else None,
 }
+FORM = one_of("parquet", "npz", None)
+LOOKING = {**RESTORED, "memory_gb": number("gigabytes, such as 1.0"), "output": path}
 KEYS: dict[str, dict[str, Check]] = {
     "train": {
         "seed": SEED,
@@ -138,6 +140,7 @@ KEYS: dict[str, dict[str, Check]] = {
     },
     "evaluate": {**RESTORED, "memory_gb": number("gigabytes, such as 1.0")},
     "sample": {**RESTORED, "num": COUNT, "steps": SOME, "prefix": SOME, "output": path},
+    "encode": {**LOOKING, "what": one_of("mean", "sample", "all"), "save": FORM},
     "compare": {
         "seeds": seeds,
         "lineup": lambda value: (

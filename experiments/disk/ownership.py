@@ -12,7 +12,9 @@ from experiments.disk.files import write_json
 from experiments.disk.reading import clean, read_text, read_yaml
 from experiments.errors import UserError
 
-Kind = Literal["run", "sweep", "comparison", "samples", "benchmark"]
+Kind = Literal["run", "sweep", "comparison", "samples", "latents", "scores", "forecasts", "benchmark"]
+
+LATER: tuple[Kind, ...] = ("latents", "scores", "forecasts")
 
 MARK = ".vrnn.json"
 LOCK = ".lock"  # taken while a directory is worked in
@@ -41,7 +43,14 @@ COMPUTED = (
     "data.json",
 )
 TOLD = ("test_sequences.npz", "overrides.yaml", "result.json", "config.yaml")
-MEASURED_LATER = ("evaluations/*.json", *(f"samples/*/{name}" for name in (*DRAWN, MARK)))
+LOOKED: dict[Kind, tuple[str, ...]] = {  # what the apps that look at a run write, each in a folder of its own there
+    "samples": DRAWN,
+    **{kind: tuple(f"{kind}.{end}" for end in ("npz", "parquet", "json", "png")) for kind in LATER},
+}
+MEASURED_LATER = (
+    "evaluations/*.json",
+    *(f"{kind}/*/{name}" for kind, names in LOOKED.items() for name in (*names, MARK)),
+)
 RUN = (*COMPUTED, *(f"figures/{name}" for name in DRAWN), *MEASURED_LATER, *TOLD)
 BY_HYDRA = ("multirun.yaml", "optimization_results.yaml")
 REPORT = tuple(f"{name}.{suffix}" for name in ("sweep", "comparison") for suffix in ("html", "md", "tex", "csv"))
@@ -51,7 +60,7 @@ WRITTEN: dict[Kind, tuple[str, ...]] = {
     "run": RUN,
     "sweep": SWEEP,
     "comparison": SWEEP,
-    "samples": DRAWN,
+    **LOOKED,
     "benchmark": BENCHMARK,
 }
 
@@ -183,7 +192,7 @@ RECOGNISED: dict[Kind, Callable[[Path], bool]] = {
     "run": is_run,
     "sweep": is_sweep,
     "comparison": is_comparison,
-    "samples": lambda directory: False,
+    **dict.fromkeys(LOOKED, lambda directory: False),
     "benchmark": is_benchmark,
 }
 

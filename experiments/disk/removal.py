@@ -23,7 +23,7 @@ from experiments.disk.ownership import (
 )
 
 WHOLE = (".json", ".yaml", ".html", ".md", ".tex", ".csv", ".db")  # files that are written by way of temporary ones
-FOLDERS = [Path(name) for name in RUN if "/" in name and not name.startswith("samples/")]
+FOLDERS = [Path(name) for name in RUN if "/" in name and "*/" not in name]
 
 
 def clear(directory: Path) -> None:

@@ -106,6 +106,13 @@ KEYS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "output": (("pictures", "null"), ("5", "[a]")),
         "device": (("cpu",), ("5",)),
     },
+    "encode": {
+        "what": (("mean", "all"), ("both", "5", "null")),
+        "save": (("npz", "null"), ("csv", "[a]")),
+        "split": (("train",), ("null", "all")),
+        "memory_gb": (("0.5",), ("0", "abc")),
+        "output": (("latents", "null"), ("5", "[a]")),
+    },
     "compare": {
         "seeds": (("1", "[3]"), ("abc", "0", HUGE, "[a]", "{a:1}")),
         "rows": (("[vrnn_gauss]", "rnn_gauss"), ("3", "[3]", "[nope]")),
@@ -140,11 +147,12 @@ NEEDED = {
     "train": ("schedule", "model", "trainer.max_grad_norm", "model._target_", "optimizer", "latent", "data", "seed"),
     "evaluate": ("objective", "split"),
     "sample": ("num",),
+    "encode": ("what",),
     "compare": ("seeds",),
     "status": ("every",),
     "benchmark": ("benchmark",),
 }
-GIVEN = {"evaluate": (Word("run=run", True),), "sample": (Word("run=run", True),)}
+GIVEN = {"evaluate": (Word("run=run", True),), "sample": (Word("run=run", True),), "encode": (Word("run=run", True),)}
 GARBLED = (
     "=",
     "==",
@@ -203,7 +211,9 @@ def words(draw: st.DrawFn, app: str) -> Word:
 @st.composite
 def lines(draw: st.DrawFn) -> Line:
     """A command line of one of the apps."""
-    app = draw(st.sampled_from(("train",) * 6 + ("evaluate", "sample", "compare", "status", "benchmark", "sync")))
+    app = draw(
+        st.sampled_from(("train",) * 6 + ("evaluate", "sample", "encode", "compare", "status", "benchmark", "sync"))
+    )
     if app == "sync":
         return Line(app, tuple(Word(text, None) for text in draw(SYNC)))
     found = draw(st.lists(words(app), min_size=1, max_size=3))

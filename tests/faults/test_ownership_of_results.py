@@ -115,7 +115,7 @@ def test_samples_elsewhere_take_the_place_of_nothing(config, copy, thesis):
     mine = OmegaConf.merge(asked, {"output": "mine"})
     assert sample(mine, context("sample")) == 0
     drawn = tree(thesis)
-    with pytest.raises(UserError, match=r"^output=mine: holds what was drawn for another request; give another output"):
+    with pytest.raises(UserError, match=r"^output=mine: holds what was made for another request; give another output"):
         sample(OmegaConf.merge(mine, {"seed": 9}), context("sample"))
     assert tree(thesis) == drawn
     assert sample(mine, context("sample")) == 0

@@ -39,6 +39,22 @@ class SequenceTerms(NamedTuple):
     log_ratio: Tensor
 
 
+class Inference(NamedTuple):
+    """What the posterior finds in a batch, all [B, T, ...], with the z_t of every step drawn from it.
+
+    Attributes:
+      posterior: q(z_t | x, z_<t).
+      prior: p(z_t | x_<t, z_<t).
+      z: the sampled latents [B, T, Z].
+      emission: p(x_t | z_t, past).
+    """
+
+    posterior: DiagonalNormal
+    prior: DiagonalNormal
+    z: Tensor
+    emission: Distribution
+
+
 def at(fields: Fields, t: int) -> Fields:
     """Step t of a NamedTuple of tensors [B, T, ...] (or None): the same NamedTuple of tensors [B, ...]."""
     parts: list[Any] = [None if field is None else field[:, t] for field in fields]
@@ -161,6 +177,10 @@ class SequenceModel(nn.Module, ABC):
         Raises:
           TypeError: the model has no latent variables.
         """
+        return self.infer(batch, noise).posterior
+
+    def infer(self, batch: Batch, noise: Tensor) -> Inference:
+        """Posterior, prior, latents and emission of all steps; arguments and errors are those of `encode`."""
         raise TypeError(f"{type(self).__name__} has no latent variables that sequences could be encoded in")
 
     @torch.no_grad()

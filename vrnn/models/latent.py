@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood, log_density
-from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, at, read, state_at_lengths
+from vrnn.models.base import Inference, SequenceModel, SequenceTerms, State, StepTerms, at, read, state_at_lengths
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import full_precision, mlp, positive, require_at_least
 
@@ -137,8 +137,9 @@ class LatentModel(SequenceModel):
         inputs, drawn, _ = self._infer(batch, noise, None)
         return self.emission_of(inputs, drawn)
 
-    def encode(self, batch: Batch, noise: Tensor) -> DiagonalNormal:
-        return self._infer(batch, noise, None)[1].posterior
+    def infer(self, batch: Batch, noise: Tensor) -> Inference:
+        inputs, drawn, _ = self._infer(batch, noise, None)
+        return Inference(drawn.posterior, self.prior_of(inputs, drawn), drawn.z, self.emission_of(inputs, drawn))
 
     def normal(self, params: Tensor) -> DiagonalNormal:
         """From mean and raw standard deviation [..., 2 Z]."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood, log_density
-from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms, read, state_at_lengths
+from vrnn.models.base import Inference, SequenceModel, SequenceTerms, State, StepTerms, read, state_at_lengths
 from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
@@ -174,9 +174,11 @@ class VRNN(SequenceModel):
         unrolled, _ = self._unroll(batch, noise, None)
         return self.emission(unrolled.phi_z.transpose(0, 1), unrolled.h.transpose(0, 1))
 
-    def encode(self, batch: Batch, noise: Tensor) -> DiagonalNormal:
-        unrolled, _ = self._unroll(batch, noise, None)
-        return DiagonalNormal(*(field.transpose(0, 1) for field in unrolled.posterior))
+    def infer(self, batch: Batch, noise: Tensor) -> Inference:
+        (posterior, *rest), _ = self._unroll(batch, noise, None)
+        z, phi_z, h = (field.transpose(0, 1) for field in rest)
+        posterior = DiagonalNormal(*(field.transpose(0, 1) for field in posterior))
+        return Inference(posterior, self.prior(h), z, self.emission(phi_z, h))
 
     def _hoist(self, x: Tensor) -> Inputs:
         """What does not depend on the past, from what phi_x reads."""
