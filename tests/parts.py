@@ -6,10 +6,11 @@ import copy
 import functools
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from experiments.config.build import build
-from tests.conf import composed, hydra_ready
+from tests.conf import composed, hydra_ready, options, raw
 from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import SequenceModel
 
@@ -35,7 +36,7 @@ def build_model(model: str, recurrence: str = "gru", likelihood: str = "gaussian
 
     Args:
       model, recurrence, likelihood: options.
-      changes: further keys and values, "model.smoothing=false recurrence.num_layers=2".
+      changes: further keys and values, "model.smoothing=false recurrence.num_layers=2", and emission=<option>.
     """
     return copy.deepcopy(_built(model, recurrence, likelihood, changes))
 
@@ -45,6 +46,12 @@ def _built(model: str, recurrence: str, likelihood: str, changes: str) -> Sequen
     cfg = _config(model, recurrence, likelihood)
     for change in changes.split():
         key, _, value = change.partition("=")
+        if key == "emission":
+            inside = _composed(key, value)
+            with open_dict(cfg):
+                cfg.emission = OmegaConf.to_container(inside.emission)
+            cfg.model.likelihood = OmegaConf.to_container(inside.model, resolve=False)["likelihood"]
+            continue
         OmegaConf.update(cfg, key, OmegaConf.create(f"value: {value}").value)
     torch.manual_seed(0)
     return build(cfg, "model").double()
@@ -53,3 +60,14 @@ def _built(model: str, recurrence: str, likelihood: str, changes: str) -> Sequen
 def build_likelihood(option: str) -> Likelihood:
     """A likelihood of D = 3 from an option of conf/."""
     return build(_config("rnn", "gru", option), "likelihood")
+
+
+def factorising() -> list[str]:
+    """The likelihoods whose values are independent in a step, told by their classes, since nothing is built yet."""
+    classes = {option: get_class(raw("likelihood", option)["_target_"]) for option in options("likelihood")}
+    return [option for option, kind in classes.items() if kind.dims_of_params is not Likelihood.dims_of_params]
+
+
+def inside_emissions() -> list[str]:
+    """The changes that choose an emission in which a value depends on others of its step."""
+    return [f"emission={option}" for option in options("emission") if option != "factorised"]

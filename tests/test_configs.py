@@ -122,6 +122,14 @@ def test_every_model_and_objective_trains_and_every_logger_builds(train, choice:
     assert callable(build(cfg, "logger").open)
 
 
+@pytest.mark.parametrize("emission", options("emission"))
+@pytest.mark.parametrize("dataset", ["speech", "pianoroll"])
+def test_every_emission_trains(train, dataset: str, emission: str):
+    cfg, model = train(dataset, f"emission={emission}", "latent=tiny")
+    assert model.likelihood.plain.label == build(cfg, "likelihood").label
+    assert (model.likelihood is model.likelihood.plain) == (emission == "factorised")
+
+
 @pytest.mark.parametrize("likelihood", options("likelihood"))
 def test_every_likelihood_gives_nats(likelihood: str):
     built = build(composed("data=handwriting", f"likelihood={likelihood}"), "likelihood")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Sequence
@@ -93,3 +94,35 @@ class JointMLP(nn.Module):
     def forward(self, hoisted: Tensor, b: Tensor) -> Tensor:
         """hoisted: from_a(a) [..., first width]; b [..., b_dim] -> [..., out_dim]."""
         return self.rest(self.from_b(b).add_(hoisted))
+
+
+class MaskedLinear(nn.Linear):
+    """A linear layer that connects an output with the inputs of its own degree and below alone (Germain et al. 2015).
+
+    Args:
+      in_degrees: of each input [in].
+      out_degrees: of each output [out].
+      bias: whether there is one.
+
+    Attributes:
+      num_masked: weights that connect nothing.
+    """
+
+    mask: Tensor
+
+    def __init__(self, in_degrees: Sequence[int], out_degrees: Sequence[int], bias: bool = True):
+        super().__init__(len(in_degrees), len(out_degrees), bias)
+        ordered = sorted(in_degrees)
+        seen = [bisect.bisect_right(ordered, degree) for degree in out_degrees]  # inputs of each output
+        self.num_masked = sum(len(in_degrees) - count for count in seen)
+        mask = torch.tensor(in_degrees)[None] <= torch.tensor(out_degrees)[:, None]  # [out, in]
+        self.register_buffer("mask", mask, persistent=False)
+        bound = torch.tensor(seen).clamp_min(1).rsqrt()  # nn.Linear's, of the inputs that there are
+        with torch.no_grad():
+            self.weight.uniform_(-1.0, 1.0).mul_(bound[:, None])
+            if self.bias is not None:
+                self.bias.uniform_(-1.0, 1.0).mul_(bound)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., in] -> [..., out]."""
+        return F.linear(x, self.weight * self.mask, self.bias)

@@ -43,6 +43,7 @@ KEYS: dict[str, Role] = {
     "data.cache": FOLLOWS_ANEW,
     "data.max_memory_gb": FOLLOWS_ANEW,
     "likelihood": PART._replace(compared=True),
+    "emission": Role(),
     "recurrence": PART,
     "initialisation": PART,
     "emission_bias": Role(),

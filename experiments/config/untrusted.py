@@ -32,6 +32,7 @@ BUILT_NODES = ("data", "likelihood", "model", "objective", "optimizer", "trainer
 PACKAGES = {  # where a node's part lies, whatever node it is below
     "data": "vrnn.data",
     "likelihood": "vrnn.likelihoods",
+    "emission": "vrnn.likelihoods",
     "recurrence": "vrnn.models",
     "initialisation": "vrnn.models",
     "model": "vrnn.models",

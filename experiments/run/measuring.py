@@ -38,7 +38,7 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement
         arrays: dict[str, Any] = saved_groups(splits.test.groups, splits.grouping)
         tensors = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}
         np.savez(run.test_sequences, **({name: tensor.numpy() for name, tensor in tensors.items()} | arrays))
-        for name, reference in references(model.likelihood, splits).items():
+        for name, reference in references(model.likelihood.plain, splits).items():
             if bool(reference.bounds.isfinite().all()):
                 measurements |= reference.measurements(f"reference/{name}", space, splits.grouping)
             else:

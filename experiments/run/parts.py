@@ -77,6 +77,7 @@ def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
     Raises:
       UserError: they cannot be made, or a value is none; the message names the split and, where one is, the sequence.
     """
+    likelihood = likelihood.plain
     text = OmegaConf.to_yaml(cfg.data, resolve=True)
     identity = f"{type(likelihood).__qualname__} {sorted(vars(likelihood).items())}"
     if text not in _made:
@@ -132,7 +133,7 @@ def build_parts(cfg: DictConfig) -> Parts:
             "posterior looks ahead, and would see no further than a segment"
         )
     data = build_data(cfg, model.likelihood)
-    if cfg.get("emission_bias", "initial") == "train":
+    if cfg.get("emission_bias") == "train":
         model.set_emission_bias(model.likelihood.fit(data.splits.train.known))
     require_activations(cfg, model, objective, data.splits, trainer)
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)

@@ -43,6 +43,25 @@ def test_every_parameter_has_an_effect(likelihood, make_x):
     assert (params.grad != 0).any(0).all()
 
 
+def test_parameters_of_one_dimension_alone_are_those_that_are_said_to_be(likelihood, make_x):
+    """Whatever changes in one dimension of x moves the gradients of its own parameters alone."""
+    x = make_x(likelihood, 20, 3)
+    params = torch.randn(20, likelihood.param_dim, dtype=torch.float64, requires_grad=True)
+    (before,) = torch.autograd.grad(likelihood(params).log_prob(x).sum(), params)
+    moved = []
+    for d in range(3):
+        other = x.clone()
+        other[:, d] = x[:, d].roll(7)
+        (after,) = torch.autograd.grad(likelihood(params).log_prob(other).sum(), params)
+        moved.append((after - before).abs().amax(0) > 1e-12)
+    moved = torch.stack(moved)  # [D, P]
+    dims = likelihood.dims_of_params()
+    assert (dims is not None) == bool((moved.sum(0) <= 1).all())
+    if dims is not None:
+        assert len(dims) == likelihood.param_dim
+        assert moved.int().argmax(0).tolist() == list(dims)
+
+
 def test_initial_and_fitted_parameters_have_the_emissions_width(likelihood, make_x):
     assert likelihood.initial_params().shape == (likelihood.param_dim,)
     assert likelihood.fit(make_x(likelihood, 50, 3)).shape == (likelihood.param_dim,)

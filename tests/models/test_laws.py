@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import pytest
@@ -10,16 +9,18 @@ import torch
 
 from tests.conf import options
 from tests.models.variants import VARIANTS
-from tests.parts import build_model
+from tests.parts import build_model, factorising, inside_emissions
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel, SequenceTerms, StepTerms, at
 
 # Every option of conf/, found there, so a new one is held to these laws without an edit: each model with each
-# recurrence, of one layer and of two, and each model under each likelihood.
+# recurrence, of one layer and of two, and each model under each likelihood and with each emission.
 MODELS = [
     *itertools.product(options("model"), options("recurrence"), ["gaussian"], ["", "recurrence.num_layers=2"]),
     *itertools.product(options("model"), ["gru"], sorted({*options("likelihood")} - {"gaussian"})),
     *((model, "gru", "gaussian", changes) for model, changes in VARIANTS),
+    *itertools.product(options("model"), ["gru"], ["bernoulli"], inside_emissions()),
+    *itertools.product(["vrnn"], ["gru"], sorted({*factorising()} - {"bernoulli"}), inside_emissions()),
 ]
 
 

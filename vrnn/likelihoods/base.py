@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,9 @@ from vrnn.distributions import Distribution
 
 
 class Likelihood(ABC):
-    """A map from the emission's output [..., P] to a distribution of x_t [..., D]; it has no weights.
+    """A map from the emission's output [..., P] to a distribution of x_t [..., D].
+
+    It has no weights, but for those in which each value of a step sees the ones before it: these are modules.
 
     Attributes:
       x_dim: D.
@@ -23,10 +26,10 @@ class Likelihood(ABC):
       takes_missing: whether its distribution has log_prob(x, observed), the marginal of the observed dimensions.
     """
 
-    label: ClassVar[str]
-    reference: ClassVar[str]
-    discrete: ClassVar[bool] = False
-    takes_missing: ClassVar[bool] = False
+    label: str
+    reference: str
+    discrete: bool = False
+    takes_missing: bool = False
     x_dim: int
     param_dim: int
 
@@ -44,6 +47,18 @@ class Likelihood(ABC):
 
         NaN in x stands for a value that was not observed, where the likelihood `takes_missing`.
         """
+
+    def dims_of_params(self) -> Sequence[int] | None:
+        """The one dimension of x, 0 to D - 1, that each of the P parameters bears on; None: dimensions share some.
+
+        Where it is told, log p(x) is a sum over dimensions, each with parameters of its own.
+        """
+        return None
+
+    @property
+    def plain(self) -> Likelihood:
+        """The likelihood of a step's values without weights: itself, or the one that conditionals are built of."""
+        return self
 
     def caution(self, x: Tensor) -> str | None:
         """A sentence that must stand beside every figure of this likelihood on x [N, D]; None: nothing to say."""

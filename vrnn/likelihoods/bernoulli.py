@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,9 @@ class Bernoulli(Likelihood):
 
     def __call__(self, params: Tensor) -> distributions.Bernoulli:
         return distributions.Bernoulli(params)
+
+    def dims_of_params(self) -> Sequence[int]:
+        return range(self.x_dim)
 
     def initial_params(self) -> Tensor:
         return torch.zeros(self.x_dim)

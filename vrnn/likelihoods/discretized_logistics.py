@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -47,6 +49,9 @@ class DiscretizedLogistics(Likelihood):
     def __call__(self, params: Tensor) -> DiscretizedLogisticMixture:
         logits, loc, raw = (part.unflatten(-1, (self.x_dim, -1)) for part in params.chunk(3, -1))
         return DiscretizedLogisticMixture(logits.log_softmax(-1), loc, positive(raw, self.min_scale), self.levels)
+
+    def dims_of_params(self) -> Sequence[int]:
+        return [d for d in range(self.x_dim) for _ in range(self.num_components)] * 3
 
     def initial_params(self) -> Tensor:
         """Equal weights, and components side by side over the middle of the grid."""

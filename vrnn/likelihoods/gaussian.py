@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -35,6 +37,9 @@ class Gaussian(Density):
     def __call__(self, params: Tensor) -> DiagonalNormal:
         mean, raw = params.chunk(2, -1)
         return DiagonalNormal(mean, self.std(raw))
+
+    def dims_of_params(self) -> Sequence[int]:
+        return [*range(self.x_dim)] * 2
 
     def initial_params(self) -> Tensor:
         """Mean 0, for standardised data."""

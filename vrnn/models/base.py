@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution
 from vrnn.likelihoods.base import Likelihood
-from vrnn.nn import JointMLP, output_layer
+from vrnn.nn import JointMLP, MaskedLinear, output_layer
 
 State = Any  # of a model before a step: a NamedTuple of tensors [B, ...], of the type that the model chooses
 Fields = TypeVar("Fields", bound=tuple)
@@ -206,5 +206,6 @@ class SequenceModel(nn.Module, ABC):
 
     @property
     def num_parameters(self) -> int:
-        """Trained numbers."""
-        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+        """Trained numbers; the weights that a masked layer never uses are none."""
+        masked = sum(module.num_masked for module in self.modules() if isinstance(module, MaskedLinear))
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad) - masked
