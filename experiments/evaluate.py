@@ -25,6 +25,7 @@ from vrnn.objectives.base import Objective
 from vrnn.training.device import find_device
 from vrnn.training.evaluation import Space, evaluate, rows_within
 from vrnn.training.finite import explain_not_finite
+from vrnn.training.references import TRUTH, exact
 
 
 def measure(cfg: DictConfig, context: JobContext) -> int:
@@ -48,6 +49,9 @@ def measure(cfg: DictConfig, context: JobContext) -> int:
     found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     space = Space.of(restored.model.likelihood, restored.splits)
     measurements = found.measurements(cfg.split, space, restored.splits.grouping)
+    if (truth := exact(restored.model.likelihood, restored.splits, cfg.split)) is not None:
+        measurements |= truth.measurements(f"reference/{TRUTH}", space, restored.splits.grouping)
+        measurements |= found.gap(truth, cfg.split, restored.splits.grouping)
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
     suffix += "" if seed == restored.cfg.seed else f"-seed{seed}"
     suffix += "" if restored.other is None else f"-{restored.other.name}"

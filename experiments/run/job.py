@@ -27,6 +27,7 @@ from vrnn.figures.curves import draw_curves
 from vrnn.training import checkpoint
 from vrnn.training.metrics import MARKS, Measurement
 from vrnn.training.progress import Interrupted
+from vrnn.training.references import TRUTH
 
 TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
 
@@ -194,6 +195,8 @@ def conclude(
         reference, _, name = rest.partition("/")
         if (kind, name) == ("reference", "log_likelihood"):
             rows[reference] = measurement
+    if f"{split}/gap" in measurements:
+        rows[f"gap to {TRUTH}"] = measurements[f"{split}/gap"]
     for words in ("per step", "per step by sequence"):
         if (name := f"{split}/log_likelihood_{words.replace(' ', '_')}") in measurements:
             rows[f"this model, {split}, {words}"] = measurements[name]

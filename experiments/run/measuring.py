@@ -15,7 +15,7 @@ from vrnn.training import checkpoint
 from vrnn.training.evaluation import Space, evaluate
 from vrnn.training.finite import explain_not_finite
 from vrnn.training.metrics import Measurement
-from vrnn.training.references import references
+from vrnn.training.references import exact, references
 
 
 def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement]:
@@ -34,6 +34,8 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement
         if (fault := explain_not_finite(found, split, sequences, splits.grouping)) is not None:
             raise UserError(f"{fault}; the weights are kept in {run.checkpoints}")
         measurements |= found.measurements(split, space, splits.grouping)
+        if (truth := exact(model.likelihood, splits, split)) is not None:
+            measurements |= found.gap(truth, split, splits.grouping)
     if settings.test:
         arrays: dict[str, Any] = saved_groups(splits.test.groups, splits.grouping)
         tensors = {"bounds": found.bounds, "lengths": found.lengths, "kl_by_step": found.kl_by_step}

@@ -89,10 +89,19 @@ def state_at_lengths(before: Fields, last: Fields, lengths: Tensor) -> Fields:
 
 
 class Forward(Protocol):
-    """The forward pass of a model, or of one that computes it by parts; see `SequenceModel.forward`."""
+    """What an objective asks of a model, or of one that computes it by parts; see `SequenceModel`."""
 
     def __call__(self, batch: Batch, noise: Tensor, state: State | None = None, /) -> tuple[SequenceTerms, State]:
         """The terms of all steps, and the state of each sequence after its own last step."""
+
+    def initial_state(self, batch_size: int, /) -> State:
+        """The state before the first step."""
+
+    def prepare(self, batch: Batch, state: State | None = None, /) -> Any:
+        """What `step` needs of all steps."""
+
+    def step(self, inputs: Any, state: State, noise: Tensor, /) -> tuple[StepTerms, State]:
+        """One step alone."""
 
 
 class SequenceModel(nn.Module, ABC):

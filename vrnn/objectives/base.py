@@ -24,6 +24,7 @@ class Estimate(NamedTuple):
       state: the model's state after the batch.
       kl: KL of every step [B, T] in nats, 0 where padded, detached.
       variance: Monte-Carlo variance of each bound [B], detached; None where one sample cannot tell.
+      ess: effective sample size after every step [B, T], 0 where padded, detached; None where it is not followed.
     """
 
     loss: Tensor
@@ -32,6 +33,7 @@ class Estimate(NamedTuple):
     state: tuple
     kl: Tensor
     variance: Tensor | None = None
+    ess: Tensor | None = None
 
 
 class Objective(ABC):
@@ -39,7 +41,7 @@ class Objective(ABC):
 
     Attributes:
       name: as it is called in file names and tables.
-      num_samples: K, the draws of the noise per sequence; the noise of a batch is [B * K, T, Z].
+      num_samples: K, the draws of the noise per sequence; the noise of a batch is [B * K, T, `noise_dim`].
     """
 
     name: str
@@ -53,7 +55,7 @@ class Objective(ABC):
           model: the forward pass of any.
           batch: B sequences.
           step: number of updates done, which schedules are functions of.
-          noise: standard normal [B * K, T, Z]; sample k of sequence b is row b K + k.
+          noise: standard normal [B * K, T, `noise_dim`]; sample k of sequence b is row b K + k.
           state: what the same sequences' previous chunk returned, to go on from; None: they begin here.
         """
 
@@ -63,6 +65,10 @@ class Objective(ABC):
 
         A CUDA graph repeats the numbers that it was captured with, and so is captured for these alone.
         """
+
+    def noise_dim(self, model: SequenceModel) -> int:
+        """Size of the noise of one step: the model's Z, and what the objective itself draws."""
+        return model.z_dim
 
     @abstractmethod
     def kind(self, model: SequenceModel) -> Kind:

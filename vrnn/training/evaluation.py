@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from vrnn.batch import Batch
 from vrnn.data.splits import Sequences, Splits
 from vrnn.likelihoods.base import Likelihood
-from vrnn.models.base import SequenceModel, SequenceTerms
+from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Kind, Objective
+from vrnn.training.in_parts import InParts
 from vrnn.training.metrics import Measurement
 from vrnn.training.noise import keyed_noise
 
@@ -96,6 +96,21 @@ class Evaluation:
                 measurements[f"{split}/raw_log_likelihood_per_step"], space.bits_dim
             )
         return measurements
+
+    def gap(self, truth: Evaluation, split: str, grouping: str | None = None) -> dict[str, Measurement]:
+        """By how much the bounds stay below the exact log-likelihood of the process that made the data.
+
+        Its mean is KL(process || model), and for a lower bound more than that by what the bound is too low. The
+        standard error is that of the differences, which scatter less than either.
+
+        Args:
+          truth: exact, of the same sequences, in the same space.
+          split: first part of the keys.
+          grouping: what the groups are, in one word.
+        """
+        kind: Kind = "upper_bound" if self.kind == "lower_bound" else self.kind
+        apart = replace(self, bounds=truth.bounds - self.bounds, kind=kind)
+        return apart._measurements(f"{split}/gap", apart.bounds, "normalized", self._over(grouping))
 
     def _measurements(self, key: str, nats: Tensor, space: str, over: str) -> dict[str, Measurement]:
         num, steps = len(nats), float(self.lengths.sum())
@@ -179,24 +194,6 @@ class Space(NamedTuple):
         return cls(log_det, splits.x_dim if quantised else None, log_std)
 
 
-class _InParts:
-    """A model that takes so many rows at a time, since the samples of one long sequence may be too many at once."""
-
-    def __init__(self, model: SequenceModel, rows: int):
-        self.model = model
-        self.rows = rows
-
-    def __call__(self, batch: Batch, noise: Tensor, _: None = None) -> tuple[SequenceTerms, tuple]:
-        fields = (*batch.fields, noise)
-        parts = zip(*(field.split(self.rows) for field in fields), strict=True)
-        found = [self.model(Batch(*rows), eps) for *rows, eps in parts]
-        terms, states = (
-            type(values[0])(*(torch.cat(field) for field in zip(*values, strict=True)))
-            for values in zip(*found, strict=True)
-        )
-        return terms, states
-
-
 @judging
 def evaluate(
     model: SequenceModel, objective: Objective, sequences: Sequences, *, batch_size: int, seed: int, step: int = 0
@@ -212,13 +209,13 @@ def evaluate(
       step: passed to the objective, whose bound does not depend on it.
     """
     draws = torch.Generator(sequences.device).manual_seed(seed)
-    kind, parts = objective.kind(model), _InParts(model, batch_size)
+    kind, parts = objective.kind(model), InParts(model, batch_size)
     bounds = torch.zeros(len(sequences), dtype=torch.float64)
     kl = torch.zeros(int(sequences.lengths.max()), dtype=torch.float64, device=sequences.device)
     variance: list[Tensor] = []
     for index in sequences.by_length(max(1, batch_size // objective.num_samples)):
         batch = sequences.batch(index, draws)
-        noise = keyed_noise(seed, batch, objective.num_samples, model.z_dim)
+        noise = keyed_noise(seed, batch, objective.num_samples, objective.noise_dim(model))
         estimate = objective(parts, batch, step, noise)
         bounds[index] = estimate.bound.double().cpu()
         kl[: batch.steps] += estimate.kl.double().sum(0)

@@ -115,7 +115,7 @@ class Fit:
 
     def update_on(self, chunk: Batch, state: tuple | None) -> tuple[Estimate, Tensor]:
         """One update; returns the estimate, and the gradient's norm before the clip."""
-        shape = (chunk.size * self.objective.num_samples, chunk.steps, self.model.z_dim)
+        shape = (chunk.size * self.objective.num_samples, chunk.steps, self.objective.noise_dim(self.model))
         noise = torch.randn(shape, generator=self.generator, device=self.settings.device)
         done = self.progress.step
         rate_factor = self.schedule(done, self.total_steps)

@@ -6,12 +6,24 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from vrnn.batch import Batch
-from vrnn.models.base import Forward, SequenceModel
+from vrnn.models.base import Forward, SequenceModel, SequenceTerms, State
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training.recompute import Recomputed
 from vrnn.training.settings import Settings
+
+
+class Compiled:
+    """A model whose forward pass, and whose step alone, are compiled when they are first called."""
+
+    def __init__(self, model: Forward):
+        self.initial_state, self.prepare = model.initial_state, model.prepare
+        self.forward, self.step = torch.compile(model), torch.compile(model.step)
+
+    def __call__(self, batch: Batch, noise: Tensor, state: State | None = None) -> tuple[SequenceTerms, State]:
+        return self.forward(batch, noise, state)
 
 
 class Gradient:
@@ -32,7 +44,7 @@ class Gradient:
         if settings.checkpoint_segments is not None:
             self.model = Recomputed(model, settings.checkpoint_segments)
         if settings.compile:
-            self.model = torch.compile(self.model)
+            self.model = Compiled(self.model)
 
     def compute(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
         """Leaves the clipped gradient in the parameters; returns the estimate, and the norm before the clip [].
@@ -48,7 +60,7 @@ class Gradient:
         for parameter in self.parameters:
             parameter.grad = None
         estimate.loss.backward()
-        after = type(estimate.state)(*(field.detach() for field in estimate.state))
+        after = tree_map(Tensor.detach, estimate.state)
         estimate = estimate._replace(loss=estimate.loss.detach(), state=after)  # autograd's record ends with the update
         return estimate, clip_gradient(self.parameters, self.max_norm)
 

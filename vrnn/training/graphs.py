@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from vrnn.batch import Batch
 from vrnn.objectives.base import Estimate
@@ -49,13 +50,13 @@ class Graphs:
     def compute(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
         """What `Gradient.compute` does and returns."""
         with torch.cuda.device(batch.x.device):
-            inputs = [*batch.fields, noise, *(state or ())]
+            inputs, structure = tree_flatten((batch.fields, noise, () if state is None else state))
             kind = (state is None, batch.observed is None)
             key = (self.gradient.objective.weights(step), *kind, *(field.shape for field in inputs))
             if key not in self.captured and self.is_possible and len(self.captured) < MAX_GRAPHS:
                 self.counts[key] = self.counts.get(key, 0) + 1
                 if self.counts[key] > EAGER_BATCHES:
-                    self.capture(key, step, inputs, len(batch.fields), type(state) if state is not None else None)
+                    self.capture(key, step, inputs, structure)
             if key not in self.captured:
                 return self.gradient.compute(batch, step, noise, state)
             return self.replay(self.captured[key], inputs)
@@ -71,17 +72,13 @@ class Graphs:
         sums = {name: value.clone() for name, value in estimate.sums.items()}
         return estimate._replace(sums=sums, loss=estimate.loss.clone()), norm.clone()
 
-    def capture(self, key: Any, step: int, inputs: list[Tensor], of_batch: int, state_type: type | None) -> None:
-        """Captures a graph for such inputs, the first `of_batch` of them the batch's.
-
-        Where that fails, it is noted, and no other is tried.
-        """
+    def capture(self, key: Any, step: int, inputs: list[Tensor], structure: TreeSpec) -> None:
+        """Captures a graph for such inputs, flattened; where that fails, notes it, and no other is tried."""
         memory = [field.detach().clone() for field in inputs]
 
         def compute() -> tuple[Estimate, Tensor]:
-            noise, *fields = memory[of_batch:]
-            state = state_type(*fields) if state_type is not None else None
-            return self.gradient.compute(Batch(*memory[:of_batch]), step, noise, state)
+            fields, noise, state = tree_unflatten(memory, structure)
+            return self.gradient.compute(Batch(*fields), step, noise, state or None)
 
         parameters = self.gradient.parameters
         try:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vrnn.batch import Batch
-from vrnn.models.base import SequenceModel, SequenceTerms
+from vrnn.models.base import SequenceModel, SequenceTerms, State, StepTerms
 
 
 class Recomputed(nn.Module):
     """A model whose forward keeps the states between chunks of time, and the activations of one chunk.
 
     The gradient is that of the model. With about sqrt(T) chunks memory grows with sqrt(T) instead of T, for one more
-    forward pass (Chen et al. 2016, arXiv 1604.06174).
+    forward pass (Chen et al. 2016, arXiv 1604.06174). An objective that asks for single steps has each computed again.
 
     Args:
       model: any.
@@ -36,6 +37,11 @@ class Recomputed(nn.Module):
             )
         self.model = model
         self.num_chunks = num_chunks
+        self.initial_state, self.prepare = model.initial_state, model.prepare
+
+    def step(self, inputs: Any, state: State, noise: Tensor) -> tuple[StepTerms, State]:
+        """What the model's step returns."""
+        return checkpoint(self.model.step, inputs, state, noise, use_reentrant=False, preserve_rng_state=False)
 
     def forward(self, batch: Batch, noise: Tensor, state: tuple | None = None) -> tuple[SequenceTerms, tuple]:
         """What the model returns."""

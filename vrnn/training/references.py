@@ -1,4 +1,4 @@
-"""What a bound is read against: simple densities fitted on train, with exact likelihoods."""
+"""What a bound is read against: simple densities fitted on train, and the truth where it is known; all exact."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vrnn.likelihoods.base import Likelihood, log_density
 from vrnn.training.evaluation import Evaluation
 
 MIN_STD = 1e-4  # as the likelihoods' own
+TRUTH = "the true process"
 
 
 def independent(likelihood: Likelihood, train: Sequences, sequences: Sequences) -> Evaluation:
@@ -81,6 +82,19 @@ def _signals(sequences: Sequences) -> Iterator[np.ndarray]:
         yield values.cpu().double().flatten().numpy()
 
 
+def exact(likelihood: Likelihood, splits: Splits, name: str) -> Evaluation | None:
+    """log p(x) of a split under the process that made the data; None where it is not known, or is no density as x's.
+
+    Args:
+      likelihood: of the model that is read against it.
+      splits: the data.
+      name: of the split.
+    """
+    if splits.truth is None or likelihood.discrete:  # a density compares with no probability
+        return None
+    return _exact(splits.truth(splits.parts[name], splits.standardisation), splits.parts[name])
+
+
 def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
     """The references that apply to these data, by name, on test; the predictor's order is chosen on valid."""
     found = {f"independent {likelihood.reference}": independent(likelihood, splits.train, splits.test)}
@@ -89,8 +103,8 @@ def references(likelihood: Likelihood, splits: Splits) -> dict[str, Evaluation]:
         predictors = [LinearPredictor(lags[: order + 1], splits.train.values.numel()) for order in (16, 32, 64)]
         best = max(predictors, key=lambda predictor: float(predictor.evaluate(splits.valid).bounds.mean()))
         found[f"linear predictor of order {best.order}"] = best.evaluate(splits.test)
-    if splits.truth is not None and not likelihood.discrete:
-        found["the true process"] = _exact(splits.truth(splits.test, splits.standardisation), splits.test)
+    if (truth := exact(likelihood, splits, "test")) is not None:
+        found[TRUTH] = truth
     return found
 
 
