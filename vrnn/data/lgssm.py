@@ -36,8 +36,10 @@ class LinearGaussian(NamedTuple):
 
     def whitened(self) -> tuple[LinearSystem, Array]:
         """The same system of R^(-1/2) x, whose noise is N(0, I), and the root R^(1/2) [D, D], lower triangular."""
+        from scipy.linalg import solve_triangular
+
         root: Array = np.linalg.cholesky(self.emission_cov).astype(np.float64)
-        emission = np.linalg.solve(root, self.emission)
+        emission = solve_triangular(root, self.emission, lower=True)
         return LinearSystem(self.transition, self.transition_cov, emission, 1.0, self.initial_cov), root
 
     def sample(self, num: int, steps: int, rng: np.random.Generator) -> Array:
