@@ -29,6 +29,7 @@ from experiments.errors import UserError
 from experiments.report.comparison.published import find_published
 from experiments.run.state import Job, tell_changed
 from experiments.tracking.guard import build_tracker
+from experiments.tracking.tracked import TrackedRun
 
 ELSEWHERE = "give another output, an empty folder or a new one"
 
@@ -108,7 +109,7 @@ class Compare:
             raise UserError(f"{directory}: no job of this comparison is done, so there is nothing to report")
         code = 0
         if cfg.num_samples is not None:
-            arguments = estimates_command(done, cfg.num_samples, launcher, device)
+            arguments = estimates_command(done, cfg.num_samples, launcher, device, self.shared)
             code = run("evaluate", arguments, lock) if arguments else 0
         self.report(cfg, rows, done, directory, title)
         return int(code != 0 or not all(job.is_over for job in jobs))
@@ -124,7 +125,10 @@ class Compare:
         comparison.write(directory, title, self.command())
         console.print(comparison.terminal())
         tracker = build_tracker(compose_train(self.shared))
-        tracker.open(directory, {"rows": list(rows), "command": self.command()}, f"{title}: comparison", directory.name)
+        config = {"rows": list(rows)}
+        tracker.open(
+            TrackedRun(directory, f"{title}: comparison", config, directory.name, "comparison", self.command())
+        )
         try:
             tracker.publish(*comparison.plain(), comparison.files)
         finally:

@@ -21,6 +21,7 @@ from experiments.run.directory import RunDirectory, measurements_as_json, proven
 from experiments.run.introduction import tally_lines
 from experiments.run.parts import cautions
 from experiments.run.restore import restore
+from experiments.run.tracking import track_evaluation
 from vrnn.objectives.base import Objective
 from vrnn.training.device import find_device
 from vrnn.training.evaluation import Space, evaluate, rows_within
@@ -65,6 +66,7 @@ def measure(cfg: DictConfig, context: JobContext) -> int:
     about |= {"not_finite": fault, "cautions": warnings, "figures": measurements_as_json(measurements)}
     make_room(path, about)
     write_json(path, {"format": 1, **about, **provenance(context)})
+    tracked = "" if fault else track_evaluation(cfg, context, run, path.stem, measurements)
     if fault is not None:
         raise UserError(f"{fault}; {path} is marked, and counts nowhere")
     for note in restored.notes:
@@ -78,6 +80,8 @@ def measure(cfg: DictConfig, context: JobContext) -> int:
         say(line)
     show_measurements(f"{objective.name}, checkpoint {cfg.checkpoint} (step {restored.step})", measurements)
     say(f"written to {path}")
+    if tracked:
+        say(f"tracking    {tracked}")
     return 0
 
 

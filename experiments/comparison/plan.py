@@ -188,12 +188,23 @@ def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:
     return [f"{lineup}/{row}" for row in rows]
 
 
-def estimates_command(jobs: Sequence[Job], num_samples: int, launcher: Sequence[str], device: str) -> list[str]:
-    """Arguments of experiments.evaluate for the importance-sampled estimate of every job that lacks it; or none."""
+def estimates_command(
+    jobs: Sequence[Job], num_samples: int, launcher: Sequence[str], device: str, shared: Sequence[str] = ()
+) -> list[str]:
+    """Arguments of experiments.evaluate for the importance-sampled estimate of every job that lacks it; or none.
+
+    Args:
+      jobs: that are done.
+      num_samples: of each estimate.
+      launcher: overrides that choose it.
+      device: to evaluate on.
+      shared: overrides of the jobs, of which the logger's count here as well.
+    """
     lacking = [job for job in jobs if not has_estimate(job, num_samples)]
     runs = f"run={','.join(quoted(str(job.run)) for job in lacking)}"
     samples = ["objective=iwae", f"objective.num_samples={num_samples}"]
-    return ["--multirun", runs, *samples, f"device={device}", *launcher] if lacking else []
+    logger = [text for text in shared if key_of(text).partition(".")[0] == "logger"]
+    return ["--multirun", runs, *samples, f"device={device}", *logger, *launcher] if lacking else []
 
 
 def has_estimate(job: Job, num_samples: int) -> bool:

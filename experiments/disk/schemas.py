@@ -106,6 +106,7 @@ class Identity(Content):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
     name: str
     tags: list[str] = []
+    choices: dict[str, str] = {}
 
 
 class MetricsLine(Content):

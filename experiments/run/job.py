@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments.cli.context import JobContext
 from experiments.cli.signals import StopRequest, is_worker
@@ -22,14 +22,13 @@ from experiments.run.parts import Parts, build_parts, cautions
 from experiments.run.record import Recorder, recorded
 from experiments.run.resume import resume_command
 from experiments.run.stopping_rule import MakesStoppingRules, StoppingRule
+from experiments.run.tracking import tracked_job
 from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, whole_or_nothing
 from vrnn.figures.curves import draw_curves
 from vrnn.training import checkpoint
 from vrnn.training.metrics import MARKS, Measurement
 from vrnn.training.progress import Interrupted
 from vrnn.training.references import TRUTH
-
-TAGS = ("data", "model", "experiment", "comparison", "sweep")  # groups whose options a run can be found by
 
 
 def run_job(
@@ -83,10 +82,8 @@ def run_job(
             terminal.note(note)
         if notice := parts.tracker.notice():
             terminal.say(f"tracking    {notice}")
-        name = run_name(context) or run.path.name
-        tags = [choice for group in TAGS if (choice := context.choices.get(group)) is not None]
-        plain: Any = OmegaConf.to_container(cfg, resolve=True)
-        parts.tracker.open(run.path, plain, name, run.path.parent.name, tags)
+        parts.tracker.open(tracked_job(run.path, cfg, context))
+        terminal.copy = parts.tracker.write
         code = 1
         try:
             stopped = train(cfg, run, parts, terminal, result, stopping, rules, resume=resume)
@@ -94,7 +91,8 @@ def run_job(
                 measurements = measure(parts, run, cfg.seed)
                 result["figures"] = measurements_as_json(measurements)
                 files = draw(parts, run, cfg.seed)
-                parts.tracker.show(measurements, files)
+                parts.tracker.show(measurements, {"parameters": parts.model.num_parameters}, files)
+                parts.tracker.keep(run.checkpoints / "best.pt")
                 with Guard("screen", "the run is done"):
                     conclude(terminal, parts, run, measurements, files)
                 result["status"] = "done"
@@ -112,13 +110,6 @@ def all_overrides(run: RunDirectory, overrides: Sequence[str], *, resume: bool) 
     new = [text for text in overrides if not text.startswith("resume=")]
     keys = {text.partition("=")[0].lstrip("+") for text in new}
     return [text for text in former if text.partition("=")[0].lstrip("+") not in keys] + new
-
-
-def run_name(context: JobContext) -> str:
-    """The overrides in one line, those first that a multirun's jobs are told apart by: the end of a long one is cut."""
-    keys = context.subdir.removeprefix("${job_name:").removesuffix("}").split(",")  # where the suite names the jobs
-    shown = [text for text in context.overrides if not text.startswith("multirun.")]
-    return " ".join(sorted(shown, key=lambda text: text.partition("=")[0].lstrip("+") not in keys))
 
 
 def train(

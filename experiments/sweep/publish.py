@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from experiments.cli.terminal import console, say
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.tracking.guard import build_tracker
+from experiments.tracking.tracked import TrackedRun
 
 
 def publish(plan: SweepPlan, jobs: Sequence[SweepJob], cfg: DictConfig) -> None:
@@ -28,8 +29,8 @@ def publish(plan: SweepPlan, jobs: Sequence[SweepJob], cfg: DictConfig) -> None:
     for path in sweep.files[:3]:
         say(str(path))
     tracker = build_tracker(cfg)
-    about = {"sweep": plan.directory.name, "command": plan.command, "keys": plan.keys}
-    tracker.open(plan.directory, about, title, plan.directory.name)
+    name = plan.directory.name
+    tracker.open(TrackedRun(plan.directory, title, {"keys": plan.keys}, name, "sweep report", plan.command))
     try:
         tracker.publish(*sweep.plain(), sweep.files)
     finally:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from experiments.config.build import build
 from experiments.errors import UserError
 from experiments.tracking.background import Background
+from experiments.tracking.tracked import TrackedRun
 from experiments.tracking.trackers import NoTracker
 from experiments.warn import reason, warn
 from vrnn.training.metrics import Measurement
@@ -100,18 +101,24 @@ class GuardedTracker(GuardedObserver, NoTracker):
     def notice(self) -> str:
         return self._answer(self.observer.notice)
 
-    def open(self, directory: Path, config: dict[str, Any], name: str, group: str, tags: Sequence[str] = ()) -> None:
+    def open(self, run: TrackedRun) -> None:
         if self.guard.failed:
             return
         try:
-            self.observer.open(directory, config, name, group, tags)
+            self.observer.open(run)
         except UserError:
             raise
         except Exception as error:
             self._give_up(error)
 
-    def show(self, measurements: dict[str, Measurement], files: Sequence[Path]) -> None:
-        self._pass(self.observer.show, measurements, files, wait=True)
+    def write(self, text: str) -> None:
+        self._pass(self.observer.write, text)
+
+    def show(self, measurements: Mapping[str, Measurement], facts: Mapping[str, Any], files: Sequence[Path]) -> None:
+        self._pass(self.observer.show, measurements, facts, files, wait=True)
+
+    def keep(self, checkpoint: Path) -> None:
+        self._pass(self.observer.keep, checkpoint, wait=True)
 
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
         self._pass(self.observer.publish, columns, data, files, wait=True)

@@ -206,6 +206,13 @@ class Run:
             found.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
         return found
 
+    def wandb_records(self) -> list[dict[str, Any]]:
+        """The records of the run's first W&B folder."""
+        folder = min((self.path / "wandb").glob("offline-run-*"))
+        command = [Path(sys.executable).with_name("wandb"), "leet", "inspect", "--json", folder]
+        lines = subprocess.run(command, capture_output=True, check=True).stdout.splitlines()
+        return [json.loads(line) for line in lines]
+
     def wait_for_lines(self, number: int, call: Call) -> None:
         """Returns when that many lines of metrics are there."""
         file = self.path / "metrics.jsonl"

@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shlex
+import shutil
 from fnmatch import fnmatch
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.io import wavfile
 
 from experiments.config.slugs import job_name
 from experiments.disk.ownership import LOCK, MARK, RUN
+from experiments.tracking.tracked import readable_config
 from tests.experiments.command_line import SPEECH, Run, is_drawn
 
 SIZES = {"train": 16, "valid": 6, "test": 5}
@@ -169,13 +171,44 @@ def test_every_job_is_one_wandb_run_with_its_config_and_its_figures(runs):
     assert len({folder["run_id"] for (folder,) in found.values()}) == 4
     for run, (folder,) in found.items():
         assert (folder["state"], folder["exit_code"], folder["project"]) == ("finished", 0, "vrnn")
-        assert folder["config"] == json.loads(json.dumps(config(run)))
+        choices = folder["config"].pop("choices")
+        assert folder["config"] == json.loads(json.dumps(readable_config(OmegaConf.create(config(run)))))
         for name, figure in run.result["figures"].items():
             assert folder["summary"][name] == pytest.approx(figure["value"]), name
         assert folder["summary"]["train/loss"] == pytest.approx(run.metrics[-2]["train/loss"])
         assert {f"figures/{path.name}" for path in run.path.glob("figures/*")} <= folder["summary"].keys()
         size = "tiny" if config(run)["latent"]["h_dim"] == 32 else "small"
-        assert f"latent={size}" in folder["name"]
+        assert f"latent={size}" in folder["name"].split()
+        assert choices.items() >= {"latent": size, "model": "vrnn", "data": "speech"}.items()
+        assert folder["notes"].startswith("python -m experiments.train ")
+        assert folder["summary"]["parameters"] == run.result["parameters"]
+
+
+def test_charts_are_over_updates_and_the_screen_is_logged(runs):
+    records = runs[0].wandb_records()
+    defined = [record["metric"] for record in records if record["type"] == "metric"]
+    hidden = {metric.get("name", "*"): metric["options"].get("hidden", False) for metric in defined}
+    assert hidden == {"step": True, "*": False, "epoch": True, "seconds": True}
+    assert {metric["step_metric"] for metric in defined if metric.get("name") != "step"} == {"step"}
+    (started,) = [record["run"] for record in records if record["type"] == "run"]
+    assert started["job_type"] == "train"
+    lines = [record["output_logger"]["line"] for record in records if record["type"] == "output_logger"]
+    assert any(line.startswith("epoch   1  step      2 of 4  valid ≥ ") for line in lines), lines
+
+
+def test_an_evaluation_is_added_to_the_runs_own_wandb_run(apps, runs, tmp_path):
+    copy = Run(tmp_path / "run")
+    shutil.copytree(runs[0].path, copy.path)
+    ended = apps("evaluate", "run=run", "objective=iwae", "objective.num_samples=2", cwd=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert "tracking    Weights & Biases, offline; upload with: wandb sync run/wandb/offline-run-" in ended.out
+    trained, evaluated = copy.wandb()
+    for key in ("run_id", "name", "notes", "config"):
+        assert evaluated[key] == trained[key]
+    figures = json.loads((copy.path / "evaluations" / "iwae-2.json").read_text())["figures"]
+    expected = {f"iwae-2/{name}": figure["value"] for name, figure in figures.items()}
+    expected |= {name: figure["value"] for name, figure in copy.result["figures"].items()}
+    assert {name: evaluated["summary"][name] for name in expected} == pytest.approx(expected)
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import pytest
 from experiments.errors import UserError
 from experiments.tracking.background import Background
 from experiments.tracking.guard import Guard, GuardedDrawing, GuardedObserver, GuardedTracker
+from experiments.tracking.tracked import TrackedRun
 from experiments.tracking.trackers import NoTracker
 from experiments.warn import recorded_warnings
 from vrnn.training.progress import Observer
@@ -23,11 +24,13 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "log": ({"step": 1},),
     "note": ("a note",),
     "notice": (),
-    "show": ({}, []),
+    "write": ("a line",),
+    "show": ({}, {}, []),
+    "keep": (Path("best.pt"),),
     "publish": ([], [], []),
     "whereabouts": (),
     "close": (0,),
-    "open": (Path(), {}, "name", "group"),
+    "open": (TrackedRun(Path(), "name", {}, "group", "train", "a command"),),
 }
 
 
@@ -72,7 +75,7 @@ def test_a_tracker_that_fails_anywhere_costs_itself_and_one_warning(name, warnin
     tracker = GuardedTracker(failing(name, OSError(28, "No space left on device"), calls))
     for method, arguments in (*CALLS.items(), (name, CALLS[name])):
         getattr(tracker, method)(*arguments)
-    tracker.show({}, [])
+    tracker.show({}, {}, [])
     expected = "a tracker: No space left on device; the run goes on without it; metrics.jsonl has everything"
     assert warnings == [expected]
     assert capsys.readouterr().err == f"warning: {expected}\n"
