@@ -31,14 +31,14 @@ class Terminal(Observer):
       quiet: say nothing: whoever started this job shows how it stands.
 
     Attributes:
-      copy: called with every line; None: nobody wants it.
+      echo: called with every line; None: nobody wants it.
     """
 
     def __init__(self, label: str = "", every: float = 20.0, *, quiet: bool = False):
         self.label = label
         self.quiet = quiet
         self.every = every
-        self.copy: Callable[[str], None] | None = None
+        self.echo: Callable[[str], None] | None = None
         self.best = float("-inf")
         self.speed = ""
         self.last_line = time.monotonic()
@@ -49,11 +49,11 @@ class Terminal(Observer):
         self.task = self.bar.add_task("training", total=None, status="")
 
     def say(self, text: str) -> None:
-        """One line on the screen, above the bar where there is one; `copy` gets it in any case."""
+        """One line on the screen, above the bar where there is one; `echo` gets it in any case."""
         if not self.quiet:
             console.print(f"{self.label}{text}", markup=False)
-        if self.copy is not None:
-            self.copy(text)
+        if self.echo is not None:
+            self.echo(text)
 
     def table(self, title: str, rows: dict[str, Measurement]) -> None:
         """Figures in a table; the jobs of a multirun go without."""

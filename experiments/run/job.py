@@ -83,7 +83,7 @@ def run_job(
         if notice := parts.tracker.notice():
             terminal.say(f"tracking    {notice}")
         parts.tracker.open(tracked_job(run.path, cfg, context))
-        terminal.copy = parts.tracker.write
+        terminal.echo = parts.tracker.write
         code = 1
         try:
             stopped = train(cfg, run, parts, terminal, result, stopping, rules, resume=resume)
