@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from vrnn.models import compiled
 from vrnn.models.fused_memory import Memory, Plan, Weights, few_threads, steps_of
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import JointMLP
 
+COMPILED = True
 CHUNK = 1 << 20  # bytes of a field of the states that the backward prepares its coefficients for at a time
 
 relu_backward = torch.ops.aten.threshold_backward.grad_input
@@ -78,7 +80,11 @@ class _Scan(torch.autograd.Function):
         for field, first in zip(memory.states, state, strict=True):
             field[0] = first
         with few_threads(plan, noise):
-            run_forward(plan, weights, memory, phi_x, noise)
+            hoist(plan, weights, memory, phi_x)
+            if COMPILED:
+                compiled.run_forward(plan, weights, memory, noise)
+            else:
+                run_forward(plan, weights, memory, noise)
         ctx.plan, ctx.count = plan, len(tensors)
         ctx.save_for_backward(phi_x, noise, *tensors, *memory.tensors())
         # No tensor may be two results, and the first layer's outputs lie among what the backward needs.
@@ -96,7 +102,8 @@ class _Scan(torch.autograd.Function):
         contiguous = [grad.contiguous() for grad in grads]
         found = Memory.taken(plan, noise)
         with few_threads(plan, noise):
-            state = run_backward(plan, weights, memory, found, noise, contiguous)
+            run = compiled.run_backward if COMPILED else run_backward
+            state = run(plan, weights, memory, found, noise, contiguous)
         of_phi_x = None
         if ctx.needs_input_grad[1]:
             flat = plan.product(found.first.flatten(0, 1), weights.first)
@@ -105,12 +112,16 @@ class _Scan(torch.autograd.Function):
         return (None, of_phi_x, None, *state, *weight_gradients(plan, memory, found, phi_x))
 
 
-def run_forward(plan: Plan, weights: Weights, memory: Memory, phi_x: Tensor, noise: Tensor) -> None:
-    """The loop: fills the memory."""
+def hoist(plan: Plan, weights: Weights, memory: Memory, phi_x: Tensor) -> None:
+    """The biases and the part of phi_x in all pre-activations."""
     memory.joint[...] = weights.bias
     for columns, weight in ((memory.first, weights.first), (memory.of_inputs, weights.inputs)):
         flat = columns.flatten(0, 1)
         plan.add_product(flat, phi_x.flatten(0, 1), weight.t(), out=flat)
+
+
+def run_forward(plan: Plan, weights: Weights, memory: Memory, noise: Tensor) -> None:
+    """The loop: fills the memory, whose pre-activations have been hoisted."""
     w_h, w_inputs = weights.h.t(), weights.z.t()
     posterior, phi_z = ([(weight.t(), bias) for weight, bias in net] for net in (weights.posterior, weights.phi_z))
     mean, raw = memory.hidden[-1].chunk(2, -1)
