@@ -62,6 +62,7 @@ KEYS: dict[str, Role] = {
     "trainer.device": FOLLOWS_ANEW,
     "trainer.compile": FOLLOWS_ANEW,
     "trainer.cuda_graph": FOLLOWS_ANEW,
+    "trainer.loop": FOLLOWS_ANEW,
     "trainer.checkpoint_segments": FOLLOWS_ANEW,
     "figures": FOLLOWS._replace(builds=True),
     "logger": FOLLOWS_ANEW._replace(builds=True),

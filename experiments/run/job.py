@@ -131,6 +131,7 @@ def train(
     elif resume:
         terminal.say("no checkpoint had been written yet: training starts again")
         run.metrics.cut(-1)
+    result["versions"] |= parts.trainer.made_by(parts.model)
     kind = parts.objective.kind(parts.model)
     screen = GuardedObserver(terminal, "screen")
     try:

@@ -1,51 +1,43 @@
-"""Where compiled code is kept, so that it is made once for a machine and not by every process.
-
-The folder's name has a hash of the sources that the code is made of: numba looks at the one file that a function
-stands in, and would take old code after a change of another. numba itself keeps apart CPUs, and its own versions.
-"""
+"""Where compiled code is kept, so that it is made once for a machine and not by every process."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
-import numba
-
-F = TypeVar("F", bound=Callable[..., Any])
+DIGEST = hashlib.sha256().digest_size
 
 
-def folder() -> Path | None:
-    """Where numba keeps what this version compiles: below NUMBA_CACHE_DIR, else the user's cache; None: nowhere."""
-    user = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    base = Path(numba.config.CACHE_DIR or os.path.join(user, "vrnn"))
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    name = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:16]
-    found = base / f"compiled-{name}"
-    try:
-        found.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError:
-        return None
-    own = not hasattr(os, "getuid") or found.stat().st_uid == os.getuid()  # what lies there is run
-    return found if own and os.access(found, os.W_OK) else None
+def kept(name: str, make: Callable[[], bytes]) -> tuple[bytes, bool]:
+    """What lies in the cache under a name, or what `make` makes, which is then put there; and whether it lay there.
+
+    A file begins with the hash of the rest, so that half of one is not taken for a whole one. Where nothing can be
+    read or written, everything is made anew.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "vrnn"
+    path = folder / name
+    with contextlib.suppress(OSError):
+        if is_own(path):
+            content = path.read_bytes()
+            digest, code = content[:DIGEST], content[DIGEST:]
+            if hashlib.sha256(code).digest() == digest:
+                return code, True
+    code = make()
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_own(folder):
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=f"{name}.")
+            with os.fdopen(handle, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            os.replace(temporary, path)
+    return code, False
 
 
-@contextlib.contextmanager
-def kept_in(path: Path | None) -> Iterator[None]:
-    """Functions that are decorated meanwhile keep their code there."""
-    former = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(path or former)
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = former
-
-
-def jit(function: F) -> F:
-    """Compiles a function on its first call for the types that it is called with, to run without the interpreter."""
-    path = folder()
-    with kept_in(path):
-        return numba.njit(nogil=True, cache=path is not None, error_model="numpy")(function)
+def is_own(path: Path) -> bool:
+    """Whether nobody else can write there, since what lies there is run."""
+    status = path.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022

@@ -6,12 +6,16 @@ same for all sequences as well [n]. It knows them by their addresses, and the pr
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+import torch
 from torch import Tensor
 
-OPERANDS = 14  # that an operation can have, each of three numbers; see vrnn.compiled.rows
-HEADER = 5  # numbers before them: operation, columns, and for a product K, whether a ReLU follows, columns of a panel
-PRODUCT, GRU, OF_GRU, LSTM, OF_LSTM, DRAW, OF_DRAW, OF_RELU = range(8)
+from vrnn.compiled.operations import PRODUCT, WIDTH
+
+if TYPE_CHECKING:
+    from vrnn.compiled.machine import Machine
 
 
 class Program:
@@ -23,7 +27,7 @@ class Program:
 
     def __init__(self, like: Tensor):
         self.size = like.shape[1]
-        self.like = np.zeros((), str(like.dtype).removeprefix("torch."))[()]
+        self.machine = machine_of(like.dtype)
         self.operations: list[list[int]] = []
         self.kept: list[Tensor] = []
 
@@ -31,16 +35,18 @@ class Program:
         """An element-wise operation on what it reads, then what it writes."""
         self._append([kind, operands[0].shape[-1], 0, 0, 0], operands)
 
-    def product(self, a: Tensor, w: Tensor, first: Tensor, out: Tensor, relu: bool = False) -> None:
-        """out = first + a @ w, or the ReLU of it, for packed weights w."""
-        _, length, panel = w.shape
-        self._append([PRODUCT, out.shape[-1], length, int(relu), panel], (a, w.view(-1, panel), first, out))
+    def product(self, a: Tensor, weight: Tensor, first: Tensor, out: Tensor, relu: bool = False) -> None:
+        """out = first + a @ weight, or the ReLU of it; a weight [K, N] is taken as it is now."""
+        (length, width), panel, size = weight.shape, self.machine.panel, weight.element_size()
+        packed = weight.new_empty(-(-width // panel) * length, panel)
+        steps = (stride * size for stride in weight.stride())
+        self.machine.pack(weight.data_ptr(), *steps, length, width, packed.data_ptr(), panel)
+        self._append([PRODUCT, width, length, int(relu), panel], (a, packed, first, out))
 
-    def run(self, start: int, stop: int, step: int = 1) -> None:
-        """All operations for t in range(start, stop, step)."""
-        from vrnn.compiled import machine  # numba is loaded by who compiles
-
-        machine.run(np.array(self.operations, np.int64), start, stop, step, self.size, self.like)
+    def run(self, start: int, step: int, turns: int) -> None:
+        """All operations at the time steps start, start + step and so on."""
+        table = np.array(self.operations, np.int64)
+        self.machine.run(table.ctypes.data, len(table), start, step, turns, self.size)
 
     def _append(self, header: list[int], operands: tuple[Tensor, ...]) -> None:
         numbers = header
@@ -50,16 +56,11 @@ class Program:
             time, row, _ = (0, 0, 0, *tensor.stride())[-3:]
             numbers += [tensor.data_ptr(), row * tensor.element_size(), time * tensor.element_size()]
         self.kept += operands
-        self.operations.append(numbers + [0] * (HEADER + 3 * OPERANDS - len(numbers)))
+        self.operations.append(numbers + [0] * (WIDTH - len(numbers)))
 
 
-def pack(weight: Tensor) -> Tensor:
-    """A weight [K, N], or the transpose of one, in panels [panels, K, columns]."""
-    from vrnn.compiled import machine
+def machine_of(dtype: torch.dtype) -> Machine:
+    """What runs programs of this type."""
+    from vrnn.compiled import machine  # LLVM is loaded by who runs one
 
-    panel = machine.PANEL[str(weight.dtype).removeprefix("torch.")]
-    length, width = weight.shape
-    out = weight.new_empty(-(-width // panel), length, panel)
-    flat = weight.detach().as_strided((weight.numel(),), (1,))
-    machine.pack(flat.numpy(), *weight.stride(), width, out.numpy())
-    return out
+    return machine.machine(str(dtype).removeprefix("torch."))

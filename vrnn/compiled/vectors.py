@@ -138,7 +138,9 @@ def exp(x: Vector) -> Vector:
     x = x.at_most(88.3).at_least(-87.3)
     n = (x * 1.44269504088896341).apply("rint")
     r = n.fma(2.12194440e-4, n.fma(-0.693359375, x))
-    p = horner(r, [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1])
+    p = horner(
+        r, [1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1]
+    )
     y = p.fma(r * r, r) + 1.0
     b, integers = x.b, ir.VectorType(I32, x.kind.lanes)
     # A NaN has no integer: of it any may be taken, since y is NaN already.

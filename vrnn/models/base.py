@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,19 @@ from vrnn.nn import JointMLP, MaskedLinear, output_layer
 
 State = Any  # of a model before a step: a NamedTuple of tensors [B, ...], of the type that the model chooses
 Fields = TypeVar("Fields", bound=tuple)
+Loop = Literal["auto", "torch", "compiled"]  # which code runs a time loop; auto: the compiled one where it can
+
+
+class TimeLoop(NamedTuple):
+    """How a model's time loop runs.
+
+    Attributes:
+      name: what of.
+      reason: why it is not compiled, in half a sentence; empty: it is, or the model has no compiled one.
+    """
+
+    name: Literal["compiled", "torch"]
+    reason: str = ""
 
 
 class StepTerms(NamedTuple):
@@ -109,12 +122,14 @@ class SequenceModel(nn.Module, ABC):
 
     Attributes:
       z_dim: Z, the size of the noise of one step; 0 for a model without latent variables.
+      loop: which code is to run its time loop, for models that have a compiled one.
       likelihood: maps the emission's output to p(x_t).
       looks_ahead: whether the posterior of a step reads later steps of its batch (smoothing). Where sequences are cut
         in time it then reads no further than its chunk: what comes of it is a bound still, if a looser one.
     """
 
     z_dim: int
+    loop: Loop = "auto"
     looks_ahead: bool = False
     likelihood: Likelihood
 
@@ -206,6 +221,14 @@ class SequenceModel(nn.Module, ABC):
             output_layer(net).bias.copy_(params)
         else:
             raise TypeError(f"{type(self).__name__} must say where the last bias of its emission is")
+
+    def time_loop(self, products: torch.dtype | None = None) -> TimeLoop:
+        """How its time loop runs.
+
+        Args:
+          products: the type of the matrix products' operands; None: that of the weights.
+        """
+        return TimeLoop("torch")
 
     @staticmethod
     def require_prefix(num: int, prefix: Batch) -> None:

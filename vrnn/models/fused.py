@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from vrnn.models import compiled
+from vrnn.models.base import Loop
 from vrnn.models.fused_memory import Memory, Plan, Weights, few_threads, steps_of
 from vrnn.models.recurrence import Recurrence
 from vrnn.nn import JointMLP
 
-COMPILED = True
 CHUNK = 1 << 20  # bytes of a field of the states that the backward prepares its coefficients for at a time
 
 relu_backward = torch.ops.aten.threshold_backward.grad_input
@@ -51,6 +51,7 @@ def scan(
     noise: Tensor,
     state: tuple[Tensor, ...],
     min_std: float,
+    loop: Loop = "auto",
 ) -> Scanned:
     """Posterior -> z -> phi_z -> recurrence over all steps.
 
@@ -62,10 +63,12 @@ def scan(
       noise: standard normal [T, B, Z]; it gets no gradient.
       state: before the first step, fields [B, H].
       min_std: smallest standard deviation of the posterior.
+      loop: which code runs it; whatever cannot run compiled runs in torch.
     """
     device, dtype = phi_x.device.type, state[0].dtype
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else dtype
     plan = Plan.of(posterior, phi_z, recurrence, min_std, len(state), low)
+    plan = plan._replace(compiled=loop != "torch" and not compiled.why_not(plan.cell, phi_x.device, dtype, low))
     with torch.autocast(device, enabled=False):
         weights = Weights.gathered(plan, posterior, phi_z, recurrence)
         params, z, top, *fields = _Scan.apply(plan, phi_x, noise.to(dtype), *state, *weights)
@@ -81,10 +84,8 @@ class _Scan(torch.autograd.Function):
             field[0] = first
         with few_threads(plan, noise):
             hoist(plan, weights, memory, phi_x)
-            if COMPILED:
-                compiled.run_forward(plan, weights, memory, noise)
-            else:
-                run_forward(plan, weights, memory, noise)
+            run = compiled.run_forward if plan.compiled else run_forward
+            run(plan, weights, memory, noise)
         ctx.plan, ctx.count = plan, len(tensors)
         ctx.save_for_backward(phi_x, noise, *tensors, *memory.tensors())
         # No tensor may be two results, and the first layer's outputs lie among what the backward needs.
@@ -102,7 +103,7 @@ class _Scan(torch.autograd.Function):
         contiguous = [grad.contiguous() for grad in grads]
         found = Memory.taken(plan, noise)
         with few_threads(plan, noise):
-            run = compiled.run_backward if COMPILED else run_backward
+            run = compiled.run_backward if plan.compiled else run_backward
             state = run(plan, weights, memory, found, noise, contiguous)
         of_phi_x = None
         if ctx.needs_input_grad[1]:

@@ -35,6 +35,7 @@ class Plan(NamedTuple):
       gates: of the recurrence.
       fields: of its state.
       dtype: of the products' operands.
+      compiled: whether `vrnn.models.compiled` runs the loop.
     """
 
     cell: type[Cell]
@@ -45,6 +46,7 @@ class Plan(NamedTuple):
     gates: int
     fields: int
     dtype: torch.dtype
+    compiled: bool = False
 
     @classmethod
     def of(

@@ -11,7 +11,17 @@ from torch import Tensor, nn
 from vrnn.batch import Batch
 from vrnn.distributions import DiagonalNormal, Distribution, kl_divergence
 from vrnn.likelihoods.base import Likelihood, log_density
-from vrnn.models.base import Inference, SequenceModel, SequenceTerms, State, StepTerms, read, state_at_lengths
+from vrnn.models.base import (
+    Inference,
+    SequenceModel,
+    SequenceTerms,
+    State,
+    StepTerms,
+    TimeLoop,
+    read,
+    state_at_lengths,
+)
+from vrnn.models.compiled import why_not
 from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
@@ -180,6 +190,12 @@ class VRNN(SequenceModel):
         posterior = DiagonalNormal(*(field.transpose(0, 1) for field in posterior))
         return Inference(posterior, self.prior(h), z, self.emission(phi_z, h))
 
+    def time_loop(self, products: torch.dtype | None = None) -> TimeLoop:
+        weight = self.recurrence.from_h.weight
+        cell, dtype = self.recurrence.fused, weight.dtype
+        reason = why_not(cell, weight.device, dtype, products or dtype) if self.loop != "torch" else ""
+        return TimeLoop("torch" if self.loop == "torch" or reason else "compiled", reason)
+
     def _hoist(self, x: Tensor) -> Inputs:
         """What does not depend on the past, from what phi_x reads."""
         phi_x = self.phi_x(x)
@@ -208,7 +224,9 @@ class VRNN(SequenceModel):
 
     def _fused_loop(self, x: Tensor, noise: Tensor, state: State) -> tuple[Unrolled, State, State]:
         """What `_loop` returns, by a function of its own; see `vrnn.models.fused`."""
-        found = scan(self.posterior_net, self.phi_z, self.recurrence, self.phi_x(x), noise, state, self.min_std)
+        found = scan(
+            self.posterior_net, self.phi_z, self.recurrence, self.phi_x(x), noise, state, self.min_std, self.loop
+        )
         before, last = type(state)(*found.before), type(state)(*found.last)
         return Unrolled(self._normal(found.params), found.z, found.phi_z, before.h), before, last
 

@@ -39,7 +39,7 @@ class Gradient:
         self.objective = objective
         self.parameters = list(model.parameters())
         self.max_norm = settings.max_grad_norm
-        self.autocast_dtype = torch.bfloat16 if settings.precision == "bf16" else None
+        self.autocast_dtype = settings.products
         self.model: Forward = model
         if settings.checkpoint_segments is not None:
             self.model = Recomputed(model, settings.checkpoint_segments)

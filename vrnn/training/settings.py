@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
+from vrnn.models.base import Loop, SequenceModel, TimeLoop
 from vrnn.nn import require_at_least
 
 
@@ -39,6 +40,7 @@ class Settings:
     compile: bool
     uses_cuda_graph: bool
     checkpoint_segments: int | None
+    loop: Loop = "auto"
 
     def __post_init__(self) -> None:
         names = ("max_epochs", "max_steps", "patience", "tbptt", "checkpoint_segments")
@@ -50,5 +52,20 @@ class Settings:
             raise ValueError("max_epochs and max_steps are both null: give at least one, or training has no end")
         if not self.max_grad_norm > 0.0:
             raise ValueError(f"max_grad_norm must be positive, or null for no clipping; got {self.max_grad_norm}")
+        if self.loop not in get_args(Loop):
+            raise ValueError(
+                f"loop must be {', '.join(get_args(Loop)[:-1])} or {get_args(Loop)[-1]}, got {self.loop!r}"
+            )
         if self.precision not in ("fp32", "bf16"):
             raise ValueError(f"precision must be fp32 or bf16, got {self.precision!r}")
+
+    @property
+    def products(self) -> torch.dtype | None:
+        """The type of the operands of the matrix products in training; None: that of the weights."""
+        return torch.bfloat16 if self.precision == "bf16" else None
+
+    def time_loop(self, model: SequenceModel) -> TimeLoop:
+        """How the model, on its device, is trained; it is told which loop to take."""
+        model.loop = self.loop
+        found = model.time_loop(self.products)
+        return TimeLoop("torch") if self.compile else found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal
 import torch
 
 from vrnn.data.splits import Splits
-from vrnn.models.base import SequenceModel
+from vrnn.models.base import Loop, SequenceModel
 from vrnn.objectives.base import Objective
 from vrnn.training.device import find_device, keep_memory, require_compiler
 from vrnn.training.fit import Fit
@@ -45,6 +46,7 @@ class Trainer:
         checkpoint_segments, without which true is refused.
       checkpoint_segments: keep the activations of one chunk of time out of so many, and compute the others again in
         the backward pass; None: keep all. With sqrt(T) chunks memory grows with the square root of T.
+      loop: which code runs the time loop of training and evaluation; auto: the compiled one where it can, else torch's.
 
     Attributes:
       settings: what the arguments come to on this machine; they never change.
@@ -70,6 +72,7 @@ class Trainer:
         compile: bool = False,
         cuda_graph: bool | Literal["auto"] = "auto",
         checkpoint_segments: int | None = None,
+        loop: Loop = "auto",
     ):
         if compile:
             require_compiler()
@@ -96,6 +99,14 @@ class Trainer:
             compile=compile,
             uses_cuda_graph=can_use_graph and cuda_graph is not False,
             checkpoint_segments=checkpoint_segments,
+            loop=loop,
+        )
+
+    def made_by(self, model: SequenceModel) -> dict[str, str]:
+        """Which code trains a model here, and its version where it is not torch's; the model is put on the device."""
+        name = self.settings.time_loop(model.to(self.settings.device)).name
+        return {"time_loop": name} | (
+            {"llvmlite": importlib.metadata.version("llvmlite")} if name == "compiled" else {}
         )
 
     def fit(

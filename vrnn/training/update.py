@@ -7,7 +7,8 @@ import time
 from torch import Tensor
 
 from vrnn.batch import Batch
-from vrnn.models.base import SequenceModel
+from vrnn.compiled.program import machine_of
+from vrnn.models.base import SequenceModel, TimeLoop
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training.adam import Optimizer
 from vrnn.training.device import has_bf16
@@ -15,6 +16,8 @@ from vrnn.training.gradient import Gradient
 from vrnn.training.graphs import Graphs
 from vrnn.training.progress import Observer
 from vrnn.training.settings import Settings
+
+NOTABLE = 2.0  # seconds of compiling that a person is told of
 
 
 class Update:
@@ -42,10 +45,20 @@ class Update:
         gradient = Gradient(settings, model, objective)
         self.gradient: Gradient | Graphs = Graphs(gradient, observer) if settings.uses_cuda_graph else gradient
         self.is_compiling = settings.compile
+        self.prepare(settings.time_loop(model), model)
         if settings.precision == "bf16" and not has_bf16(settings.device):
             observer.note(
                 "this CPU multiplies no bfloat16 itself and emulates it: precision=bf16 is slower than fp32 here"
             )
+
+    def prepare(self, loop: TimeLoop, model: SequenceModel) -> None:
+        """Loads the compiled time loop, or says why there is none."""
+        if loop.reason:
+            self.observer.note(f"the time loop runs in torch, not compiled: {loop.reason}")
+        elif loop.name == "compiled":
+            seconds = machine_of(next(model.parameters()).dtype).seconds
+            if seconds > NOTABLE:
+                self.observer.note(f"compiling the time loop took {seconds:.0f} s; the next run finds it compiled")
 
     def apply(
         self, batch: Batch, step: int, noise: Tensor, state: tuple | None, rate_factor: float
