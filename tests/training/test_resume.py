@@ -29,6 +29,7 @@ DATA = {
     "equal": ({}, {}),
     "ragged": ({"ragged": True}, {}),
     "ragged, drawn anew": ({"ragged": True, "drawn": True}, {"likelihood": "bernoulli"}),
+    "ragged, in torch": ({"ragged": True}, {"loop": "torch"}),
     "ragged, cut in time": ({"ragged": True}, {"tbptt": 2}),
     **{
         f"{name}, ragged, cut in time": ({"ragged": True}, {"tbptt": 2, "build": functools.partial(other, name)})
