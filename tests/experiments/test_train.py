@@ -88,6 +88,7 @@ def test_the_result_says_what_was_measured_on_what_and_how(runs):
         assert re.fullmatch("[0-9a-f]{16}", result["config_hash"])
         assert re.fullmatch("[0-9a-f]{40}", result["commit"] or "0" * 40)
         assert torch.__version__.startswith(result["versions"]["torch"])
+        assert result["versions"]["time_loop"] == "compiled"
         assert result["parameters"] == sum(value.numel() for value in run.checkpoint("best")["model"].values())
         assert {"valid/log_likelihood", "valid/log_likelihood_per_step", "valid/kl"} <= result["figures"].keys()
         assert {"test/log_likelihood", "test/log_likelihood_per_step", "test/kl"} <= result["figures"].keys()
