@@ -11,6 +11,7 @@ from torch import Tensor
 from vrnn.compiled.availability import unavailable
 from vrnn.compiled.operations import DRAW, GRU, LSTM, OF_DRAW, OF_GRU, OF_LSTM, OF_RELU
 from vrnn.compiled.program import Program
+from vrnn.models.base import Loop, TimeLoop
 from vrnn.models.fused_cells import Cell, FusedGRU, FusedLSTM
 from vrnn.models.fused_memory import Memory, Plan, Weights
 
@@ -30,6 +31,14 @@ def why_not(cell: type[Cell] | None, device: torch.device, dtype: torch.dtype, l
     if cell not in (FusedGRU, FusedLSTM):
         return "the recurrence has no compiled step"
     return unavailable(dtype)
+
+
+def time_loop(loop: Loop, cell: type[Cell] | None, weight: Tensor, products: torch.dtype | None) -> TimeLoop:
+    """How a loop with this cell and a weight like this one runs; see `SequenceModel.time_loop`."""
+    if loop == "torch":
+        return TimeLoop("torch")
+    reason = why_not(cell, weight.device, weight.dtype, products or weight.dtype)
+    return TimeLoop("torch" if reason else "compiled", reason)
 
 
 def run_forward(plan: Plan, weights: Weights, memory: Memory, noise: Tensor) -> None:

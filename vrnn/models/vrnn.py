@@ -21,7 +21,7 @@ from vrnn.models.base import (
     read,
     state_at_lengths,
 )
-from vrnn.models.compiled import why_not
+from vrnn.models.compiled import time_loop
 from vrnn.models.fused import scan
 from vrnn.models.initialisation import as_torch
 from vrnn.models.recurrence import Recurrence
@@ -191,10 +191,7 @@ class VRNN(SequenceModel):
         return Inference(posterior, self.prior(h), z, self.emission(phi_z, h))
 
     def time_loop(self, products: torch.dtype | None = None) -> TimeLoop:
-        weight = self.recurrence.from_h.weight
-        cell, dtype = self.recurrence.fused, weight.dtype
-        reason = why_not(cell, weight.device, dtype, products or dtype) if self.loop != "torch" else ""
-        return TimeLoop("torch" if self.loop == "torch" or reason else "compiled", reason)
+        return time_loop(self.loop, self.recurrence.fused, self.recurrence.from_h.weight, products)
 
     def _hoist(self, x: Tensor) -> Inputs:
         """What does not depend on the past, from what phi_x reads."""
