@@ -21,6 +21,7 @@ ADDED = {
     "emission_bias": "initial",
     "trainer.precision": "fp32",
     "recurrence.num_layers": 1,
+    "model.recurrence.num_layers": 1,
     "data.verify": True,
     "data.valid_fraction": None,
     "data.on_bad": "error",

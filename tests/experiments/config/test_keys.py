@@ -84,3 +84,16 @@ def test_multiruns_are_called_as_ever(command: list[str], name: str):
         space = read_space(config, loader, is_grid=True)
         cfg = compose_swept_job(loader, config, space.first_job)
     assert space.directory(cfg) == Path("outputs/sweeps") / name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "recorded"),
+    [
+        ([], "06a91e6314e96ba8"),
+        (["model=rnn", "recurrence=lstm"], "7f8aea14ec4dc06b"),
+        (["comparison=gaussian/rnn_gauss"], "9fb6e327e40b75d4"),
+    ],
+)
+def test_keys_that_were_added_since_change_no_identity_at_their_first_value(overrides: list[str], recorded: str):
+    """As version 0.2.0 had them: so a multirun finds the jobs that are done."""
+    assert config_hash(composed(*overrides)) == recorded
