@@ -45,8 +45,8 @@ def test_every_parameter_has_an_effect(likelihood, make_x):
 
 def test_parameters_of_one_dimension_alone_are_those_that_are_said_to_be(likelihood, make_x):
     """Whatever changes in one dimension of x moves the gradients of its own parameters alone."""
-    x = make_x(likelihood, 20, 3)
-    params = torch.randn(20, likelihood.param_dim, dtype=torch.float64, requires_grad=True)
+    x = make_x(likelihood, 200, 3)  # so many that every discrete value is among them
+    params = torch.randn(200, likelihood.param_dim, dtype=torch.float64, requires_grad=True)
     (before,) = torch.autograd.grad(likelihood(params).log_prob(x).sum(), params)
     moved = []
     for d in range(3):
