@@ -8,7 +8,8 @@ from typing import Any, NoReturn
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from experiments.bench.measure import GROWTH, around_the_step, growth, machine, shape_times
+from experiments.bench import jax_peer
+from experiments.bench.measure import GROWTH, around_the_step, growth, machine, shape_times, use_threads
 from experiments.bench.shapes import CELLS, Shape
 from experiments.bench.tables import draw_figure, growth_table, markdown, summary_table
 from experiments.cli.app import launch
@@ -29,8 +30,7 @@ def benchmark(cfg: DictConfig, context: JobContext) -> int:
     shapes, device = read_shapes(settings.shapes), read_device(settings.device)
     if settings.cell not in CELLS:
         raise UserError(f"benchmark.cell={settings.cell}: expected {' or '.join(CELLS)}")
-    if settings.threads is not None:
-        torch.set_num_threads(settings.threads)
+    use_threads(settings.threads or torch.get_num_threads())
     folder = Path(cfg.output)
     path = Path(settings.save) if settings.save else folder / "benchmark.json"
     claim(folder, "benchmark", "give another output, an empty folder or a new one")
@@ -44,9 +44,11 @@ def benchmark(cfg: DictConfig, context: JobContext) -> int:
     except (OSError, ValueError) as error:
         raise UserError(f"benchmark.save={path}, output={folder}: nothing can be written there ({error})") from error
     say(f"{found['machine']}, {found['threads']} threads, torch {found['torch']}, {found['peak_gflops']:.0f} GFLOP/s")
+    if settings.jax and device.type == "cpu" and not jax_peer.is_installed():
+        say("the rows of JAX are left out: jax and optax are not installed (pip install '.[jax]')")
     for shape in shapes:
         say(f"  {shape}")
-        found["shapes"].append(shape_times(shape, settings.cell, device, settings.rounds))
+        found["shapes"].append(shape_times(shape, settings.cell, device, settings.rounds, settings.jax))
         write_json(path, found)
     found["around"] = around_the_step(device)
     for axis, sizes in GROWTH.items() if settings.growth else ():

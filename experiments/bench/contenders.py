@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from experiments.bench.floor import products, runner
+from experiments.bench import jax_peer
+from experiments.bench.floor import fastest, products, runner
 from experiments.bench.per_step_loop import Layer, PerStepLoop
 from experiments.bench.shapes import Cell, Shape, make_batch, make_model
 from vrnn.objectives.elbo import ELBO
@@ -21,16 +22,22 @@ from vrnn.training.update import Update
 
 Step = Callable[[], object]
 MAX_GRAD_NORM = 5.0
+LEARNING_RATE = 1e-4
 NAMES = {
     "per_step_loop": "the usual loop, every net called in it, with torch's default Adam (all others: fused)",
     "hoisted": "the readable version: features, prior and emission outside the loop",
+    "compiled": "the loop as a compiled program",
     "fused": "the loop as one function with a derived backward",
     "fused_bf16": "the same with products in bfloat16",
     "cuda_graph": "the fused step as one CUDA graph",
     "gru": "nn.GRU(2h, h) alone, forward and backward",
     "lstm": "nn.LSTM(2h, h) alone, forward and backward",
-    "floor": "the step's matrix products alone",
+    "jax_naive": "the same VRNN in JAX, every net in the loop: jit, lax.scan, optax",
+    "jax_hoisted": "the same, with features, prior and emission outside the loop",
+    "floor": "the step's matrix products alone, by torch",
+    "floor_best": "the same, each by the fastest of torch (on a CPU often MKL), oneDNN and numpy (mostly OpenBLAS)",
 }
+ALWAYS_NAMED = ("compiled", "jax_naive", "jax_hoisted", "floor_best")  # among the times, also where there are none
 
 
 def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, **settings: Any) -> Step:
@@ -58,7 +65,7 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
         device=str(device),
         **options,
     )
-    optimizer = make_optimizer(functools.partial(torch.optim.Adam, lr=1e-4, fused=True), model.parameters())
+    optimizer = make_optimizer(functools.partial(torch.optim.Adam, lr=LEARNING_RATE, fused=True), model.parameters())
     update = Update(trainer.settings, model, objective, optimizer, Observer())
 
     def step() -> None:
@@ -71,7 +78,7 @@ def ours(shape: Shape, cell: Cell, device: torch.device, *, fused: bool = True, 
 def per_step_loop(shape: Shape, cell: Cell, device: torch.device) -> Step:
     """The baseline's step."""
     model = PerStepLoop(shape.x, shape.h, shape.z, {"gru": nn.GRU, "lstm": nn.LSTM}[cell]).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
+    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     x = make_batch(shape, device).x
 
     def step() -> None:
@@ -97,9 +104,13 @@ def torch_layer(shape: Shape, layer: Layer, device: torch.device) -> Step:
     return step
 
 
-def floor(shape: Shape, cell: Cell, device: torch.device) -> Step:
-    """Each product by itself, as often as the step has it."""
-    runs = [(runner(product, device), product.repeats) for product in products(shape, cell)]
+def floor(shape: Shape, cell: Cell, device: torch.device, choose: Callable[..., Callable[[], object]] = runner) -> Step:
+    """Each product by itself, as often as the step has it.
+
+    Args:
+      choose: product and device -> what does it once.
+    """
+    runs = [(choose(product, device), product.repeats) for product in products(shape, cell)]
 
     def step() -> None:
         for run, count in runs:
@@ -109,8 +120,12 @@ def floor(shape: Shape, cell: Cell, device: torch.device) -> Step:
     return step
 
 
-def contenders(shape: Shape, cell: Cell, device: torch.device) -> dict[str, Step]:
-    """All that is timed at a shape, in the order of the table."""
+def contenders(shape: Shape, cell: Cell, device: torch.device, jax: bool = True) -> dict[str, Step]:
+    """All that is timed at a shape.
+
+    Args:
+      jax: also the rows of JAX, where it is installed.
+    """
     found = {
         "per_step_loop": per_step_loop(shape, cell, device),
         "hoisted": ours(shape, cell, device, fused=False),
@@ -119,7 +134,11 @@ def contenders(shape: Shape, cell: Cell, device: torch.device) -> dict[str, Step
         "gru": torch_layer(shape, nn.GRU, device),
         "lstm": torch_layer(shape, nn.LSTM, device),
         "floor": floor(shape, cell, device),
+        "floor_best": floor(shape, cell, device, fastest),
     }
+    if jax and device.type == "cpu" and jax_peer.is_installed():
+        for name in ("jax_naive", "jax_hoisted"):
+            found[name] = jax_peer.make_step(shape, cell, name, LEARNING_RATE, MAX_GRAD_NORM)
     if device.type == "cuda":
         found["cuda_graph"] = ours(shape, cell, device, cuda_graph=True)
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -48,8 +50,13 @@ def products(shape: Shape, cell: Cell) -> list[Product]:
     return found
 
 
-def runner(product: Product, device: torch.device | str) -> Callable[[], None]:
-    """Does the product once, of its count."""
+def runner(product: Product, device: torch.device | str) -> Callable[[], object]:
+    """Does the product once, of its count, as torch does."""
+    return runners(product, device)["torch"]
+
+
+def runners(product: Product, device: torch.device | str) -> dict[str, Callable[[], object]]:
+    """The same by each library at hand: torch (on a CPU often MKL), oneDNN, and what numpy has, mostly OpenBLAS."""
     a = torch.randn(product.rows, product.fan_in, device=device)
     if product.name == "weight":  # both operands lie as the forward left them
         a = torch.randn(product.fan_in, product.rows, device=device).t()
@@ -57,7 +64,23 @@ def runner(product: Product, device: torch.device | str) -> Callable[[], None]:
     if product.name != "forward":
         weight = torch.randn(product.fan_in, product.fan_out, device=device).t()
 
-    def run() -> None:
-        F.linear(a, weight)
+    found: dict[str, Callable[[], object]] = {"torch": lambda: F.linear(a, weight)}
+    if torch.device(device).type == "cpu":
+        if torch.backends.mkldnn.is_available():
+            found["onednn"] = lambda: torch.ops.mkldnn._linear_pointwise(a, weight, None, "none", [], "")
+        left, right, out = a.numpy(), weight.numpy().T, np.empty((product.rows, product.fan_out), np.float32)
+        found["numpy"] = lambda: np.matmul(left, right, out=out)
+    return found
 
-    return run
+
+def fastest(product: Product, device: torch.device | str, rounds: int = 7) -> Callable[[], object]:
+    """The product by the library whose shortest time in so many rounds is the shortest."""
+    times: dict[str, list[float]] = {}
+    found = runners(product, device)
+    for number in range(rounds + 1 if len(found) > 1 else 0):
+        for name, run in found.items():
+            started = time.perf_counter()
+            run()
+            if number:  # the first call sets things up
+                times.setdefault(name, []).append(time.perf_counter() - started)
+    return found[min(times, key=lambda name: min(times[name]), default="torch")]

@@ -11,8 +11,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from threadpoolctl import threadpool_limits
 
-from experiments.bench.contenders import contenders, ours, per_step_loop
+from experiments.bench import jax_peer
+from experiments.bench.contenders import ALWAYS_NAMED, contenders, ours, per_step_loop
 from experiments.bench.floor import products
 from experiments.bench.shapes import Cell, Shape, make_model
 from experiments.bench.timing import Timing, in_turn, milliseconds
@@ -20,11 +22,24 @@ from vrnn.data.splits import Sequences
 from vrnn.training.device import has_bf16
 
 PEAK = (4096, 1024, 1024)  # of the large F.linear that stands for what the machine can do
-RATIOS = (("per_step_loop", "fused"), ("fused", "floor"))
+RATIOS = (
+    ("per_step_loop", "fused"),
+    ("fused", "floor"),
+    ("fused", "floor_best"),
+    ("jax_naive", "fused"),
+    ("jax_hoisted", "fused"),
+)
 SMALL = Shape(28, 8, 28, 100, 16)  # which grows
 GROWTH = {"T": (50, 200, 1000, 4000), "B": (8, 32, 128, 512)}
 MIDDLE = Shape(28, 128, 28, 100, 16)  # whose step fetching a batch is held against
 SPEECH = Shape(40, 64, 200, 128, 16)  # which is sampled from
+
+
+def use_threads(count: int) -> None:
+    """Gives every library so many threads of the CPU: torch, numpy's BLAS, and JAX where it has not been used yet."""
+    torch.set_num_threads(count)
+    threadpool_limits(count, user_api="blas")
+    jax_peer.use_threads(count)
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -47,9 +62,9 @@ def machine(device: torch.device) -> dict[str, Any]:
     }
 
 
-def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int) -> dict[str, Any]:
+def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int, jax: bool = True) -> dict[str, Any]:
     """Medians and quartiles of every contender, in ms, and what they do in a second."""
-    steps = contenders(shape, cell, device)
+    steps = contenders(shape, cell, device, jax)
     emulated = None if has_bf16(device) else steps.pop("fused_bf16")
     found = list(in_turn(steps, rounds, device))
     times = {name: Timing.of([once[name] for once in found]) for name in found[0]}
@@ -60,11 +75,12 @@ def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int) -> 
     return {
         **shape._asdict(),
         "cell": cell,
-        "ms": {name: timing.median for name, timing in times.items()},
+        "ms": dict.fromkeys(ALWAYS_NAMED) | {name: timing.median for name, timing in times.items()},
         "quartiles": {name: [timing.low, timing.high] for name, timing in times.items()},
         "ratios": {
             f"{slow} / {fast}": Timing.of([once[slow] / once[fast] for once in found])._asdict()
             for slow, fast in RATIOS
+            if {slow, fast} <= times.keys()
         },
         "rounds": rounds,
         "gflops": {name: flops / times[name].median / 1e6 for name in ("fused", "floor")},

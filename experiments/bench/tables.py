@@ -24,9 +24,9 @@ def rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     entries = found["shapes"]
     header = ["T, B, x, h, z", *(", ".join(str(entry[field]) for field in Shape._fields) for entry in entries)]
     body = [
-        [name, *(f"{entry['ms'][name]:,.1f}" if name in entry["ms"] else "" for entry in entries)]
+        [name, *("" if entry["ms"].get(name) is None else f"{entry['ms'][name]:,.1f}" for entry in entries)]
         for name in NAMES
-        if any(name in entry["ms"] for entry in entries)
+        if any(entry["ms"].get(name) is not None for entry in entries)
     ]
     for name in entries[0]["ratios"]:
         found_ratios = [entry["ratios"][name] for entry in entries]
@@ -112,13 +112,13 @@ def draw_figure(found: dict[str, Any]) -> Figure:
     panels = 3 if found["growth"] else 1
     figure = Figure(figsize=(4.6 * panels, 3.6), layout="constrained")
     axes = figure.subplots(1, panels, squeeze=False)[0]
-    names = ("hoisted", "fused", "cuda_graph", "floor")
-    shown = [name for name in names if any(name in entry["ms"] for entry in found["shapes"])]
+    names = ("hoisted", "fused", "compiled", "cuda_graph", "jax_naive", "jax_hoisted", "floor_best")
+    shown = [name for name in names if any(entry["ms"].get(name) for entry in found["shapes"])]
     for place, name in enumerate(shown):
-        speed = [entry["ms"]["per_step_loop"] / entry["ms"].get(name, float("nan")) for entry in found["shapes"]]
+        speed = [entry["ms"]["per_step_loop"] / (entry["ms"].get(name) or float("nan")) for entry in found["shapes"]]
         where = [number + 0.8 * (place - (len(shown) - 1) / 2) / len(shown) for number in range(len(speed))]
         bars = axes[0].bar(where, speed, 0.75 / len(shown), label=name)
-        axes[0].bar_label(bars, fmt="%.1f", fontsize=7)
+        axes[0].bar_label(bars, fmt="%.1f", fontsize=5)
     axes[0].axhline(1.0, color="black", lw=0.8)
     axes[0].set_xticks(
         range(len(found["shapes"])), [shape_of(entry).replace(", x", "\nx") for entry in found["shapes"]]

@@ -162,6 +162,7 @@ KEYS: dict[str, dict[str, Check]] = {
         "benchmark.rounds": COUNT,
         "benchmark.threads": integer(1, or_null=True, at_most=4096),
         "benchmark.device": device,
+        "benchmark.jax": FLAG,
         "benchmark.growth": FLAG,
         "benchmark.save": path,
         "output": lambda value: path(value) if value is not None else "a path",

@@ -8,7 +8,12 @@ import pytest
 
 from tests.experiments.command_line import Apps
 
-TINY = ("benchmark.shapes=[[3,2,4,5,2],[2,3,4,5,2]]", "benchmark.rounds=2", "benchmark.growth=false")
+TINY = (
+    "benchmark.shapes=[[3,2,4,5,2],[2,3,4,5,2]]",
+    "benchmark.rounds=2",
+    "benchmark.growth=false",
+    "benchmark.jax=false",
+)
 
 
 def test_it_writes_a_table_a_picture_and_the_values_asked_for(apps: Apps, tmp_path):
@@ -17,8 +22,11 @@ def test_it_writes_a_table_a_picture_and_the_values_asked_for(apps: Apps, tmp_pa
     assert done.code == 0, done.err
     found = json.loads(path.read_text())
     assert [[entry[key] for key in "TBxhz"] for entry in found["shapes"]] == [[3, 2, 4, 5, 2], [2, 3, 4, 5, 2]]
-    names = {"per_step_loop", "hoisted", "fused", "fused_bf16", "gru", "lstm", "floor"}
-    assert all(set(entry["ms"]) == names and min(entry["ms"].values()) > 0.0 for entry in found["shapes"])
+    names = {"per_step_loop", "hoisted", "fused", "fused_bf16", "gru", "lstm", "floor", "floor_best"}
+    for entry in found["shapes"]:
+        assert set(entry["ms"]) == names | {"compiled", "jax_naive", "jax_hoisted"}
+        assert min(entry["ms"][name] for name in names) > 0.0
+        assert entry["ms"]["jax_naive"] is entry["ms"]["jax_hoisted"] is None
     assert found["threads"] >= 1
     assert found["torch"]
     assert found["around"]["fetch_share_of_step"] > 0.0
@@ -38,6 +46,7 @@ def test_it_writes_a_table_a_picture_and_the_values_asked_for(apps: Apps, tmp_pa
         ("benchmark.threads=0", "benchmark.threads=0: expected an integer of at least 1"),
         ("benchmark.device=meta", "benchmark.device=meta: device 'meta' is not available"),
         ("benchmark.device=null", "benchmark.device=null: expected auto, cpu, cuda"),
+        ("benchmark.jax=2", "benchmark.jax=2: expected true or false"),
         ("benchmark.growth=abc", "benchmark.growth=abc: expected true or false"),
         ("benchmark.save=3", "benchmark.save=3: expected a path, or null"),
         ("benchmark.save=/proc/no/times.json", "benchmark.save=/proc/no/times.json, output="),
