@@ -26,8 +26,8 @@ LEARNING_RATE = 1e-4
 NAMES = {
     "per_step_loop": "the usual loop, every net called in it, with torch's default Adam (all others: fused)",
     "hoisted": "the readable version: features, prior and emission outside the loop",
-    "compiled": "the loop as a compiled program",
-    "fused": "the loop as one function with a derived backward",
+    "fused": "trainer.loop=torch: the loop as one function with a derived backward",
+    "compiled": "trainer.loop=auto: the loop as a compiled program, where there can be one",
     "fused_bf16": "the same with products in bfloat16",
     "cuda_graph": "the fused step as one CUDA graph",
     "gru": "nn.GRU(2h, h) alone, forward and backward",
@@ -129,8 +129,9 @@ def contenders(shape: Shape, cell: Cell, device: torch.device, jax: bool = True)
     found = {
         "per_step_loop": per_step_loop(shape, cell, device),
         "hoisted": ours(shape, cell, device, fused=False),
-        "fused": ours(shape, cell, device),
-        "fused_bf16": ours(shape, cell, device, precision="bf16"),
+        "fused": ours(shape, cell, device, loop="torch"),
+        "compiled": ours(shape, cell, device),
+        "fused_bf16": ours(shape, cell, device, loop="torch", precision="bf16"),
         "gru": torch_layer(shape, nn.GRU, device),
         "lstm": torch_layer(shape, nn.LSTM, device),
         "floor": floor(shape, cell, device),

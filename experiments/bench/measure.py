@@ -25,10 +25,13 @@ PEAK = (4096, 1024, 1024)  # of the large F.linear that stands for what the mach
 RATIOS = (
     ("per_step_loop", "fused"),
     ("fused", "floor"),
-    ("fused", "floor_best"),
-    ("jax_naive", "fused"),
-    ("jax_hoisted", "fused"),
+    ("per_step_loop", "compiled"),
+    ("compiled", "fused"),
+    ("jax_naive", "compiled"),
+    ("jax_hoisted", "compiled"),
+    ("compiled", "floor_best"),
 )
+RATES = ("fused", "compiled", "floor", "floor_best")  # whose GFLOP/s are told
 SMALL = Shape(28, 8, 28, 100, 16)  # which grows
 GROWTH = {"T": (50, 200, 1000, 4000), "B": (8, 32, 128, 512)}
 MIDDLE = Shape(28, 128, 28, 100, 16)  # whose step fetching a batch is held against
@@ -83,18 +86,19 @@ def shape_times(shape: Shape, cell: Cell, device: torch.device, rounds: int, jax
             if {slow, fast} <= times.keys()
         },
         "rounds": rounds,
-        "gflops": {name: flops / times[name].median / 1e6 for name in ("fused", "floor")},
+        "gflops": {name: flops / times[name].median / 1e6 for name in RATES},
     }
 
 
 def growth(axis: str, device: torch.device) -> Iterator[dict[str, Any]]:
-    """Time and memory of a step as T or B grows: the usual loop, the fused one, and that in sqrt(T) segments."""
+    """Time and memory of a step as T or B grows: the usual loop, ours in torch, compiled, in sqrt(T) segments."""
     for size in GROWTH[axis]:
         shape = SMALL._replace(**{axis: size})
         segments = max(2, round(shape.T**0.5))
         makers = {
             "per_step_loop": functools.partial(per_step_loop, shape, "gru", device),
-            "fused": functools.partial(ours, shape, "gru", device),
+            "fused": functools.partial(ours, shape, "gru", device, loop="torch"),
+            "compiled": functools.partial(ours, shape, "gru", device),
             "segments": functools.partial(ours, shape, "gru", device, checkpoint_segments=segments),
         }
         for name, make in makers.items():

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from experiments.bench.contenders import NAMES
-from experiments.bench.measure import MIDDLE, SMALL, SPEECH
+from experiments.bench.measure import MIDDLE, RATES, SMALL, SPEECH
 from experiments.bench.shapes import Shape
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def rows(found: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         found_ratios = [entry["ratios"][name] for entry in entries]
         body.append([name, *(f"{found['median']:.2f}" for found in found_ratios)])
         body.append(["  quartiles", *(f"{found['low']:.2f} to {found['high']:.2f}" for found in found_ratios)])
-    body += [
-        [f"GFLOP/s, {name}", *(f"{entry['gflops'][name]:.0f}" for entry in entries)] for name in ("fused", "floor")
-    ]
+    body += [[f"GFLOP/s, {name}", *(f"{entry['gflops'][name]:.0f}" for entry in entries)] for name in RATES]
     return header, body
 
 
@@ -126,7 +124,7 @@ def draw_figure(found: dict[str, Any]) -> Figure:
     axes[0].tick_params(axis="x", labelsize=7)
     axes[0].set_ylabel("times as fast as the per-step loop")
     for axis, unit, label in zip(axes[1:], ("ms", "megabytes"), ("ms per step", "MB above rest"), strict=False):
-        for name in ("per_step_loop", "fused", "segments"):
+        for name in ("per_step_loop", "fused", "compiled", "segments"):
             entries = [entry for entry in found["growth"] if entry["name"] == name and entry["axis"] == "T"]
             axis.plot([e["T"] for e in entries], [e[unit] for e in entries], "o-", ms=3, label=name)
         axis.set_xscale("log")

@@ -62,7 +62,9 @@ def test_every_library_makes_the_same_product():
 def test_every_contender_runs():
     rounds = list(in_turn(contenders(SHAPE, "gru", CPU, jax=False), 2, CPU, warmup=1))
     assert len(rounds) == 2
-    assert {"per_step_loop", "hoisted", "fused", "fused_bf16", "gru", "lstm", "floor", "floor_best"} <= set(rounds[0])
+    assert {"per_step_loop", "hoisted", "fused", "fused_bf16", "gru", "lstm", "floor", "floor_best", "compiled"} <= set(
+        rounds[0]
+    )
     assert all(value > 0.0 for times in rounds for value in times.values())
 
 
