@@ -44,11 +44,11 @@ class Compare:
     def own_arguments(self, arguments: list[str]) -> list[str]:
         """Puts aside what belongs to experiments.train, and returns the rest."""
         keys = [key for key in OmegaConf.load(CONF / "compare.yaml") if key != "hydra"]
-        asked = read_arguments(arguments)
-        own = [text for text in asked.overrides if text.lstrip("+~").partition("=")[0].split(".")[0] in keys]
-        own += [text for text in asked.overrides if text.lstrip("+~").startswith("hydra.")]
-        self.shared = [text for text in asked.overrides if text not in own]
-        return arranged(asked, own)
+        parsed = read_arguments(arguments)
+        compares = [text for text in parsed.overrides if text.lstrip("+~").partition("=")[0].split(".")[0] in keys]
+        compares += [text for text in parsed.overrides if text.lstrip("+~").startswith("hydra.")]
+        self.shared = [text for text in parsed.overrides if text not in compares]
+        return arranged(parsed, compares)
 
     def __call__(self, cfg: DictConfig, context: JobContext) -> int:
         """Trains what is missing, estimates, reports; returns 0 if every job of the comparison is done."""

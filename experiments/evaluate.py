@@ -45,14 +45,15 @@ def measure(cfg: DictConfig, context: JobContext) -> int:
     seed = restored.cfg.seed if cfg.seed is None else cfg.seed
     steps = int(restored.sequences.lengths.max())
     needed = bytes_kept(restored.model, objective.num_samples * steps)
-    require_room_for(cfg, needed, "the values of one sequence", ["objective.num_samples"], find_device(cfg.device))
+    sizes = {"objective.num_samples": objective.num_samples}
+    require_room_for(needed, "the values of one sequence", sizes, find_device(cfg.device))
     batch_size = rows_within(restored.model, steps, cfg.memory_gb * 1e9)
-    found = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
+    evaluation = evaluate(restored.model, objective, restored.sequences, batch_size=batch_size, seed=seed)
     space = Space.of(restored.model.likelihood, restored.splits)
-    measurements = found.measurements(cfg.split, space, restored.splits.grouping)
+    measurements = evaluation.measurements(cfg.split, space, restored.splits.grouping)
     if (truth := exact(restored.model.likelihood, restored.splits, cfg.split)) is not None:
         measurements |= truth.measurements(f"reference/{TRUTH}", space, restored.splits.grouping)
-        measurements |= found.gap(truth, cfg.split, restored.splits.grouping)
+        measurements |= evaluation.gap(truth, cfg.split, restored.splits.grouping)
     suffix = "" if (cfg.split, cfg.checkpoint) == ("test", "best") else f"-{cfg.split}-{cfg.checkpoint}"
     suffix += "" if seed == restored.cfg.seed else f"-seed{seed}"
     suffix += "" if restored.other is None else f"-{restored.other.name}"
@@ -60,7 +61,7 @@ def measure(cfg: DictConfig, context: JobContext) -> int:
     warnings = cautions(restored.splits, restored.model.likelihood)
     warnings += [] if restored.other is None else [restored.other.caution]
     about = {"checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed, "num_samples": objective.num_samples}
-    fault = explain_not_finite(found, cfg.split, restored.sequences, restored.splits.grouping)
+    fault = explain_not_finite(evaluation, cfg.split, restored.sequences, restored.splits.grouping)
     about["on"] = None if restored.other is None else restored.other.as_dict()
     about["tally"], about["skipped"] = dict(restored.splits.tally), list(restored.splits.skipped)
     about |= {"not_finite": fault, "cautions": warnings, "figures": measurements_as_json(measurements)}
@@ -91,25 +92,25 @@ def make_room(path: Path, about: dict[str, Any]) -> None:
     Raises:
       UserError: what lies there is none.
     """
-    former = read_dict(path)
-    if not former and not path.exists():
+    previous = read_dict(path)
+    if not previous and not path.exists():
         return
-    if not {"step", "seed", "figures"} <= set(former):
+    if not {"step", "seed", "figures"} <= set(previous):
         raise UserError(f"{path}: this is not a measurement of this suite, so it is not replaced; take it away")
     for name in ("step", "seed"):
-        if former[name] != about[name]:
-            rename_measurement(path, f"{path.stem}-{name}{former[name]}")
+        if previous[name] != about[name]:
+            rename_measurement(path, f"{path.stem}-{name}{previous[name]}")
             return
-    if not are_equal(former["figures"], about["figures"]):
+    if not are_equal(previous["figures"], about["figures"]):
         rename_measurement(path, f"{path.stem}-former")
 
 
-def are_equal(former: dict[str, Any], measurements: dict[str, Any]) -> bool:
+def are_equal(previous: dict[str, Any], measurements: dict[str, Any]) -> bool:
     """Whether two measurements are the same but for rounding."""
     pairs = [
-        ((former.get(name) or {}).get("value"), measurement["value"]) for name, measurement in measurements.items()
+        ((previous.get(name) or {}).get("value"), measurement["value"]) for name, measurement in measurements.items()
     ]
-    return set(former) == set(measurements) and all(
+    return set(previous) == set(measurements) and all(
         type(value) is not float or type(other) is not float or math.isclose(value, other, rel_tol=1e-3, abs_tol=1e-3)
         for value, other in pairs
     )

@@ -24,10 +24,11 @@ def sample(cfg: DictConfig, context: JobContext) -> int:
     restored, seed = looked.restored, looked.seed
     other = restored.other
     steps = cfg.steps or int(restored.sequences.lengths.max())
-    require_room_for(cfg, bytes_kept(restored.model, cfg.num * steps), "the samples", ["num", "steps"])
-    folder, asked = claimed(cfg, looked, "samples", ("num", "steps", "prefix"))
+    needed = bytes_kept(restored.model, cfg.num * steps)
+    require_room_for(needed, "the samples", {"num": cfg.num, "steps": cfg.steps or 1})
+    folder, request = claimed(cfg, looked, "samples", ("num", "steps", "prefix"))
     before = {path.name for path in folder.iterdir()} if folder.exists() else None
-    mark(folder, "samples", **asked)
+    mark(folder, "samples", **request)
     try:
         files = draw_gallery(
             restored.model,

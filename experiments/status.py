@@ -33,12 +33,12 @@ def status(cfg: DictConfig, context: JobContext) -> int:
     jobs = plan.jobs(hashes)
     if cfg.watch and console.is_terminal:
         with Live(console=console, auto_refresh=False, transient=True) as live:
-            while any(found.job.state == "running" for found in jobs):
+            while any(sweep_job.job.state == "running" for sweep_job in jobs):
                 live.update(overview(plan, jobs, height=console.height - 1), refresh=True)
                 time.sleep(cfg.every)
                 jobs = plan.jobs(hashes)
     console.print(overview(plan, jobs))
-    missing = [found for found in jobs if not found.job.is_over]
+    missing = [sweep_job for sweep_job in jobs if not sweep_job.job.is_over]
     if missing or len(jobs) < plan.total:
         say(f"go on with  {plan.command_to_show}")
     if cfg.report:
@@ -59,7 +59,7 @@ def hashes_today(plan: SweepPlan) -> dict[str, str]:
     except UserError as error:
         say(f"note        {error}; so whether results were made with today's config was not looked at")
         return {}
-    return plan.hashes([found for found in plan.jobs() if found.job.state == "done"])
+    return plan.hashes([sweep_job for sweep_job in plan.jobs() if sweep_job.job.state == "done"])
 
 
 def status_of_all(cfg: DictConfig) -> int:

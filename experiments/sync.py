@@ -25,8 +25,8 @@ def sync(folder: Path) -> int:
     """Uploads what lies below the folder; the logs of a resumed run go into one W&B run, in order of time."""
     if folder != OUTPUTS and not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder; runs lie in {OUTPUTS}/")
-    waiting = found = unsynced(folder)
-    if not found:
+    waiting = logs = unsynced(folder)
+    if not logs:
         print(f"nothing to upload in {folder}: all that ended runs logged offline has been uploaded")
     while waiting:
         sizes = [log.stat().st_size for log in waiting]
@@ -37,17 +37,17 @@ def sync(folder: Path) -> int:
                 marker(log).touch()  # or every call would upload it once more, and never what its resumed run logged
         left = [log for log in waiting if not marker(log).exists()]
         if len(left) == len(waiting):
-            raise UserError(f"{len(left)} of {len(found)} logs were not uploaded; wandb says:\n{''.join(said[-5:])}")
+            raise UserError(f"{len(left)} of {len(logs)} logs were not uploaded; wandb says:\n{''.join(said[-5:])}")
         waiting = left
-    if found:
-        print(f"uploaded {len(found)} logs of {len({log.name for log in found})} runs")
+    if logs:
+        print(f"uploaded {len(logs)} logs of {len({log.name for log in logs})} runs")
     return 0
 
 
 def unsynced(folder: Path) -> list[Path]:
     """The logs <run>/wandb/offline-run-<time>-<id>/run-<id>.wandb of ended runs that are not uploaded yet, by time."""
-    found = folder.rglob("wandb/offline-run-*/run-*.wandb")
-    logs = [log for log in found if not (log.is_symlink() or os.path.lexists(marker(log)))]
+    paths = folder.rglob("wandb/offline-run-*/run-*.wandb")
+    logs = [log for log in paths if not (log.is_symlink() or os.path.lexists(marker(log)))]
     ended = [log for log in logs if log.stat().st_size > NOTHING and not is_locked(log.parents[2])]
     return sorted(ended, key=lambda log: log.parent.name)
 

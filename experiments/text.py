@@ -7,17 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # categories of Unicode: control characters, lone surrogates, separators of lines
-TURNING = (
-    "LRE",
-    "RLE",
-    "LRO",
-    "RLO",
-    "PDF",
-    "LRI",
-    "RLI",
-    "FSI",
-    "PDI",
-)  # bidirectional classes that embed or override
+# Bidirectional classes that embed or override.
+TURNING = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 def plain(text: str) -> str:

@@ -10,39 +10,19 @@ from omegaconf import DictConfig
 from experiments.cli.app import complete, fail, launch
 from experiments.cli.arguments import read_arguments
 from experiments.cli.context import JobContext
-from experiments.config.identity import config_hash
-from experiments.disk.locks import locked
-from experiments.disk.ownership import claim
 from experiments.errors import UserError
-from experiments.run.directory import RunDirectory
 from experiments.run.repeat import repeated_arguments
-from experiments.run.resume import resumed_arguments, resumed_config
-from experiments.run.starts import RUN_ELSEWHERE, begin, go_on, just_written, require_room
-from experiments.run.withdrawal import withdrawing
+from experiments.run.resume import resumed_arguments
 
 
 def train(cfg: DictConfig, context: JobContext) -> int:
     """One job; returns its exit code."""
-    from experiments.run.job import run_job  # with torch, which no command line needs that is refused or asks for help
-    from experiments.sweep.job import run_or_continue
+    from experiments.run.single import SingleRun  # with torch, which a command line that is refused does not need
+    from experiments.sweep.job import MultirunJob
 
-    run = RunDirectory(context.directory)
     if context.multirun is not None:
-        return run_or_continue(cfg, run, context)
-    complete(cfg, context)
-    if cfg.resume is None:
-        claim(run.path, "run", RUN_ELSEWHERE, just_written(context))
-        with locked(run.path, "this run is"):
-            require_room(run)
-            begin(run, config_hash(cfg), context)
-            with withdrawing(run, context):
-                return run_job(cfg, run, context, resume=False)
-    run = RunDirectory.existing(cfg.resume)
-    claim(run.path, "run", "give the directory of a run that experiments.train made")
-    cfg = resumed_config(run, cfg, context.overrides)
-    with locked(run.path, "this run is"):
-        go_on(run)
-        return run_job(cfg, run, context, resume=True)
+        return MultirunJob(cfg, context, context.multirun).work()
+    return SingleRun(complete(cfg, context), context).work()
 
 
 def prepared(arguments: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.cli.arguments import checked_arguments, read_arguments, typed
+from experiments.cli.arguments import checked_arguments, read_arguments
 from experiments.cli.context import JobContext
 from experiments.cli.folders import leave_no_folder
 from experiments.cli.help import suite_help
@@ -32,6 +32,10 @@ from experiments.nearest import nearest
 DEVICE = ("trainer.device", "device")  # keys under which the apps' configs have it
 
 
+Work = Callable[[DictConfig, JobContext], int]  # one job of an app -> its exit code
+Outcome = Callable[[DictConfig, JobContext, int], None]
+
+
 class JobFailed(CompactHydraException):
     """One job of a multirun failed; derived so that Hydra lets the other jobs go on and prints no traceback."""
 
@@ -42,73 +46,96 @@ def fail(cfg: DictConfig, context: JobContext, code: int) -> None:
         raise JobFailed(f"job {','.join(context.overrides) or context.number} failed")
 
 
-def launch(
-    config_name: str,
-    task: Callable[[DictConfig, JobContext], int],
-    prepare: Callable[[list[str]], list[str]] = list,
-    outcome: Callable[[DictConfig, JobContext, int], None] = fail,
-    conclude: Callable[[int], int] = int,
-    completed: bool = True,
-) -> NoReturn:
-    """Runs `task` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
+class AppTask:
+    """What Hydra calls for each job of an app, in this process or in one that works for it.
 
     Args:
       config_name: the app's YAML in conf/.
-      task: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
+      work: the app, see `launch`.
+      outcome: see `launch`.
+      completed: hold the config to `complete` before `work` is called.
+
+    Attributes:
+      words: of this process's command line, flags first, before an app adds its own.
+      codes: exit codes of the jobs that this process has done.
+    """
+
+    def __init__(self, config_name: str, work: Work, outcome: Outcome, *, completed: bool):
+        self.config_name, self.work, self.outcome, self.completed = config_name, work, outcome, completed
+        self.words: list[str] = []
+        self.codes: list[int] = []
+        self.process = os.getpid()
+
+    def __call__(self, cfg: DictConfig) -> None:
+        protect_streams()  # a worker has streams of its own
+        with at_work(self.process):
+            if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
+                take_gpu(self.process)
+            context = JobContext.current()
+            code = answer(lambda: self.job(cfg.copy(), context))
+        self.codes.append(code)
+        if context.multirun is None:
+            return
+        if code > 128 and not is_worker():  # stopped by a signal: so is the whole multirun
+            raise KeyboardInterrupt(code)
+        self.outcome(cfg, context, code)
+
+    def job(self, cfg: DictConfig, context: JobContext) -> int:
+        """One job; returns its exit code."""
+        if self.completed:
+            complete(cfg, context, self.config_name)
+        return self.work(cfg, context)
+
+
+def launch(
+    config_name: str,
+    work: Work,
+    prepare: Callable[[list[str]], list[str]] = list,
+    outcome: Outcome = fail,
+    conclude: Callable[[int], int] = int,
+    completed: bool = True,
+) -> NoReturn:
+    """Runs `work` on the composed config and exits with its code (of a multirun: 1 if any job's is not 0).
+
+    Args:
+      config_name: the app's YAML in conf/.
+      work: returns an exit code. A UserError becomes one message on stderr and the code 1; any other exception is a
         defect of the suite, so its traceback is shown.
       prepare: the command line's arguments -> those that Hydra is to see.
       outcome: called with the config, context and exit code of a job of a multirun.
       conclude: called at the end, with the exit code; returns the final one.
-      completed: hold the config to `complete` before the task is called; False: the task does so itself.
+      completed: hold the config to `complete` before `work` is called; False: it does so itself.
     """
     protect_streams()
     register_resolvers()
     OmegaConf.register_new_resolver("suite_help", suite_help, replace=True)
     is_traced = os.environ.get("HYDRA_FULL_ERROR") == "1"
-
+    task = AppTask(config_name, work, outcome, completed=completed)
     try:
         require_working_directory()
         allowed_packages()
-        typed[:] = checked_arguments(sys.argv[1:])
-        sys.argv[1:] = prepare(list(typed))
+        task.words = checked_arguments(sys.argv[1:])
+        sys.argv[1:] = prepare(list(task.words))
         require_package(sys.argv[1:], config_name)
     except Exception as error:
         tell(error if is_traced else explained(error, config_name))
         sys.exit(1)
-    codes: list[int] = []
-    process = os.getpid()
-
-    def guarded(cfg: DictConfig) -> None:
-        protect_streams()  # a worker has streams of its own
-        with at_work(process):
-            if is_worker() and any(OmegaConf.select(cfg, key) in ("auto", "cuda") for key in DEVICE):
-                take_gpu(process)
-            context = JobContext.current()
-            cfg = cfg.copy()
-            code = answer(lambda: task(complete(cfg, context, config_name) if completed else cfg, context))
-        codes.append(code)
-        if context.multirun is None:
-            return
-        if code > 128 and not is_worker():  # stopped by a signal: so is the whole multirun
-            raise KeyboardInterrupt(code)
-        outcome(cfg, context, code)
-
     code = 0
     try:
         with hydra_raising():
-            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(guarded)()
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(task)()
     except KeyboardInterrupt:
-        code = next((code for code in codes if code > 128), 130)
+        code = next((code for code in task.codes if code > 128), 130)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except Exception as error:
         code = 1
-        tell(error if is_traced or codes else explained(error, config_name))
-    code = code or next((code for code in codes if code), 0)
+        tell(error if is_traced or task.codes else explained(error, config_name))
+    code = code or next((code for code in task.codes if code), 0)
     if code:
         leave_no_folder()
     code = conclude(code)
-    lost = not codes and is_output_lost()  # of --help or --cfg, which do nothing but write
+    lost = not task.codes and is_output_lost()  # of --help or --cfg, which do nothing but write
     sys.exit(code or int(lost))
 
 
@@ -154,13 +181,13 @@ def answer(work: Callable[[], int]) -> int:
 
 def require_package(arguments: list[str], config_name: str) -> None:
     """Raises UserError where --package names no part of the config that --cfg is to show."""
-    asked = read_arguments(arguments)
-    if asked.package is not None:
+    parsed = read_arguments(arguments)
+    if parsed.package is not None:
         from experiments.config.explain import known_names
 
-        names = known_names(asked.overrides, "", config_name)
-        if asked.package not in ("_global_", *names):
-            raise UserError(f"--package {asked.package}: the config has no such part{nearest(asked.package, names)}")
+        names = known_names(parsed.overrides, "", config_name)
+        if parsed.package not in ("_global_", *names):
+            raise UserError(f"--package {parsed.package}: the config has no such part{nearest(parsed.package, names)}")
 
 
 def explained(error: Exception, config_name: str) -> Exception:

@@ -21,8 +21,6 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 COMPLETION = ("install", "uninstall", "query")
 SHELLS = ("bash", "fish", "zsh")
 
-typed: list[str] = []  # the words of this process's command line, flags first, before an app adds its own
-
 
 class Parser(argparse.ArgumentParser):
     """Raises UserError instead of printing its usage."""
@@ -68,10 +66,10 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return flags_parser().parse_intermixed_args(list(arguments))
 
 
-def arranged(asked: argparse.Namespace, overrides: Sequence[str]) -> list[str]:
+def arranged(parsed: argparse.Namespace, overrides: Sequence[str]) -> list[str]:
     """The arguments in the order that Hydra reads: flags, then overrides."""
     flags: list[str] = []
-    for name, value in vars(asked).items():
+    for name, value in vars(parsed).items():
         if name != "overrides" and value not in (None, False):
             flags += [f"--{name.replace('_', '-')}", *([] if value is True else [value])]
     return [*flags, *overrides]
@@ -83,34 +81,34 @@ def checked_arguments(arguments: Sequence[str]) -> list[str]:
     Raises:
       UserError: a flag, a combination of flags, or an override that means nothing.
     """
-    asked = read_arguments(arguments)
-    require_flags(asked)
-    if asked.shell_completion:
-        require_completion(asked.overrides)
+    parsed = read_arguments(arguments)
+    require_flags(parsed)
+    if parsed.shell_completion:
+        require_completion(parsed.overrides)
     else:
-        require_overrides(asked.overrides)
-    return arranged(asked, asked.overrides)
+        require_overrides(parsed.overrides)
+    return arranged(parsed, parsed.overrides)
 
 
-def require_flags(asked: argparse.Namespace) -> None:
+def require_flags(parsed: argparse.Namespace) -> None:
     """Raises UserError where a flag cannot do what it says, alone or beside the others."""
     for name, remedy in (
         ("config_path", "--config-dir adds a folder of your own"),
         ("config_name", "each app has one config; --config-dir adds a folder of your own"),
         ("experimental_rerun", "a pickle runs code as it is read; run_from=<run> repeats a run"),
     ):
-        if getattr(asked, name) is not None:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(asked, name)}: not for this suite; {remedy}")
-    if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
-        raise UserError(f"--config-dir {asked.config_dir}: there is no such folder")
+        if getattr(parsed, name) is not None:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(parsed, name)}: not for this suite; {remedy}")
+    if parsed.config_dir is not None and not Path(parsed.config_dir).is_dir():
+        raise UserError(f"--config-dir {parsed.config_dir}: there is no such folder")
     named = ("help", "hydra_help", "version", "run", "multirun", "shell_completion", "cfg", "info")
-    given = [f"--{name.replace('_', '-')}" for name in named if getattr(asked, name)]
+    given = [f"--{name.replace('_', '-')}" for name in named if getattr(parsed, name)]
     if len(given) > 1 and not {"--help", "--version", "--hydra-help"} & set(given):
         raise UserError(f"{' '.join(given)}: each asks for something else; give one of them")
-    if asked.resolve and asked.cfg is None:
+    if parsed.resolve and parsed.cfg is None:
         raise UserError("--resolve: it says how --cfg shows the config; add --cfg job, or leave it out")
-    if asked.package is not None and asked.cfg is None:
-        raise UserError(f"--package {asked.package}: it says what --cfg shows; add --cfg job, or leave it out")
+    if parsed.package is not None and parsed.cfg is None:
+        raise UserError(f"--package {parsed.package}: it says what --cfg shows; add --cfg job, or leave it out")
 
 
 def require_completion(overrides: Sequence[str]) -> None:

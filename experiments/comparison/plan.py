@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from experiments.config.checks import require_keys, require_read
 from experiments.config.compose import compose_job, compose_train
 from experiments.config.identity import config_hash, directory_hash
 from experiments.config.keys import COUNTED_AT_FIRST, SET_BY_ROWS
-from experiments.config.overrides import key_of, quoted
+from experiments.config.overrides import key_of, literal, nodes, quoted
 from experiments.config.packages import option_files
 from experiments.config.slugs import job_slug
 from experiments.disk.reading import read_json
@@ -23,7 +23,7 @@ from experiments.run.directory import RunDirectory
 from experiments.run.state import Job, read_job
 
 
-class Plan(NamedTuple):
+class ComparisonPlan(NamedTuple):
     """A comparison before anything is run.
 
     Attributes:
@@ -73,7 +73,7 @@ class Plan(NamedTuple):
         return ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={parallel}"]
 
 
-def plan(shared: list[str], cfg: DictConfig) -> Plan:
+def plan(shared: list[str], cfg: DictConfig) -> ComparisonPlan:
     """The comparison that compare.yaml's own keys (cfg) and the shared overrides describe.
 
     Raises:
@@ -87,13 +87,14 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
     refuse_overrides_of_rows(shared, rows)
     labels = [str(row.get("label") or option) for row, option in zip(rows, options, strict=True)]
     seeds = list(range(cfg.seeds)) if isinstance(cfg.seeds, int) else list(cfg.seeds)
-    for name, found in (("rows", options), ("rows (their labels)", labels), ("seeds", seeds)):
-        if len(set(found)) < len(found):
-            raise UserError(f"{name}={','.join(map(str, found))}: each may be there once")
+    for name, values in (("rows", options), ("rows (their labels)", labels), ("seeds", seeds)):
+        if len(set(values)) < len(values):
+            raise UserError(f"{name}={','.join(map(str, values))}: each may be there once")
     if cfg.output is None:
-        former = default_directory(base)
-        counting = [text for text in shared if key_of(text) not in COUNTED_AT_FIRST]
-        directory = former if former.exists() else default_directory(compose_train(counting))
+        directory = default_directory(base)  # by all keys, as the first version had it
+        if not directory.exists():
+            counting = [text for text in shared if key_of(text) not in COUNTED_AT_FIRST]
+            directory = default_directory(compose_train(counting))
     else:
         directory = Path(cfg.output)
     jobs = {}
@@ -102,7 +103,7 @@ def plan(shared: list[str], cfg: DictConfig) -> Plan:
             overrides = [f"comparison={option}", f"seed={seed}"]
             jobs[job_slug(overrides)] = config_hash(compose_job([*shared, *overrides]))
     replace = bool(base.multirun.replace_resumed)
-    return Plan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
+    return ComparisonPlan(directory, shared, options, labels, seeds, choices.data, base.trainer.device, replace, jobs)
 
 
 def row_of(option: str) -> DictConfig:
@@ -131,37 +132,28 @@ def complete_shared(base: DictConfig, shared: Sequence[str]) -> None:
     """Raises UserError where every job would: what they all share is not what experiments.train takes."""
     from experiments.run.parts import require_parts  # with torch
 
-    own = base.copy()
-    with open_dict(own):
-        own.pop("hydra")
-    require_keys(own, "train")
+    job = base.copy()
+    with open_dict(job):
+        job.pop("hydra")
+    require_keys(job, "train")
     require_read(shared, "train")
-    require_parts(own)
+    require_parts(job)
 
 
 def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) -> None:
     """Raises UserError if a shared override is a sweep, or would replace what makes the rows different."""
-    own = {key for row in rows for key in leaves(row)}
+    set_by_rows = {
+        key for row in rows for key, value in nodes({**literal(row), "defaults": {}}) if not isinstance(value, dict)
+    }
     for override in OverridesParser.create().parse_overrides(list(shared)):
         key = override.key_or_group
-        if override.is_sweep_override() or key in SET_BY_ROWS or key in own:
+        if override.is_sweep_override() or key in SET_BY_ROWS or key in set_by_rows:
             raise UserError(
                 f"{override.input_line}: every job of a comparison has the same of this, but its rows set "
-                f"{', '.join(('model', 'likelihood', *sorted(own)))} and the app the seeds and the test; "
+                f"{', '.join(('model', 'likelihood', *sorted(set_by_rows)))} and the app the seeds and the test; "
                 "choose rows=[...] and seeds=..., add a row of your own to conf/comparison/, or compare finished runs "
                 "with runs=..."
             )
-
-
-def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
-    """Keys of all values, as one types them; lists are values."""
-    for name in map(str, node):
-        if name == "defaults":
-            continue
-        if OmegaConf.is_dict(node._get_node(name)):
-            yield from leaves(node[name], f"{path}{name}.")
-        else:
-            yield f"{path}{name}"
 
 
 def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:

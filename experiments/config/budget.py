@@ -34,10 +34,10 @@ def matched_width(model: str, likelihood: str | None = None, *, _root_: DictConf
 @functools.cache
 def _match(rest: str, model: str, likelihood: str | None) -> int:
     """The same, from the YAML of a config without its net_width."""
-    own = OmegaConf.create(rest)
-    if not isinstance(own, DictConfig):
-        raise TypeError(f"the config must be a mapping, got {type(own).__name__}")
-    reference = at_width(own, own.latent.width)
+    cfg = OmegaConf.create(rest)
+    if not isinstance(cfg, DictConfig):
+        raise TypeError(f"the config must be a mapping, got {type(cfg).__name__}")
+    reference = at_width(cfg, cfg.latent.width)
     for group, option in (("model", model), ("likelihood", likelihood)):
         if option is not None:
             file = option_files(group)[option]
@@ -45,7 +45,7 @@ def _match(rest: str, model: str, likelihood: str | None) -> int:
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
-    counts = [num_parameters(at_width(own, width)) for width in (1, 2, 3)]
+    counts = [num_parameters(at_width(cfg, width)) for width in (1, 2, 3)]
     polynomial = np.polynomial.Polynomial.fit((1, 2, 3), counts, 2).convert()
     width = max(float(root.real) for root in (polynomial - budget).roots())
     best = min((max(1, math.floor(width)), max(1, math.ceil(width))), key=lambda width: abs(polynomial(width) - budget))

@@ -62,8 +62,8 @@ def check(cfg: DictConfig, key: str) -> None:
     """
     if key not in cfg:
         raise UserError(f"~{key}: this needs {key}; leave ~{key} out, or choose one with {key}=<option>")
-    found = [(path, node, find_target(path, node["_target_"])) for path, node in targets(cfg, key)]
-    for path, node, target in found:
+    parts = [(path, node, find_target(path, node["_target_"])) for path, node in targets(cfg, key)]
+    for path, node, target in parts:
         callee = target.__init__ if inspect.isclass(target) else target
         parameters = inspect.signature(target).parameters
         hints = typing.get_type_hints(callee)
@@ -212,7 +212,7 @@ def explain(cfg: DictConfig, key: str, error: InstantiationException) -> str:
     # Hydra names the node that complained; another one may have an argument of the same name.
     parent, _, last = str(error).rpartition("full_key: ")[2].rpartition(".")
     complaining = origin(cfg, parent, last) if parent else last
-    for path, node in sorted(targets(cfg, key), key=lambda found: found[0] != complaining):
+    for path, node in sorted(targets(cfg, key), key=lambda target: target[0] != complaining):
         if word in node:
             return f"{origin(cfg, path, word)}={shown(resolve(cfg, path, word))}: {message}"
     return f"{complaining}: {message}"

@@ -2,170 +2,134 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
+from pydantic import Field, ValidationError
 
-from experiments.config.build import LARGEST
+from experiments.config.build import LARGEST, shown, validator
 from experiments.config.packages import config_folders, group_names, is_group
 from experiments.errors import UserError
 from experiments.nearest import nearest
 
-Check = Callable[[Any], str | None]  # a value -> what was expected instead; None: it is right
 
+class Expected(NamedTuple):
+    """What a key must hold.
 
-def integer(at_least: int, or_null: bool = False, at_most: int = LARGEST) -> Check:
-    """An integer in a range."""
-    words = f"an integer of at least {at_least}{', or null' if or_null else ''}"
+    Attributes:
+      hint: an annotation, to which values are held strictly: no text is a number.
+      words: it, for a message.
+      at_most: of an integer, which is told of where it is passed.
+    """
 
-    def check(value: Any) -> str | None:
-        if value is None:
-            return None if or_null else words
-        if type(value) is not int or value < at_least:
-            return words
-        return None if value <= at_most else f"{words} and at most {at_most}"
+    hint: Any
+    words: str
+    at_most: int | None = None
 
-    return check
-
-
-def number(of_what: str) -> Check:
-    """A positive one."""
-
-    def check(value: Any) -> str | None:
-        good = type(value) in (int, float) and value > 0 and math.isfinite(value)
-        return None if good else f"a positive number of {of_what}"
-
-    return check
-
-
-def one_of(*options: Any) -> Check:
-    """One of a few values."""
-    *first, last = ["null" if option is None else str(option).lower() for option in options]
-    words = f"{', '.join(first)} or {last}"
-    return lambda value: None if any(value is option or (value == option and type(value) is type(option))
-                                     for option in options) else words  # fmt: skip
-
-
-def text(value: Any) -> str | None:
-    return None if isinstance(value, str) and value else "a text"
-
-
-def path(value: Any) -> str | None:
-    """None, or the name of a folder or a file."""
-    if value is None:
+    def instead_of(self, value: Any) -> str | None:
+        """What was expected instead of a value; None: it is right."""
+        adapter = validator(self.hint)
+        try:
+            if adapter is not None:
+                adapter.validate_python(value, strict=True)
+        except ValidationError:
+            if self.at_most is not None and type(value) is int and value > self.at_most:
+                return f"{self.words} and at most {self.at_most}"
+            return self.words
         return None
-    good = isinstance(value, str) and value and "\0" not in value
-    return None if good else "a path, or null (a name of digits stands in quotes, \"key='5'\")"
+
+    def or_null(self) -> Expected:
+        return self._replace(hint=self.hint | None, words=f"{self.words}, or null")
 
 
-def place(value: Any) -> str | None:
-    """A folder that is looked for: its name may be a number."""
-    return None if type(value) is int else path(value)
+def integer(at_least: int, at_most: int = LARGEST) -> Expected:
+    hint = Annotated[int, Field(ge=at_least, le=at_most)]
+    return Expected(hint, f"an integer of at least {at_least}", at_most)
 
 
-def label(value: Any) -> str | None:
-    return None if value is None or isinstance(value, str | int | float) else "a text, or null"
+def number(of_what: str) -> Expected:
+    return Expected(Annotated[float, Field(gt=0.0, allow_inf_nan=False)], f"a positive number of {of_what}")
 
 
-def device(value: Any) -> str | None:
-    return None if isinstance(value, str) and value else "auto, cpu, cuda or cuda:N"
+Text = Annotated[str, Field(min_length=1)]
+Names = Annotated[list[Text], Field(min_length=1)]
+Path = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+DIGITS = "a name of digits stands in quotes, \"key='5'\""
+PATH = f"a path, or null ({DIGITS})"
 
+Seed = Annotated[int, Field(ge=0, le=LARGEST)]
 
-def names(value: Any) -> str | None:
-    good = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
-    return None if good else "a list of names, [a,b]"
-
-
-def rows(value: Any) -> str | None:
-    return (
-        None if value is None or isinstance(value, str) or names(value) is None else "a list of names, [a,b], or null"
-    )
-
-
-def lineup(value: Any) -> str | None:
-    return None if value is None or text(value) is None else "a folder of conf/comparison/, or null"
-
-
-def seeds(value: Any) -> str | None:
-    words = "an integer of at least 1 and at most 1000, or a list of integers of at least 0, [3,4]"
-    if isinstance(value, list):
-        return None if value and all(integer(0)(seed) is None for seed in value) else words
-    return None if integer(1, at_most=1000)(value) is None else words
-
-
-def keys_below(value: Any) -> str | None:
-    return None if isinstance(value, dict) else "keys below it, which --cfg job shows"
-
-
-def rule(value: Any) -> str | None:
-    return None if value is None or isinstance(value, dict) else "null, or the three keys quantile, after, jobs"
-
-
-FLAG = one_of(True, False)
-SEED = integer(0)
-OWN_SEED = integer(0, or_null=True)
-COUNT = integer(1)
-SOME = integer(1, or_null=True)
+FLAG = Expected(bool, "true or false")
+SEED, COUNT = integer(0), integer(1)
+KEYS_BELOW = Expected(dict, "keys below it, which --cfg job shows")
+DEVICE = Expected(Text, "auto, cpu, cuda or cuda:N")
+FILE = Expected(Path | None, PATH)
+PLACE = Expected(Path | int | None, PATH)  # a folder that is looked for: its name may be a number
+ANYTHING = Expected(Any, "")
 RESTORED = {
-    "run": lambda value: "a run directory" if value is None else place(value),
-    "split": one_of("train", "valid", "test"),
-    "checkpoint": one_of("best", "last"),
-    "seed": OWN_SEED,
-    "device": device,
-    "root": path,
-    "consent": lambda value: "a list of keys, such as [data.allow_pickle]" if value != [] and names(value) else None,
+    "run": Expected(Path | int, "a run directory"),
+    "split": Expected(Literal["train", "valid", "test"], "train, valid or test"),
+    "checkpoint": Expected(Literal["best", "last"], "best or last"),
+    "seed": SEED.or_null(),
+    "device": DEVICE,
+    "root": FILE,
+    "consent": Expected(list[Text], "a list of keys, such as [data.allow_pickle]"),
 }
-FORM = one_of("parquet", "npz", None)
-LOOKING = {**RESTORED, "memory_gb": number("gigabytes, such as 1.0"), "output": path}
-KEYS: dict[str, dict[str, Check]] = {
+FORM = Expected(Literal["parquet", "npz", None], "parquet, npz or null")
+LOOKING = {**RESTORED, "memory_gb": number("gigabytes, such as 1.0"), "output": FILE}
+EXPECTED: dict[str, dict[str, Expected]] = {
     "train": {
         "seed": SEED,
-        "label": label,
-        "resume": place,
-        "run_from": place,
-        "latent": keys_below,
+        "label": Expected(str | int | float | bool | None, "a text, or null"),
+        "resume": PLACE,
+        "run_from": PLACE,
+        "latent": KEYS_BELOW,
         **{f"latent.{size}": COUNT for size in ("z_dim", "h_dim", "width")},
         "net_width": COUNT,
-        "emission_bias": one_of("initial", "train"),
-        "multirun": keys_below,
-        "multirun.max_parallel": SOME,
+        "emission_bias": Expected(Literal["initial", "train"], "initial or train"),
+        "multirun": KEYS_BELOW,
+        "multirun.max_parallel": COUNT.or_null(),
         "multirun.retry_failed": FLAG,
         "multirun.fail_fast": FLAG,
         "multirun.replace_resumed": FLAG,
-        "multirun.stop_below": rule,  # and see experiments.sweep.stopping
-        "multirun.view": one_of("table", "lines", None),
+        "multirun.stop_below": Expected(dict | None, "null, or the three keys quantile, after, jobs"),
+        "multirun.view": Expected(Literal["table", "lines", None], "table, lines or null"),
     },
     "evaluate": {**RESTORED, "memory_gb": number("gigabytes, such as 1.0")},
-    "sample": {**RESTORED, "num": COUNT, "steps": SOME, "prefix": SOME, "output": path},
-    "encode": {**LOOKING, "what": one_of("mean", "sample", "all"), "save": FORM},
-    "compare": {
-        "seeds": seeds,
-        "lineup": lambda value: (
-            None if value is None or text(value) is None else "a folder of conf/comparison/, or null"
-        ),
-        "rows": rows,
-        "order": names,
-        "num_samples": SOME,
-        "jobs": SOME,
-        "runs": path,
-        "output": path,
-        "negate": one_of(True, False, None),
+    "sample": {**RESTORED, "num": COUNT, "steps": COUNT.or_null(), "prefix": COUNT.or_null(), "output": FILE},
+    "encode": {
+        **LOOKING,
+        "what": Expected(Literal["mean", "sample", "all"], "mean, sample or all"),
+        "save": FORM,
     },
-    "status": {"dir": place, "watch": FLAG, "every": number("seconds"), "report": FLAG},
+    "compare": {
+        "seeds": Expected(
+            Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Seed], Field(min_length=1)],
+            "an integer of at least 1 and at most 1000, or a list of integers of at least 0, [3,4]",
+        ),
+        "lineup": Expected(Text | None, "a folder of conf/comparison/, or null"),
+        "rows": Expected(str | Names | None, "a list of names, [a,b], or null"),
+        "order": Expected(Names, "a list of names, [a,b]"),
+        "num_samples": COUNT.or_null(),
+        "jobs": COUNT.or_null(),
+        "runs": FILE,
+        "output": FILE,
+        "negate": Expected(bool | None, "true, false or null"),
+    },
+    "status": {"dir": PLACE, "watch": FLAG, "every": number("seconds"), "report": FLAG},
     "benchmark": {
-        "benchmark": keys_below,
-        "benchmark.shapes": lambda value: None,  # see experiments.benchmark
-        "benchmark.cell": text,
+        "benchmark": KEYS_BELOW,
+        "benchmark.shapes": ANYTHING,  # see experiments.benchmark
+        "benchmark.cell": Expected(Text, "a text"),
         "benchmark.rounds": COUNT,
-        "benchmark.threads": integer(1, or_null=True, at_most=4096),
-        "benchmark.device": device,
+        "benchmark.threads": integer(1, at_most=4096).or_null(),
+        "benchmark.device": DEVICE,
         "benchmark.jax": FLAG,
         "benchmark.growth": FLAG,
-        "benchmark.save": path,
-        "output": lambda value: path(value) if value is not None else "a path",
+        "benchmark.save": FILE,
+        "output": Expected(Path, f"a path ({DIGITS})"),
     },
 }
 
@@ -181,7 +145,7 @@ def require_keys(cfg: DictConfig, app: str, below: str = "") -> None:
     Raises:
       UserError: names the first that is missing or wrong.
     """
-    for key, check in KEYS[app].items():
+    for key, expected in EXPECTED[app].items():
         if not key.startswith(below):
             continue
         parent, _, name = key.rpartition(".")
@@ -190,9 +154,8 @@ def require_keys(cfg: DictConfig, app: str, below: str = "") -> None:
             raise UserError(f"~{key}: {app} needs {key}; leave ~{key} out, or write {key}=<value>")
         value = node[name]
         plain = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        expected = check(plain)
-        if expected is not None:
-            raise UserError(f"{key}={'null' if plain is None else plain}: expected {expected}, got {plain!r}")
+        if (words := expected.instead_of(plain)) is not None:
+            raise UserError(f"{key}={shown(plain)}: expected {words}, got {plain!r}")
 
 
 def require_read(overrides: Sequence[str], app: str) -> None:
@@ -206,10 +169,7 @@ def require_read(overrides: Sequence[str], app: str) -> None:
         key = word.lstrip("+").partition("=")[0]
         name = key.partition("@")[2] or key
         if word.startswith("+") and not is_read(name, app, [other for other in overrides if other != word]):
-            known = [
-                *KEYS[app],
-                *group_names(),
-            ]
+            known = [*EXPECTED[app], *group_names()]
             same = [key for key in keys_of_groups() if key.endswith(f".{name}")]
             raise UserError(f"{word}: nothing reads {name}{nearest(name, [*known, *same]) or ';'} leave it out")
 
@@ -219,7 +179,7 @@ def is_read(name: str, app: str, others: Sequence[str]) -> bool:
     first = re.split("[./]", name)[0]
     if any(re.search(rf"\$\{{(oc\.select:)?{re.escape(name)}\b", text) for text in (*others, *texts_of_configs())):
         return True
-    own = KEYS[app]
+    own = EXPECTED[app]
     if first in {key.partition(".")[0] for key in own} - {"latent"}:
         return name in own or any(name.startswith(f"{key}.") for key in own if "." in key)
     return first == "hydra" or is_group(first)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.config.build import find_target
 from experiments.config.identity import ADDED, idle_keys, root_is_identity
 from experiments.config.keys import NOT_IDENTITY, is_below
+from experiments.config.overrides import nodes
 
 
 def settings(config: DictConfig) -> dict[str, str]:
@@ -17,26 +18,17 @@ def settings(config: DictConfig) -> dict[str, str]:
 
     What the model got from other groups (its likelihood, its recurrence) stands there and is not repeated.
     """
-    flat: dict[str, str] = {}
-
-    def walk(node: Any, key: str) -> None:
-        if isinstance(node, dict) and node:
-            for name, value in node.items():
-                walk(value, f"{key}.{name}" if key else str(name))
-        else:
-            flat[key] = "null" if node is None else str(node)
-
-    walk(OmegaConf.to_container(config, resolve=True), "")
-    groups = (
-        *(f"model.{name}." for name in map(str, config)),
-        "model.initialise.",
-    )  # the group is called initialisation
-    skipped = (
-        "seed",
-        *idle_keys(config),
-        *(name for name in NOT_IDENTITY if name != "data.root"),
-    )  # other recordings may lie elsewhere
+    plain = OmegaConf.to_container(config, resolve=True)
+    flat = {key: "null" if value is None else str(value) for key, value in nodes(plain) if not is_branch(value)}
+    groups = (*(f"model.{name}." for name in map(str, config)), "model.initialise.")  # the group initialisation
+    others = (name for name in NOT_IDENTITY if name != "data.root")  # other recordings may lie elsewhere
+    skipped = ("seed", *idle_keys(config), *others)
     return {key: value for key, value in flat.items() if not key.startswith(groups) and not is_below(key, skipped)}
+
+
+def is_branch(value: Any) -> bool:
+    """Whether keys lie below a value."""
+    return isinstance(value, dict) and bool(value)
 
 
 def differing(found: Sequence[dict[str, str]]) -> dict[str, list[str]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.config.overrides import literal
+from experiments.config.overrides import literal, nodes
 from experiments.config.packages import config_folders
 from experiments.config.paths import CONF
 from experiments.nearest import nearest
@@ -109,15 +109,8 @@ def known_names(words: Sequence[str], wrong: str, config_name: str) -> list[str]
     )
     for attempt in ([word for word in words if word != wrong], []):
         try:
-            found = paths(composed(attempt, config_name))
-            return [*groups, *(path for path in found if not path.startswith("hydra.runtime"))]
+            keys = [key for key, _ in nodes(composed(attempt, config_name)) if key]
+            return [*groups, *(key for key in keys if not key.startswith("hydra.runtime"))]
         except Exception:
             continue
     return groups
-
-
-def paths(node: Any, path: str = "") -> Iterator[str]:
-    """Every key of nested mappings, as one types it."""
-    for name, value in node.items() if isinstance(node, Mapping) else ():
-        yield f"{path}{name}"
-        yield from paths(value, f"{path}{name}.")

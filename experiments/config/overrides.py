@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -44,6 +45,23 @@ def value_of(key: str, arguments: list[str]) -> str | None:
 def quoted(text: str) -> str:
     """A text as Hydra's override grammar reads it literally."""
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def nodes(content: Any, key: str = "", *, in_lists: bool = False) -> Iterator[tuple[str, Any]]:
+    """Every value in plain values, the mappings (and lists) among them, each with its key as one types it."""
+    yield key, content
+    inner: Iterable[tuple[Any, Any]] = ()
+    if isinstance(content, dict):
+        inner = content.items()
+    elif in_lists and isinstance(content, list):
+        inner = enumerate(content)
+    for name, value in inner:
+        yield from nodes(value, f"{key}.{name}".lstrip("."), in_lists=in_lists)
+
+
+def as_overrides(settings: Mapping[str, Any]) -> list[str]:
+    """Settings by key as overrides."""
+    return [f"{key}={value}" for key, value in settings.items()]
 
 
 def key_of(override: str) -> str:

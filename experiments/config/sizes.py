@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -76,25 +76,23 @@ def integers(key: str, value: Any) -> Iterator[tuple[str, int]]:
         yield key, value
 
 
-def require_activations(
-    cfg: DictConfig, model: SequenceModel, objective: Objective, splits: Splits, trainer: Trainer
-) -> None:
+def require_activations(model: SequenceModel, objective: Objective, splits: Splits, trainer: Trainer) -> None:
     """Raises UserError where what one update must keep of its batch could never fit."""
-    if cfg.trainer.get("checkpoint_segments") is not None:
+    settings = trainer.settings
+    if settings.checkpoint_segments is not None:
         return  # it keeps less
     lengths = splits.train.lengths
     mean = max(1, int(lengths.double().mean()))
-    rows, steps = min(cfg.trainer.batch_size, len(lengths)), min(mean, cfg.trainer.get("tbptt") or mean)
-    needed = bytes_kept(model, rows * getattr(objective, "num_samples", 1) * steps)
-    sizes = ["trainer.batch_size", "objective.num_samples"]
-    require_room_for(cfg, needed, "the values that one update keeps", sizes, trainer.settings.device)
+    rows, steps = min(settings.batch_size, len(lengths)), min(mean, settings.tbptt or mean)
+    samples = getattr(objective, "num_samples", 1)
+    sizes = {"trainer.batch_size": settings.batch_size, "objective.num_samples": samples}
+    require_room_for(
+        bytes_kept(model, rows * samples * steps), "the values that one update keeps", sizes, settings.device
+    )
 
 
-def require_room_for(
-    cfg: DictConfig, needed: int, what: str, keys: Iterable[str], device: torch.device | None = None
-) -> None:
+def require_room_for(needed: int, what: str, sizes: dict[str, int], device: torch.device | None = None) -> None:
     """Raises UserError, by the key with the largest value, unless so many bytes can be had."""
-    sizes = {key: OmegaConf.select(cfg, key) or 1 for key in keys}
     try:
         require_memory(needed, what, sizes, device)
     except ValueError as error:

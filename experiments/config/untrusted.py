@@ -21,6 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from experiments.config.build import find_target
+from experiments.config.overrides import literal, nodes
 from experiments.config.packages import allowed_packages, config_folders, is_group, option_files
 from experiments.config.paths import CONF
 from experiments.errors import UserError
@@ -76,7 +77,7 @@ def check_config(cfg: Any, file: Path) -> DictConfig:
         raise UserError(f"{where}: seed={plain(str(plain_cfg['seed']))[:80]}: expected an integer of at least 0")
     if not isinstance(plain_cfg.get("latent", {}), dict):
         raise UserError(f"{where}: latent: expected sizes by name")
-    for key, value in _items("", plain_cfg):
+    for key, value in nodes(plain_cfg, in_lists=True):
         name = key.rpartition(".")[2]
         if isinstance(value, str) and ("${" in value or value == "???"):
             raise UserError(f"{where}: {key}={value[:80]}: expected a plain value, not a reference")
@@ -160,7 +161,7 @@ def check_overrides(overrides: Sequence[str], where: str, *, sweeps: bool = Fals
             raise UserError(f"{where}: {line}: expected an option of the group {key}")
         if key in _consents(first):
             raise UserError(f"{where}: {line}: weakens safety, so it is only taken from today's command line")
-        for name, leaf in _items(key, value):
+        for name, leaf in nodes(value, key, in_lists=True):
             if name.rpartition(".")[2].startswith("_"):
                 raise UserError(f"{where}: {line}: what is built is only said by an option")
             if isinstance(leaf, str) and REFERENCE.sub("", leaf).count("${"):
@@ -189,7 +190,7 @@ def _is_ours(command: str, where: str) -> bool:
 
 def _consents_in(cfg: DictConfig) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every part of a config that has arguments which weaken safety, by its key, with these and their defaults."""
-    for key, value in _items("", OmegaConf.to_container(cfg, resolve=False)):
+    for key, value in nodes(literal(cfg), in_lists=True):
         path, _, name = key.rpartition(".")
         if name == "_target_" and path and (found := consents(find_target(path, value))):
             yield path, found
@@ -205,14 +206,6 @@ def _parsed(overrides: Sequence[str], where: str) -> list[Override]:
         return OverridesParser.create().parse_overrides(list(overrides))
     except (HydraException, RecursionError) as error:
         raise UserError(f"{where}: {plain(str(error).splitlines()[0])}") from error
-
-
-def _items(key: str, content: Any) -> Iterator[tuple[str, Any]]:
-    """Every value in plain values, the mappings and lists among them, with its key."""
-    yield key, content
-    inner = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
-    for name, value in inner:
-        yield from _items(f"{key}.{name}".lstrip("."), value)
 
 
 @functools.cache
@@ -234,8 +227,7 @@ def _consents(group: str) -> set[str]:
     """The arguments that weaken safety, of any option of a group, as one would type them."""
     found = set()
     for file in option_files(group).values():
-        content = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
-        for key, value in _items("", content):
+        for key, value in nodes(literal(OmegaConf.load(file)), in_lists=True):
             if key.rpartition(".")[2] == "_target_":
                 path = key.rpartition(".")[0] or group
                 found |= {f"{path}.{name}" for name in consents(find_target(str(file), value))}

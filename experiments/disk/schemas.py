@@ -76,7 +76,7 @@ class Evaluation(Content):
     not_finite: str | None = None
 
 
-class Data(Content):
+class DataFile(Content):
     """data.json; what train, valid and test hold is looked at by `vrnn.data.checks.fingerprint`."""
 
     format: int = 1
@@ -88,7 +88,7 @@ class Data(Content):
     test: dict[str, Any]
 
 
-class Plan(Content):
+class PlanFile(Content):
     """sweep.json."""
 
     format: int = 1

@@ -21,7 +21,7 @@ from experiments.disk.files import write_whole
 from experiments.disk.reading import read_json
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.run.parts import Data
+from experiments.run.parts import InspectedData
 from vrnn.data.checks.fingerprint import Change, Fingerprint
 from vrnn.data.splits import Splits, Standardisation
 
@@ -44,6 +44,26 @@ class RunData(NamedTuple):
     standardisation: Standardisation
     fingerprint: Fingerprint
     settings: dict[str, Any]
+
+
+class DataSettings(NamedTuple):
+    """What a config says of the data.
+
+    Attributes:
+      values: that say which data these are, by key; not where they lie, nor what each start consents to.
+      root: where they lie; None: the dataset reads no files.
+    """
+
+    values: dict[str, Any]
+    root: str | None
+
+    @classmethod
+    def of(cls, cfg: DictConfig) -> DataSettings:
+        """Those of a run's config."""
+        values: Any = OmegaConf.to_container(cfg.data, resolve=True)
+        skipped = {*NOT_IDENTITY, *consent_keys(cfg)}
+        kept = {key: value for key, value in values.items() if f"data.{key}" not in skipped}
+        return cls(kept, values.get("root"))
 
 
 class Other(NamedTuple):
@@ -93,9 +113,9 @@ class Settled(NamedTuple):
     other: Other | None = None
 
 
-def write_run_data(run: RunDirectory, cfg: DictConfig, data: Data) -> None:
+def write_run_data(run: RunDirectory, settings: DataSettings, data: InspectedData) -> None:
     """Keeps how these data are standardised and recognised; one line for each thing, since some are long."""
-    content = {"format": 1, "settings": settings(cfg), **data.fingerprint.as_dict()}
+    content = {"format": 1, "settings": settings.values, **data.fingerprint.as_dict()}
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in content.items())
     write_whole(run.data_file, f"{{\n{lines}\n}}\n")
 
@@ -107,7 +127,7 @@ def read_run_data(run: RunDirectory) -> RunData | None:
       UserError: it is damaged.
     """
     try:
-        content = read_json(run.data_file, schemas.Data)
+        content = read_json(run.data_file, schemas.DataFile)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -123,37 +143,30 @@ def read_run_data(run: RunDirectory) -> RunData | None:
     return RunData(scale, fingerprint, content["settings"])
 
 
-def settings(cfg: DictConfig) -> dict[str, Any]:
-    """Values of the config that say which data these are; not where they lie, nor what each start consents to."""
-    values: Any = OmegaConf.to_container(cfg.data, resolve=True)
-    others = {*NOT_IDENTITY, *consent_keys(cfg)}
-    return {key: value for key, value in values.items() if f"data.{key}" not in others}
-
-
-def open_run_data(run: RunDirectory, cfg: DictConfig, data: Data, *, resumed: bool) -> Settled:
+def open_run_data(run: RunDirectory, settings: DataSettings, data: InspectedData, *, resumed: bool) -> Settled:
     """The data of a run that begins, which are kept; or of one that goes on, if they are still the same.
 
     Raises:
       UserError: they are others; the message says what changed.
     """
     if not resumed:
-        write_run_data(run, cfg, data)
+        write_run_data(run, settings, data)
         return Settled(data.splits, [])
-    kept = _fitting(run, cfg)
+    kept = _fitting(run, settings)
     if kept is None:
         return Settled(data.splits, [UNCHECKED])
     change = data.fingerprint.change_from(kept.fingerprint)
     if change.is_other:
         raise UserError(
-            f"{_changed(run, cfg, change)}; put the run's own data back, or begin another run: run_from={run}"
+            f"{_changed(run, settings, change)}; put the run's own data back, or begin another run: run_from={run}"
         )
     return Settled(_standardised(run.data_file, data.splits, kept.standardisation), [ROUNDED] if change.words else [])
 
 
 def look_at(
     run: RunDirectory,
-    cfg: DictConfig,
-    data: Data,
+    settings: DataSettings,
+    data: InspectedData,
     trained: Standardisation | None,
     root: str | None,
     own_root: str | None,
@@ -162,7 +175,7 @@ def look_at(
 
     Args:
       run: its directory.
-      cfg: its config, with `root` in it.
+      settings: its config's, with `root`.
       data: made from that.
       trained: what the checkpoint's weights were trained under; None: it is of an earlier version.
       root: the folder that was asked for; None: the run's own.
@@ -171,7 +184,7 @@ def look_at(
     Raises:
       UserError: they are others, and none were asked for.
     """
-    kept = _fitting(run, cfg)
+    kept = _fitting(run, settings)
     if kept is None:
         splits = data.splits if trained is None else _standardised(run.checkpoints, data.splits, trained)
         other = None if root is None else Other(_name(root, data.fingerprint), str(root), data.fingerprint, [])
@@ -184,8 +197,8 @@ def look_at(
     change = data.fingerprint.change_from(kept.fingerprint)
     if change.is_other and root is None:
         raise UserError(
-            f"{_changed(run, cfg, change)}; put the run's own data back, or ask for those that lie there by root=: "
-            "what is made of them is then marked"
+            f"{_changed(run, settings, change)}; put the run's own data back, or ask for those that lie there by "
+            "root=: what is made of them is then marked"
         )
     splits = _standardised(run.data_file, data.splits, kept.standardisation)
     if not change.is_other or root is None:
@@ -194,11 +207,11 @@ def look_at(
     return Settled(splits, [], Other(_name(root, data.fingerprint), str(root), data.fingerprint, change.words, is_own))
 
 
-def _fitting(run: RunDirectory, cfg: DictConfig) -> RunData | None:
+def _fitting(run: RunDirectory, settings: DataSettings) -> RunData | None:
     """What the run has kept, if its config says the same of the data."""
     kept = read_run_data(run)
     if kept is not None:
-        now = settings(cfg)
+        now = settings.values
         for key in kept.settings.keys() & now.keys():
             if kept.settings[key] != now[key]:
                 raise UserError(
@@ -216,8 +229,8 @@ def _standardised(source: Path, splits: Splits, standardisation: Standardisation
         raise UserError(f"{source}: {error}") from error
 
 
-def _changed(run: RunDirectory, cfg: DictConfig, change: Change) -> str:
-    where = f"data.root={cfg.data.root} holds" if cfg.data.get("root") is not None else "the dataset gives"
+def _changed(run: RunDirectory, settings: DataSettings, change: Change) -> str:
+    where = f"data.root={settings.root} holds" if settings.root is not None else "the dataset gives"
     return f"{run}: {where} other data than this run was trained on: {'; '.join(change.words)}"
 
 

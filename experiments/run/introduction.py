@@ -1,13 +1,17 @@
-"""The first words of a run: what is trained on what, what became of the files, and where it is written."""
+"""The first and last words of a run: what is trained on what, what became of the files, the bound, and all places."""
 
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from experiments.cli.terminal import Terminal
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import Parts, cautions
+from vrnn.training.metrics import Measurement
+from vrnn.training.references import TRUTH
 
 WIDTH = 80
 MAX_SKIPPED = 3  # that are told one by one
@@ -48,3 +52,30 @@ def skipped_lines(skipped: Sequence[str]) -> list[str]:
     lines = [f"skipped     {sentence}" for sentence in skipped[:MAX_SKIPPED]]
     more = len(skipped) - len(lines)
     return [*lines, f"skipped     and {more:,} more, which result.json names"] if more else lines
+
+
+def conclude(
+    terminal: Terminal, parts: Parts, run: RunDirectory, measurements: dict[str, Measurement], files: list[Path]
+) -> None:
+    """The last words: the bound beside its references, then where everything lies."""
+    split = "test" if parts.trainer.settings.test else "valid"
+    rows = {f"this model, {split}": measurements[f"{split}/log_likelihood"]}
+    for key, measurement in measurements.items():
+        kind, _, rest = key.partition("/")
+        reference, _, name = rest.partition("/")
+        if (kind, name) == ("reference", "log_likelihood"):
+            rows[reference] = measurement
+    if f"{split}/gap" in measurements:
+        rows[f"gap to {TRUTH}"] = measurements[f"{split}/gap"]
+    for words in ("per step", "per step by sequence"):
+        if (name := f"{split}/log_likelihood_{words.replace(' ', '_')}") in measurements:
+            rows[f"this model, {split}, {words}"] = measurements[name]
+    terminal.table("Log-likelihood (higher is better)", rows)
+    if parts.tracker.whereabouts():
+        terminal.say(f"tracking    {parts.tracker.whereabouts()}")
+    terminal.say(f"{split} bound  {measurements[f'{split}/log_likelihood']}")
+    terminal.say(f"run         {run}")
+    pictures = [path.name for path in files if path.suffix == ".png"]
+    others = Counter(path.suffix[1:] for path in files if path.suffix != ".png")
+    sounds = "".join(f" and {number} {suffix}" for suffix, number in others.items())
+    terminal.say(f"figures     {run}/{run.figures.name}/: {' '.join(pictures)}{sounds}")

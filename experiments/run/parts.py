@@ -26,7 +26,7 @@ from vrnn.training.schedules import Schedule
 from vrnn.training.trainer import Trainer
 
 
-class Data(NamedTuple):
+class InspectedData(NamedTuple):
     """Data that have been looked through.
 
     Attributes:
@@ -54,7 +54,7 @@ class Parts(NamedTuple):
     tracker: GuardedTracker
     figure: Any
     model: SequenceModel
-    data: Data
+    data: InspectedData
 
     @property
     def splits(self) -> Splits:
@@ -69,7 +69,7 @@ def cautions(splits: Splits, likelihood: Likelihood) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
-def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
+def build_data(cfg: DictConfig, likelihood: Likelihood) -> InspectedData:
     """The data, all of whose values are finite and something that the likelihood can model.
 
     The last ones made in this process are kept, since the jobs of a multirun often share theirs.
@@ -98,7 +98,7 @@ def build_data(cfg: DictConfig, likelihood: Likelihood) -> Data:
             found[identity] = inspect(splits, check, identity)
         except NotFinite as error:
             raise UserError(f"data: {error}; correct what it was read from, or take it away") from error
-    return Data(splits, found[identity])
+    return InspectedData(splits, found[identity])
 
 
 _made: dict[str, tuple[Splits, dict[str, Fingerprint]]] = {}
@@ -135,7 +135,7 @@ def build_parts(cfg: DictConfig) -> Parts:
     data = build_data(cfg, model.likelihood)
     if cfg.get("emission_bias") == "train":
         model.set_emission_bias(model.likelihood.fit(data.splits.train.known))
-    require_activations(cfg, model, objective, data.splits, trainer)
+    require_activations(model, objective, data.splits, trainer)
     return Parts(trainer, objective, schedule, optimizer, tracker, figure, model, data)
 
 

@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omegaconf import DictConfig
-
 from experiments.cli.context import JobContext
 from experiments.cli.surroundings import answer_to
-from experiments.config.identity import RULE, config_hash
+from experiments.config.identity import RULE
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory, provenance
 from experiments.warn import reason, recorded_warnings, warn
@@ -20,12 +18,10 @@ from vrnn.objectives.base import Kind
 from vrnn.training import checkpoint
 from vrnn.training.progress import Diverged, Observer
 
-# What the library advises, and what a user of the command line types for it.
-TYPED = {
-    "a smaller learning rate": "a smaller optimizer.lr",
-    "a smaller max_grad_norm": "a smaller trainer.max_grad_norm",
-    "a larger min_std": "a larger likelihood.min_std",
-    "another directory, and go on from there": "another place with hydra.run.dir=, then go on with resume=",
+# What to type where the library advises something of its own arguments.
+TYPED: dict[type[BaseException], str] = {
+    Diverged: "try a smaller optimizer.lr, a smaller trainer.max_grad_norm or a larger likelihood.min_std",
+    checkpoint.CheckpointError: "make room, or choose another place with hydra.run.dir=, then go on with resume=",
 }
 
 
@@ -49,31 +45,42 @@ class Recorder(Observer):
         self.run.metrics.write({**metrics, **kind, "total_steps": self.total_steps})
 
 
-def with_keys(message: str) -> str:
-    """A message of the library with its advice as a user types it."""
-    for advice, typed in TYPED.items():
-        message = message.replace(advice, typed)
-    return message
+def with_keys(error: BaseException) -> str:
+    """What an exception says, the library's advice as a user types it."""
+    advice = getattr(error, "advice", "")
+    return f"{str(error).removesuffix(advice)}{TYPED[type(error)]}" if advice else str(error)
 
 
 @contextmanager
 def recorded(
-    cfg: DictConfig, run: RunDirectory, context: JobContext, overrides: list[str], *, keep_former: bool
+    run: RunDirectory,
+    context: JobContext,
+    overrides: list[str],
+    *,
+    identity: str,
+    seed: int | None,
+    keep_former: bool,
 ) -> Iterator[dict[str, Any]]:
     """Gives the result to fill in, and writes result.json however the work within ends.
 
     A result that says the run is done is kept until a longer training is done as well; with `keep_former`, so is any
     other where this attempt did not even reach its training.
-    The overrides are those of all its starts together; the command is that of this one.
+    Args:
+      run: the run's directory.
+      context: of this start, whose command the result names.
+      overrides: of all its starts together.
+      identity: `config_hash` of its config.
+      seed: of the run.
+      keep_former: see above.
     """
     result: dict[str, Any] = {
         "format": 1,
         "status": "failed",
         "error": None,
         "warnings": [],
-        "config_hash": config_hash(cfg),
+        "config_hash": identity,
         "identity_rule": RULE,
-        "seed": cfg.get("seed"),
+        "seed": seed,
         "step": 0,
         "figures": {},
         "overrides": overrides,
@@ -93,11 +100,11 @@ def recorded(
         raised = error
         result["status"] = "failed"
         told = answer_to(error) if isinstance(error, OSError) else None
-        result["error"] = {"kind": type(error).__name__, "message": told or with_keys(str(error))}
+        result["error"] = {"kind": type(error).__name__, "message": told or with_keys(error)}
         if not (told or isinstance(error, UserError | Diverged | checkpoint.CheckpointError)):
             result["error"]["traceback"] = traceback.format_exc()
         if isinstance(error, Diverged | checkpoint.CheckpointError):
-            raise UserError(with_keys(str(error))) from error
+            raise UserError(with_keys(error)) from error
         raise
     finally:
         result["seconds"] = time.monotonic() - started

@@ -33,15 +33,15 @@ def repeated_arguments(arguments: list[str]) -> list[str]:
     if directory is None:
         return arguments
     run = RunDirectory.existing(directory)
-    former = [text for text in run.read_overrides() if re.split("[./@]", key_of(text))[0] not in NOT_REPEATED]
+    repeated = [text for text in run.read_overrides() if re.split("[./@]", key_of(text))[0] not in NOT_REPEATED]
     typed = {key_of(text) for text in arguments if not text.startswith("-")}
-    kept = [text for text in former if key_of(text) not in typed]
+    kept = [text for text in repeated if key_of(text) not in typed]
     check_overrides(kept, plain(str(run.overrides_file)))
     tell_changes(run, kept)
     multirun = "--multirun" in arguments or "-m" in arguments
     if any(key_of(text) == "sweep" for text in kept):  # for the settings that it brings; how it went on is another's
-        own = "hydra/sweeper=grid" if multirun else "hydra.mode=RUN"
-        kept += [] if key_of(own) in typed else [own]
+        mode = "hydra/sweeper=grid" if multirun else "hydra.mode=RUN"
+        kept += [] if key_of(mode) in typed else [mode]
     at = next(number for number, text in enumerate(arguments) if not text.startswith("-"))
     return [*arguments[:at], *kept, *arguments[at:]]
 
@@ -52,20 +52,20 @@ def tell_changes(run: RunDirectory, overrides: list[str]) -> None:
     Raises:
       UserError: they do not compose any more.
     """
-    own = run.read_config()
+    then = run.read_config()
     try:
         OverridesParser.create().parse_overrides(overrides)
         with initialize_config_dir(str(CONF), version_base="1.3"):
             now = job_config(compose("train", overrides, return_hydra_config=True))
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"run_from={run}: its overrides do not compose any more ({reason(error)})") from error
-    if config_hash(now) != config_hash(own):
-        changed = differing([settings(own), settings(now)])
+    if config_hash(now) != config_hash(then):
+        changed = differing([settings(then), settings(now)])
         words = ", ".join(f"{key} {then} -> {today}" for key, (then, today) in changes(changed))
         say(f"note        the suite's own settings have changed since {run} was made: {words or 'see its config.yaml'}")
 
 
-def changes(found: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
+def changes(differences: dict[str, list[str]]) -> list[tuple[str, list[str]]]:
     """The first few of many."""
-    items = list(found.items())
+    items = list(differences.items())
     return items if len(items) <= 8 else [*items[:8], ("...", ["", ""])]

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from experiments.config.sizes import build_model
 from experiments.config.untrusted import withdraw_consent
 from experiments.errors import UserError
-from experiments.run.data import Other, Settled, look_at
+from experiments.run.data import DataSettings, Other, Settled, look_at
 from experiments.run.directory import RunDirectory
 from experiments.run.parts import build_data
 from experiments.text import plain
@@ -55,20 +55,20 @@ class Restored(NamedTuple):
     other: Other | None
 
 
-def restore(run: RunDirectory, asked: DictConfig) -> Restored:
+def restore(run: RunDirectory, request: DictConfig) -> Restored:
     """Builds a run's data and model from its own config, and loads a checkpoint into the model.
 
     Args:
       run: its directory.
-      asked: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's config
-        that weaken safety and are taken nevertheless).
+      request: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's
+        config that weaken safety and are taken nevertheless).
 
     Raises:
       UserError: something is missing or does not fit; the message says what.
     """
-    trained = restore_model(run, asked.checkpoint, asked.device, asked.consent)
-    settled = restore_data(run, trained, asked.root)
-    sequences = getattr(settled.splits, asked.split).to(find_device(asked.device))
+    trained = restore_model(run, request.checkpoint, request.device, request.consent)
+    settled = restore_data(run, trained, request.root)
+    sequences = getattr(settled.splits, request.split).to(find_device(request.device))
     torch.manual_seed(trained.cfg.seed)
     notes = [*trained.notes, *settled.notes]
     return Restored(trained.cfg, settled.splits, sequences, trained.model, trained.step, notes, settled.other)
@@ -132,4 +132,4 @@ def restore_data(run: RunDirectory, trained: Trained, root: str | None = None) -
     except UserError as error:
         message = str(error).replace("data.root=", "root=")  # what it is called beside a run
         raise UserError("; ".join([message, *trained.notes])) from error
-    return look_at(run, cfg, data, trained.standardisation, root, run_root)
+    return look_at(run, DataSettings.of(cfg), data, trained.standardisation, root, run_root)

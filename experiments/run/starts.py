@@ -82,9 +82,9 @@ def has_computed(run: RunDirectory) -> bool:
 def begin(run: RunDirectory, identity: str | None, context: JobContext) -> None:
     """Takes away what a former start has left, and marks the directory as that of a run of this config."""
     drop_unfinished(run.path, "run")
-    former = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
-    if former:
-        say(f"what was measured of a failed start is put aside in  {former}")
+    place = begin_anew(run.path, f"former-{run.read_result().get('config_hash')}")
+    if place:
+        say(f"what was measured of a failed start is put aside in  {place}")
     mark(
         run.path,
         "run",

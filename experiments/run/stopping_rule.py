@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
-from omegaconf import DictConfig
-
 from vrnn.training.progress import Observer
 
 
@@ -24,6 +19,3 @@ class StoppingRule(Observer):
     def __call__(self) -> bool:
         """Whether to end."""
         return bool(self.reason)
-
-
-MakesStoppingRules = Callable[[DictConfig, Path], list[StoppingRule]]  # of a job's config and directory

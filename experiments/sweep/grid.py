@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from experiments.cli.terminal import say
+from experiments.config.overrides import as_overrides
 from experiments.sweep.multirun import Multirun
 
 
@@ -23,4 +24,4 @@ class GridSweep(Multirun):
 
     def jobs_to_claim(self) -> list[list[str]]:
         shared = self.space.shared
-        return [[*shared, *(f"{key}={value}" for key, value in point.items())] for point in self.space.points]
+        return [[*shared, *as_overrides(point)] for point in self.space.points]

@@ -22,7 +22,7 @@ from experiments.sweep.overview import overview
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.tracking.guard import Guard
 
-EVERY = 1.0  # seconds between two looks
+POLL_SECONDS = 1.0  # seconds between two looks
 
 
 class Monitor(threading.Thread):
@@ -51,7 +51,7 @@ class Monitor(threading.Thread):
         self.over = threading.Event()
         self.main_thread = threading.get_ident()  # no other thread may set a signal's handler, as is done below
         self.started = time.time()
-        self.told: set[str] = set()
+        self.announced: set[str] = set()
         self.seen: dict[str, tuple[int, SweepJob]] = {}
         self.view = Guard("live view", "the jobs go on without it; experiments.status shows how they stand")
         self.live = Live(console=console, auto_refresh=False, transient=True) if show else None
@@ -66,7 +66,7 @@ class Monitor(threading.Thread):
         if self.live:
             with self.view:
                 self.live.start()
-        while not self.over.wait(EVERY):
+        while not self.over.wait(POLL_SECONDS):
             # A file may go, or be half there, while it is looked at.
             with self.view, contextlib.suppress(OSError, ValueError):
                 self.look()
@@ -102,7 +102,7 @@ class Monitor(threading.Thread):
         stop = self.plan.directory / STOP
         if self.requested:
             stop.touch()
-        if stop.exists() and not self.over.is_set() and not any(found.job.state == "running" for found in jobs):
+        if stop.exists() and not self.over.is_set() and not any(sweep_job.job.state == "running" for sweep_job in jobs):
             self.gave_up = self.requested is None
             self.requested = self.requested or signal.SIGINT
             self.over.set()
@@ -110,14 +110,15 @@ class Monitor(threading.Thread):
 
     def tell_failures(self, jobs: list[SweepJob]) -> None:
         """One line for every job that has failed since the last look."""
-        for found in jobs:
-            file = found.job.run.result_file
-            if found.job.state != "failed" or found.words in self.told or file.stat().st_mtime < self.started:
+        for sweep_job in jobs:
+            job, words = sweep_job.job, sweep_job.words
+            file = job.run.result_file
+            if job.state != "failed" or words in self.announced or file.stat().st_mtime < self.started:
                 continue
-            self.told.add(found.words)
-            more = f" (the traceback is in {file})" if "traceback" in (found.job.result.get("error") or {}) else ""
-            reason = failure(found.job)
-            where = "" if not found.words or reason.startswith(f"{found.words}: ") else f"{found.words}: "
+            self.announced.add(words)
+            more = f" (the traceback is in {file})" if "traceback" in (job.result.get("error") or {}) else ""
+            reason = failure(job)
+            where = "" if not words or reason.startswith(f"{words}: ") else f"{words}: "
             text = f"error: {where}{reason}{more}"
             if self.live:
                 say(text)  # above the view

@@ -16,15 +16,13 @@ from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from experiments.cli.app import tell
-from experiments.cli.arguments import typed as typed_words
-from experiments.cli.processes import jobs_at_once, start_silent_tracker
+from experiments.cli.app import AppTask, tell
+from experiments.cli.processes import start_silent_tracker
 from experiments.cli.terminal import console, say
-from experiments.config.build import require_integer
 from experiments.config.checks import require_keys
 from experiments.config.compose import job_config
 from experiments.config.identity import config_hash
-from experiments.config.overrides import key_of, literal, quoted
+from experiments.config.overrides import as_overrides, key_of, literal, quoted
 from experiments.disk.locks import locked
 from experiments.disk.ownership import claim, is_own, mark, read_mark
 from experiments.disk.removal import discard, drop_unfinished, lift_stop
@@ -35,9 +33,10 @@ from experiments.sweep.claims import JOBS_ELSEWHERE, claim_jobs, is_named_by_sui
 from experiments.sweep.monitor import Monitor
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.sweep.publish import publish
+from experiments.sweep.settings import MultirunSettings
 from experiments.sweep.space import compose_swept_job, read_space
 from experiments.sweep.stopping import stop_below
-from experiments.tracking.guard import Guard
+from experiments.tracking.guard import Guard, build_tracker
 
 MAX_FAILURE_CODE = 100  # failures that an exit code tells apart; the codes above have meanings of their own
 
@@ -50,7 +49,7 @@ class Multirun(ABC):
 
     Args:
       context: Hydra's.
-      task: what runs one job.
+      task: what runs one job; it knows the command line.
       config: as Hydra has composed it for the sweeper, without what varies.
 
     Raises:
@@ -60,10 +59,13 @@ class Multirun(ABC):
     is_grid = True
 
     def __init__(self, context: HydraContext, task: TaskFunction, config: DictConfig):
+        if not isinstance(task, AppTask):
+            raise TypeError(f"a multirun runs an app of the suite, not {task}")
         self.context, self.task, self.config = context, task, config
         self.lock = ExitStack()
         self.space = read_space(config, context.config_loader, is_grid=self.is_grid)
         self.cfg = self.compose(self.space.first_job)
+        self.settings = MultirunSettings.of(self.cfg)
         typed = set(map(key_of, literal(config.hydra.overrides.hydra)))
         self.reports = "hydra.sweep.subdir" not in typed
         self.is_followed = is_named_by_suite(config)
@@ -87,20 +89,10 @@ class Multirun(ABC):
         return compose_swept_job(self.context.config_loader, self.config, overrides)
 
     def number_in_parallel(self, typed: Iterable[str]) -> int:
-        """Jobs at a time, where the launcher can run several.
-
-        Raises:
-          UserError: multirun.max_parallel is not a positive integer.
-        """
+        """Jobs at a time, where the launcher can run several; `typed` are the given keys of the hydra node."""
         if "hydra.launcher.n_jobs" in typed:
             return joblib.effective_n_jobs(self.cfg.hydra.launcher.n_jobs)  # -1: as many as cores
-        if self.cfg.multirun.max_parallel is not None:
-            require_integer("multirun.max_parallel", self.cfg.multirun.max_parallel, 1)
-            return self.cfg.multirun.max_parallel
-        try:
-            return jobs_at_once(self.cfg.trainer.device)
-        except ValueError as error:
-            raise UserError(f"trainer.device={self.cfg.trainer.device}: {error}") from error
+        return self.settings.parallel(self.cfg.trainer.device)
 
     def begin(self, typed: Iterable[str]) -> None:
         """Takes the directory, and writes down what the multirun consists of."""
@@ -108,7 +100,7 @@ class Multirun(ABC):
         require_keys(cfg, "train", below="multirun")
         self.require_settings()
         directory = Path(cfg.hydra.sweep.dir) if "hydra.sweep.dir" in typed else space.directory(cfg)
-        command = shlex.join(["python", "-m", "experiments.train", *typed_words])
+        command = shlex.join(["python", "-m", "experiments.train", *self.task.words])
         self.plan = SweepPlan(directory, command, space.shared, space.keys, space.points, self.trials)
         claim(directory, "sweep" if self.reports else None, JOBS_ELSEWHERE)
         for settings in self.plan.points:
@@ -121,7 +113,7 @@ class Multirun(ABC):
         if not read_mark(directory) and not (directory.exists() and is_own(directory, "run")):
             mark(directory, "sweep")
         lift_stop(directory)
-        self.view = cfg.multirun.view or ("table" if console.is_terminal else "lines")
+        self.view = self.settings.view or ("table" if console.is_terminal else "lines")
         self.added = [f"multirun.view={self.view}"]
         with open_dict(self.config):
             self.config.hydra.sweep.dir = str(directory)
@@ -143,7 +135,7 @@ class Multirun(ABC):
 
     def require_settings(self) -> None:
         """Raises UserError unless what the config says of all jobs together is right: else every job would tell it."""
-        stop_below(self.cfg, Path())
+        stop_below(self.settings.stop_below, Path())
 
     def hash_of(self, settings: dict[str, str]) -> str | None:
         """`config_hash` of a job; None where its config cannot be resolved, of which the job tells.
@@ -151,7 +143,7 @@ class Multirun(ABC):
         Raises:
           UserError: it does not compose.
         """
-        words = [f"{key}={value}" for key, value in settings.items()]
+        words = as_overrides(settings)
         try:
             cfg = self.compose([*self.space.shared, *words])
         except UserError as error:
@@ -197,16 +189,16 @@ class Multirun(ABC):
         if self.reports:
             self.plan.write()
         jobs = self.jobs()
-        kept = ("done",) if self.cfg.multirun.replace_resumed else ("done", "resumed")
-        done = sum(found.job.is_over and found.job.state in kept for found in jobs)
-        tell_changed([found.job for found in jobs], replace=self.cfg.multirun.replace_resumed)
+        kept = ("done",) if self.settings.replace_resumed else ("done", "resumed")
+        done = sum(sweep_job.job.is_over and sweep_job.job.state in kept for sweep_job in jobs)
+        tell_changed([sweep_job.job for sweep_job in jobs], replace=self.settings.replace_resumed)
         if self.reports:
             say(f"sweep       {self.plan.total} jobs, {done} done already, {self.parallel_words()}")
             say(f"folder      {self.plan.directory}")
 
     def overrides_of(self, settings: dict[str, str]) -> list[str]:
         """What a job is launched with."""
-        return [*self.added, *self.space.shared, *(f"{key}={value}" for key, value in settings.items())]
+        return [*self.added, *self.space.shared, *as_overrides(settings)]
 
     def launch(self, jobs: list[list[str]], first: int) -> None:
         """Launches jobs and waits for them; what has failed without a result of its own is told."""
@@ -220,14 +212,14 @@ class Multirun(ABC):
     def conclude(self, code: int) -> int:
         """Reports of what is there; returns the exit code: how many jobs are not done, at most 100."""
         jobs = self.jobs()
-        if all(found.job.state == "waiting" for found in jobs):
+        if all(sweep_job.job.state == "waiting" for sweep_job in jobs):
             if self.reports:
                 discard(self.plan.directory, self.before)
             return code or 1  # what kept them from starting has been told
         if self.reports:
             with Guard("report", "the jobs are not touched; experiments.status report=true writes it again"):
-                publish(self.plan, self.jobs(), self.cfg)
-        missing = max(0, self.plan.total - sum(found.job.is_over for found in jobs))
+                publish(self.plan, self.jobs(), build_tracker(self.cfg))
+        missing = max(0, self.plan.total - sum(sweep_job.job.is_over for sweep_job in jobs))
         if missing and (code > 128 or self.monitor.requested) and not self.monitor.gave_up:
             if self.reports:
                 say(f"stopped; go on with: {self.plan.command}")

@@ -32,7 +32,7 @@ STYLES: dict[State, str] = {
 }
 
 
-class Standing:
+class JobProgress:
     """How far one job is, read from what it has written.
 
     Attributes:
@@ -44,9 +44,9 @@ class Standing:
       remark: why it failed, or was ended early.
     """
 
-    def __init__(self, found: SweepJob):
-        job = found.job
-        self.settings, self.state = found.settings, job.state
+    def __init__(self, sweep_job: SweepJob):
+        job = sweep_job.job
+        self.settings, self.words, self.state = sweep_job.settings, sweep_job.words, job.state
         lines: list[dict[str, Any]] = [] if job.state in ("waiting", "stale") else list(job.run.metrics.read())
         last = lines[-1] if lines else {}
         step, total = last.get("step", 0), last.get("total_steps")
@@ -71,9 +71,9 @@ def overview(plan: SweepPlan, jobs: Sequence[SweepJob], height: int | None = Non
       height: lines that there is room for; those that do not fit are counted. None: all are shown.
     """
     order = list(STYLES)
-    standings = [Standing(found) for found in jobs]
+    progresses = [JobProgress(sweep_job) for sweep_job in jobs]
     worst = -math.inf
-    rows = sorted(standings, key=lambda one: (order.index(one.state), -(one.best if one.best is not None else worst)))
+    rows = sorted(progresses, key=lambda one: (order.index(one.state), -(one.best if one.best is not None else worst)))
     shown = rows if height is None else rows[: max(3, height - 5)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     names = short_names(plan.keys)
@@ -94,9 +94,8 @@ def overview(plan: SweepPlan, jobs: Sequence[SweepJob], height: int | None = Non
     if len(shown) < len(rows):
         parts.append(Text(f"and {len(rows) - len(shown)} more", style="dim"))
     if height is None:  # there is room for reasons
-        words = [" ".join(f"{key}={value}" for key, value in one.settings.items()) for one in rows]
-        parts += [Text(f"{name}: {one.remark}") for name, one in zip(words, rows, strict=True) if one.remark]
-    return Group(*parts, "", bar(plan, standings))
+        parts += [Text(f"{one.words}: {one.remark}") for one in rows if one.remark]
+    return Group(*parts, "", bar(plan, progresses))
 
 
 def listing(plans: Sequence[SweepPlan]) -> Table:
@@ -109,49 +108,49 @@ def listing(plans: Sequence[SweepPlan]) -> Table:
     table.add_column("best valid (nats)", justify="right", no_wrap=True)
     table.add_column("last started", no_wrap=True)
     for plan in sorted(plans, key=lambda plan: plan.started, reverse=True):
-        standings = [Standing(found) for found in plan.jobs()]
-        reached = [(one.best, one.mark) for one in standings if one.best is not None]
+        progresses = [JobProgress(sweep_job) for sweep_job in plan.jobs()]
+        reached = [(one.best, one.mark) for one in progresses if one.best is not None]
         best = max(reached, key=lambda pair: pair[0], default=None)
         bound = "" if best is None else f"{best[1]}{best[0]:,.2f}"
         started = datetime.fromtimestamp(plan.started).isoformat(" ", "minutes")
         varies = ", ".join(short_names(plan.keys).values())
-        table.add_row(plan.directory.name, varies, f"{plan.total:,}", states(plan, standings), bound, started)
+        table.add_row(plan.directory.name, varies, f"{plan.total:,}", states(plan, progresses), bound, started)
     return table
 
 
-def states(plan: SweepPlan, standings: Sequence[Standing]) -> Text:
+def states(plan: SweepPlan, progresses: Sequence[JobProgress]) -> Text:
     """How many jobs are in which state, those that are not known yet included."""
-    counts = count_states(plan, standings)
+    counts = count_states(plan, progresses)
     return Text(", ").join(Text(f"{counts[state]} {state}", style=STYLES[state]) for state in STYLES if counts[state])
 
 
-def count_states(plan: SweepPlan, standings: Sequence[Standing]) -> Counter[State]:
-    counts = Counter(one.state for one in standings)
-    counts["waiting"] += max(0, plan.total - len(standings))
+def count_states(plan: SweepPlan, progresses: Sequence[JobProgress]) -> Counter[State]:
+    counts = Counter(one.state for one in progresses)
+    counts["waiting"] += max(0, plan.total - len(progresses))
     return counts
 
 
-def bar(plan: SweepPlan, standings: Sequence[Standing]) -> RenderableType:
+def bar(plan: SweepPlan, progresses: Sequence[JobProgress]) -> RenderableType:
     """All jobs in one bar, how many are in which state, and the time that they will take."""
-    done = sum(one.fraction or 0.0 for one in standings)
-    left = time_left(plan, standings)
+    done = sum(one.fraction or 0.0 for one in progresses)
+    left = time_left(plan, progresses)
     line = Table.grid(padding=(0, 2), expand=True)
     line.add_column(ratio=1, max_width=40)
     line.add_column(no_wrap=True)
     line.add_column(no_wrap=True)
     words = "" if left is None else f"about {duration(left)} left"
-    line.add_row(ProgressBar(total=max(plan.total, 1), completed=done), states(plan, standings), words)
+    line.add_row(ProgressBar(total=max(plan.total, 1), completed=done), states(plan, progresses), words)
     return line
 
 
-def time_left(plan: SweepPlan, standings: Sequence[Standing]) -> float | None:
+def time_left(plan: SweepPlan, progresses: Sequence[JobProgress]) -> float | None:
     """Seconds until the last job ends, as many running at a time as now; None: nothing runs, or nothing is known."""
-    counts = count_states(plan, standings)
+    counts = count_states(plan, progresses)
     running = counts["running"]
-    known = [one.seconds for one in standings if one.state == "done" and one.seconds]
-    known += [one.seconds + one.left for one in standings if one.left is not None and one.seconds]
+    known = [one.seconds for one in progresses if one.state == "done" and one.seconds]
+    known += [one.seconds + one.left for one in progresses if one.left is not None and one.seconds]
     if not running or not known:
         return None
     mean = sum(known) / len(known)
-    open_jobs = [one.left if one.left is not None else mean for one in standings if one.state == "running"]
+    open_jobs = [one.left if one.left is not None else mean for one in progresses if one.state == "running"]
     return (sum(open_jobs) + mean * counts["waiting"]) / running

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from experiments.config.overrides import resolved
+from experiments.config.overrides import as_overrides, resolved
 from experiments.config.slugs import job_slug
 from experiments.disk.reading import CheckedMetrics
 from experiments.errors import UserError
@@ -102,6 +102,6 @@ def trial_pruning(sweeper: DictConfig, search: Path, job: Path) -> TrialPruning 
         pruner=build_pruner(sweeper),
     )
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if job_slug([f"{key}={value}" for key, value in trial.params.items()]) == job.name:
+        if job_slug(as_overrides(trial.params)) == job.name:
             return TrialPruning(Trial(study, trial._trial_id), sweeper.metric, job)
     return None

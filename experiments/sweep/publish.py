@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from omegaconf import DictConfig
-
 from experiments.cli.terminal import console, say
 from experiments.sweep.plan import SweepJob, SweepPlan
-from experiments.tracking.guard import build_tracker
+from experiments.tracking.guard import GuardedTracker
 from experiments.tracking.tracked import TrackedRun
 
 
-def publish(plan: SweepPlan, jobs: Sequence[SweepJob], cfg: DictConfig) -> None:
+def publish(plan: SweepPlan, jobs: Sequence[SweepJob], tracker: GuardedTracker) -> None:
     """Writes sweep.html, .md and .csv, tells of them, and hands them to the tracker.
 
     Args:
       plan: of the multirun.
       jobs: as they stand.
-      cfg: of one of them.
+      tracker: of the report.
     """
     from experiments.report.sweep.report import Sweep  # its parts are of no use to the jobs
 
@@ -28,7 +26,6 @@ def publish(plan: SweepPlan, jobs: Sequence[SweepJob], cfg: DictConfig) -> None:
     console.print(sweep.terminal())
     for path in sweep.files[:3]:
         say(str(path))
-    tracker = build_tracker(cfg)
     name = plan.directory.name
     tracker.open(TrackedRun(plan.directory, title, {"keys": plan.keys}, name, "sweep report", plan.command))
     try:

@@ -7,7 +7,7 @@ from concurrent.futures import Future, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import ListConfig
+from omegaconf import DictConfig, ListConfig
 
 from experiments.config.overrides import resolved
 from experiments.disk.ownership import STOP
@@ -36,12 +36,17 @@ class SearchSweep(Multirun):
     is_grid = False
 
     @property
+    def sweeper(self) -> DictConfig:
+        """The keys below `hydra.sweeper.`."""
+        return self.cfg.hydra.sweeper
+
+    @property
     def trials(self) -> int:
-        return self.cfg.hydra.sweeper.n_trials
+        return self.sweeper.n_trials
 
     def require_settings(self) -> None:
         super().require_settings()
-        sweeper = self.cfg.hydra.sweeper
+        sweeper = self.sweeper
         if type(sweeper.n_trials) is not int or sweeper.n_trials < 1:
             raise UserError(f"hydra.sweeper.n_trials={sweeper.n_trials}: expected an integer of at least 1")
         if sweeper.direction not in ("maximize", "minimize"):
@@ -61,22 +66,22 @@ class SearchSweep(Multirun):
         """Opens the study and asks for the points that come first."""
         from optuna.trial import TrialState
 
-        self.study = open_study(self.cfg, self.plan)
+        self.study = open_study(self.sweeper, self.plan)
         self.study.pruner = self.pruner  # which some samplers take into account
         self.distributions = {override.get_key_element(): distribution(override) for override in self.space.swept}
         self.study.sampler = self.sampler(len(self.study.trials))
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
-        found = progress(self.study, self.cfg, self.plan)
+        reached = progress(self.study, self.plan, retry_failed=self.settings.retry_failed)
         waiting = [
             trial.system_attrs.get("fixed_params") for trial in self.study.get_trials(states=(TrialState.WAITING,))
         ]
-        for job, trial in found.unfinished.items():
-            if job not in found.jobs and trial.params not in waiting:
+        for job, trial in reached.unfinished.items():
+            if job not in reached.jobs and trial.params not in waiting:
                 self.study.enqueue_trial(trial.params)
         for point in self.fixed_points():
             self.study.enqueue_trial(point, skip_if_exists=True)
-        self.left = max(0, self.trials - found.ended)
+        self.left = max(0, self.trials - reached.ended)
         self.count()
         super().announce()
 
@@ -84,7 +89,7 @@ class SearchSweep(Multirun):
         """The sampler that the config names, for a study that holds so many trials."""
         import optuna
 
-        settings = resolved(self.cfg.hydra.sweeper.sampler)
+        settings = resolved(self.sweeper.sampler)
         if settings.get("seed") is not None:
             settings["seed"] += trials
         return build_part("hydra.sweeper.sampler", settings, optuna.samplers, optuna.samplers.BaseSampler)
@@ -95,7 +100,7 @@ class SearchSweep(Multirun):
         Raises:
           UserError: a key that does not vary, or a value that its distribution does not have.
         """
-        points = resolved(self.cfg.hydra.sweeper.points or ListConfig([]))
+        points = resolved(self.sweeper.points or ListConfig([]))
         for point in points:
             for key, value in point.items():
                 name = f"hydra.sweeper.points: {key}={value}"
@@ -109,9 +114,9 @@ class SearchSweep(Multirun):
 
     def count(self) -> None:
         """Brings the plan to the trials that there are and those that are still to come."""
-        found = progress(self.study, self.cfg, self.plan)
-        repeated = found.ended - len(found.jobs)
-        self.plan = replace(self.plan, trials=max(self.trials, found.ended), repeated=repeated)
+        reached = progress(self.study, self.plan, retry_failed=self.settings.retry_failed)
+        repeated = reached.ended - len(reached.jobs)
+        self.plan = replace(self.plan, trials=max(self.trials, reached.ended), repeated=repeated)
 
     def run(self) -> None:
         """Runs the trials that are left, one at a time with Hydra's own launcher, else as many as run in parallel."""
@@ -141,7 +146,7 @@ class SearchSweep(Multirun):
         """Asks, launches and tells until nothing is left or a call to stop has come."""
         from optuna.trial import TrialState
 
-        metric = self.cfg.hydra.sweeper.metric
+        metric = self.sweeper.metric
         while True:
             with self.turn:
                 if self.number >= self.left or (self.plan.directory / STOP).exists():

@@ -21,7 +21,7 @@ from experiments.cli.arguments import MOST_JOBS
 from experiments.config.explain import explain_composition
 from experiments.config.identity import directory_hash
 from experiments.config.keys import OF_ALL_JOBS
-from experiments.config.overrides import literal
+from experiments.config.overrides import as_overrides, literal
 from experiments.errors import UserError
 
 # In the name of a search's directory since the first of them.
@@ -96,12 +96,12 @@ class SearchSpace(NamedTuple):
             raise UserError(
                 f"hydra.sweeper: a multirun of {size:,} jobs; at most {MOST_JOBS:,} are, so give fewer values"
             )
-        found = [
+        combinations = [
             together | dict(zip(keys, combination, strict=True))
             for together in self.together or [{}]
             for combination in itertools.product(*values)
         ]
-        return list({json.dumps(point, sort_keys=True): point for point in found}.values())
+        return list({json.dumps(point, sort_keys=True): point for point in combinations}.values())
 
     @property
     def first_job(self) -> list[str]:
@@ -109,7 +109,7 @@ class SearchSpace(NamedTuple):
         if not self.is_grid:
             return first_values(self.overrides)
         first = min(self.points, key=lambda point: json.dumps(point, sort_keys=True))
-        return [*self.shared, *(f"{key}={value}" for key, value in first.items())]
+        return [*self.shared, *as_overrides(first)]
 
     def directory(self, cfg: DictConfig) -> Path:
         """The same for the same config and search space, whatever the order of words, and of the values of a grid.
@@ -121,8 +121,8 @@ class SearchSpace(NamedTuple):
         choices = cfg.hydra.runtime.choices
         name = choices.get("sweep") or (None if "experiment" in varies else choices.get("experiment"))
         with open_dict(cfg):
-            own = OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key != "hydra"])
-        content: list[Any] = [directory_hash(own, resolve=False)]  # not resolved: jobs may differ in what that gives
+            job = OmegaConf.masked_copy(cfg, [key for key in map(str, cfg) if key != "hydra"])
+        content: list[Any] = [directory_hash(job, resolve=False)]  # not resolved: jobs may differ in what that gives
         if self.is_grid:
             content.append(sorted(json.dumps(point, sort_keys=True) for point in self.points))
         else:  # how points are chosen, but not how many: a longer search goes on with a shorter
@@ -200,17 +200,17 @@ def first_values(overrides: Iterable[Override]) -> list[str]:
     Raises:
       UserError: a glob matches nothing.
     """
-    found = []
+    first_words = []
     for override in overrides:
         if not override.is_sweep_override():
-            found.append(str(override.input_line))
+            first_words.append(str(override.input_line))
             continue
         value = override.value()
         first = value.start if isinstance(value, IntervalSweep) else next(iter(override.sweep_string_iterator()), None)
         if first is None:
             raise UserError(f"{override.input_line}: nothing matches it; expected a pattern of options that there are")
-        found.append(f"{override.get_key_element()}={first}")
-    return found
+        first_words.append(f"{override.get_key_element()}={first}")
+    return first_words
 
 
 def compose_swept_job(loader: ConfigLoader, config: DictConfig, overrides: list[str]) -> DictConfig:

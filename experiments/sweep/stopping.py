@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments.config.build import require_integer
 from experiments.disk.reading import CheckedMetrics
@@ -51,13 +52,13 @@ class StopBelow(StoppingRule):
     def log(self, metrics: dict[str, Any]) -> None:
         if BOUND in metrics:
             # Its own file may be written after this is called.
-            found = best_by_epoch(self.directory)
+            before = best_by_epoch(self.directory)
             epoch, bound = metrics["epoch"], metrics[BOUND]
-            self.judge(found | {epoch: max([bound, *found.values()])})
+            self.judge(before | {epoch: max([bound, *before.values()])})
 
-    def judge(self, own: dict[int, float]) -> None:
+    def judge(self, best: dict[int, float]) -> None:
         """Decides, from the best bound after each epoch."""
-        epoch = max(own, default=0)
+        epoch = max(best, default=0)
         if epoch < self.after:
             return
         folders = (file.parent for file in self.directory.parent.glob("*/metrics.jsonl"))
@@ -66,35 +67,38 @@ class StopBelow(StoppingRule):
         if len(others) < self.jobs:
             return
         threshold = float(np.quantile(others, self.quantile))
-        if own[epoch] < threshold:
+        if best[epoch] < threshold:
             self.reason = (
-                f"ended after epoch {epoch}: its best bound on valid, {own[epoch]:,.2f}, was below {threshold:,.2f}, "
+                f"ended after epoch {epoch}: its best bound on valid, {best[epoch]:,.2f}, was below {threshold:,.2f}, "
                 f"the {self.quantile:g} quantile of {len(others)} other jobs by then"
             )
 
 
 def best_by_epoch(folder: Path) -> dict[int, float]:
     """The best validation bound by the end of each epoch, of what a job has written so far."""
-    found: dict[int, float] = {}
+    best: dict[int, float] = {}
     try:
         lines = [line for line in CheckedMetrics(folder / "metrics.jsonl").read() if BOUND in line]
     except (OSError, UserError):
-        return found
+        return best
     for line in lines:
-        found[line["epoch"]] = max(line[BOUND], max(found.values(), default=-np.inf))
-    return found
+        best[line["epoch"]] = max(line[BOUND], max(best.values(), default=-np.inf))
+    return best
 
 
-def stop_below(cfg: DictConfig, directory: Path) -> StopBelow | None:
-    """The rule that the config names; None: every job runs to its end.
+def stop_below(rule: Any, directory: Path) -> StopBelow | None:
+    """The rule multirun.stop_below; None: every job runs to its end.
+
+    Args:
+      rule: the value of the key.
+      directory: of the job.
 
     Raises:
       UserError: it is not one.
     """
-    rule = cfg.multirun.stop_below
     if rule is None:
         return None
     names = ("quantile", "after", "jobs")
-    if not OmegaConf.is_dict(rule) or set(rule) != set(names):
+    if not isinstance(rule, Mapping | DictConfig) or set(rule) != set(names):
         raise UserError(f"multirun.stop_below={rule}: expected null, or the three keys {', '.join(names)}")
     return StopBelow(directory, *(rule[name] for name in names))

@@ -42,7 +42,7 @@ class Progress(NamedTuple):
     unfinished: dict[str, optuna.trial.FrozenTrial]
 
 
-def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
+def open_study(sweeper: DictConfig, plan: SweepPlan) -> optuna.Study:
     """The study, made at the first start; one in the sweep's directory is brought to the format of this Optuna.
 
     Raises:
@@ -51,7 +51,7 @@ def open_study(cfg: DictConfig, plan: SweepPlan) -> optuna.Study:
     import optuna
 
     quieten()
-    sweeper, file = cfg.hydra.sweeper, plan.directory.resolve() / STUDY
+    file = plan.directory.resolve() / STUDY
     try:
         if not sweeper.storage and file.exists():
             upgrade(file)
@@ -115,16 +115,16 @@ def upgrade(file: Path) -> None:
     os.replace(copy, file)
 
 
-def progress(study: optuna.Study, cfg: DictConfig, plan: SweepPlan) -> Progress:
+def progress(study: optuna.Study, plan: SweepPlan, *, retry_failed: bool) -> Progress:
     """How far the study is, by its trials and by the directories of their jobs."""
     from optuna.trial import TrialState
 
     ended, failed, unfinished = [], set(), {}
     for trial in study.get_trials(deepcopy=False):
-        job = plan.name({key: str(value) for key, value in trial.params.items()})
+        job = plan.name(trial.params)
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
             ended.append(job)
-        elif has_failed(plan, job, retry_failed=cfg.multirun.retry_failed):
+        elif has_failed(plan, job, retry_failed=retry_failed):
             failed.add(job)
         elif trial.params:
             unfinished[job] = trial

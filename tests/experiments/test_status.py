@@ -15,7 +15,7 @@ from rich.console import Console
 from experiments.disk.locks import locked
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.sweep.overview import Standing, overview
+from experiments.sweep.overview import JobProgress, overview
 from experiments.sweep.plan import SweepPlan
 from tests.experiments.command_line import SMALL, WORDS, Apps
 from tests.faults.trees import OLD
@@ -73,7 +73,7 @@ def printed(plan: SweepPlan, width: int, height: int | None = None) -> list[str]
 
 
 def test_every_job_stands_as_its_directory_tells(plan: SweepPlan):
-    found = [Standing(job) for job in plan.jobs()]
+    found = [JobProgress(job) for job in plan.jobs()]
     assert [one.state for one in found] == [STATES[seed % 5] for seed in range(10)]
     for seed, one in enumerate(found):
         epochs = 2 + seed % 2

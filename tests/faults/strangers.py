@@ -17,7 +17,7 @@ from experiments.run.directory import RunDirectory
 from experiments.run.repeat import repeated_arguments
 from experiments.run.restore import restore
 from experiments.run.state import read_job
-from experiments.sweep.overview import Standing
+from experiments.sweep.overview import JobProgress
 from experiments.sweep.plan import SweepJob
 
 OLD = Path(__file__).parent / "old" / "format1"
@@ -47,7 +47,7 @@ READERS: dict[str, Callable[[RunDirectory], object]] = {
     "compare": lambda run: [
         Row(label, jobs).mean("test/log_likelihood") for label, jobs in finished_rows(str(run.path)).items()
     ],
-    "status": lambda run: vars(Standing(SweepJob({}, read_job(run, "another", alive=False)))),
+    "status": lambda run: vars(JobProgress(SweepJob({}, read_job(run, "another", alive=False)))),
     "estimate": lambda run: has_estimate(read_job(run, alive=False), 3),
     "report": lambda run: [
         Row("a", [read_job(run, alive=False)]).evaluations,

@@ -162,9 +162,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
     return run
 
 
+ABOUT = {"identity": "0", "seed": 0, "keep_former": False}
+
+
 def test_a_mistake_is_answered_though_its_result_cannot_be_written(run: RunDirectory, capsys):
-    cfg = OmegaConf.create({"seed": -1})
-    with pytest.raises(UserError, match=r"^seed=-1: "), record.recorded(cfg, run, context(), [], keep_former=False):
+    with pytest.raises(UserError, match=r"^seed=-1: "), record.recorded(run, context(), [], **ABOUT):
         raise UserError("seed=-1: expected another")
     said = capsys.readouterr().err
     assert said.startswith(f"warning: the result could not be written ({run.result_file}: No space left on device)")
@@ -173,7 +175,7 @@ def test_a_mistake_is_answered_though_its_result_cannot_be_written(run: RunDirec
 def test_a_run_whose_result_cannot_be_written_is_not_done(run: RunDirectory):
     with (
         pytest.raises(OSError, match="No space left on device"),
-        record.recorded(OmegaConf.create({"seed": 0}), run, context(), [], keep_former=False) as result,
+        record.recorded(run, context(), [], **ABOUT) as result,
     ):
         result["status"] = "done"
 
@@ -184,7 +186,7 @@ def test_whatever_ends_a_run_is_its_reason(tmp_path: Path, monkeypatch: pytest.M
     for error, kind in ((SystemExit(3), "SystemExit"), (OSError(errno.ENOSPC, "No space", "a"), "OSError")):
         with (
             pytest.raises(type(error)),
-            record.recorded(OmegaConf.create({"seed": 0}), run, context(), [], keep_former=False),
+            record.recorded(run, context(), [], **ABOUT),
         ):
             raise error
         result = run.read_result()

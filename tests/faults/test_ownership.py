@@ -11,7 +11,7 @@ from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.run.starts import START, claim_run, require_room
 from experiments.run.state import Job
-from experiments.sweep.job import put_former_aside
+from experiments.sweep.job import put_previous_aside
 from experiments.sweep.plan import SweepPlan
 from tests.experiments.command_line import SMALL, WORDS, Run
 from tests.experiments.sweep.prepared import composed_run, prepare
@@ -110,7 +110,7 @@ def test_nor_where_that_is_found_out_late(monkeypatch, copy):
     mark(run.path, "run", start="this one")
     before = tree(run.path)
     with pytest.raises(UserError, match="another job of this multirun works in this directory"):
-        put_former_aside(run, Job(run, "stale", run.read_result()))
+        put_previous_aside(run, Job(run, "stale", run.read_result()))
     assert tree(run.path) == before
 
 

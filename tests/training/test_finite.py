@@ -26,6 +26,12 @@ def test_finite_bounds_need_no_explanation():
     assert explain_not_finite(evaluation(-1.0, 0.0, 3e300, -3e300, 1.0), "test", sequences()) is None
 
 
+def test_a_kl_that_is_not_finite_is_told_though_the_bound_is():
+    broken = Evaluation(torch.zeros(5).double(), LENGTHS, "lower_bound", torch.tensor([1.0, math.inf]))
+    expected = "the test KL is not finite, though the bound is: inf at step 1"
+    assert explain_not_finite(broken, "test", sequences()) == expected
+
+
 @pytest.mark.parametrize("groups", [None, ["a", "b", "c", "d", "e"], [f"writer {name}" for name in "abcde"]])
 def test_the_model_is_at_fault_where_the_data_are_finite(groups):
     found = explain_not_finite(

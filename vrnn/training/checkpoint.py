@@ -14,7 +14,15 @@ from vrnn.data.splits import Standardisation
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be read or written; the message says which, why and what to do."""
+    """A checkpoint that cannot be read or written; the message says which, why and what to do.
+
+    Attributes:
+      advice: the end of the message, if that names arguments of the training.
+    """
+
+    def __init__(self, what: str, advice: str = ""):
+        super().__init__(f"{what}{advice}")
+        self.advice = advice
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -38,8 +46,8 @@ def save(path: Path, content: dict[str, Any]) -> None:
             temporary.unlink()
         kept = "the former one is kept" if os.path.exists(path) else "there is no former one"
         raise CheckpointError(
-            f"{path}: the checkpoint could not be written ({error.strerror}); {kept}; "
-            "make room, or choose another directory, and go on from there"
+            f"{path}: the checkpoint could not be written ({error.strerror}); {kept}; ",
+            "make room, or choose another directory, and go on from there",
         ) from error
 
 

@@ -10,7 +10,7 @@ NAMED = 3  # sequences that a message names; more are counted
 
 
 def explain_not_finite(found: Evaluation, name: str, sequences: Sequences, grouping: str | None = None) -> str | None:
-    """Which sequences have no finite bound, and whether the data or the model are at fault; None: all have one.
+    """Which sequences have no finite bound, and whether the data or the model are at fault; None: all is finite.
 
     Args:
       found: the evaluation.
@@ -20,6 +20,8 @@ def explain_not_finite(found: Evaluation, name: str, sequences: Sequences, group
     """
     numbers = (~found.bounds.isfinite()).nonzero().flatten().tolist()
     if not numbers:
+        for step in (~found.kl.isfinite()).nonzero().flatten().tolist():
+            return f"the {name} KL is not finite, though the bound is: {float(found.kl[step])} at step {step}"
         return None
     named = [f"{sequences.name(number, grouping)}: {float(found.bounds[number])}" for number in numbers[:NAMED]]
     rest = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""

@@ -163,7 +163,7 @@ class Fit:
         bound = measurements["valid/log_likelihood"].value
         for what, name in (("bound", "valid/log_likelihood"), ("KL", "valid/kl")):
             if not math.isfinite(measurements[name].value):
-                raise Diverged(self.advice(f"the validation {what} is {measurements[name].value}"))
+                raise self.diverged(f"the validation {what} is {measurements[name].value}")
         progress.stale += 1
         if bound > progress.best:
             progress.best, progress.best_step, progress.stale = bound, progress.step, 0
@@ -183,26 +183,27 @@ class Fit:
         for name in ("loss", "gradient_norm"):
             total = float(self.sums.get(name, 0.0))
             if not math.isfinite(total):
-                raise Diverged(self.advice(f"the {name.replace('_', ' ')} is {total}"))
+                raise self.diverged(f"the {name.replace('_', ' ')} is {total}")
 
-    def advice(self, what: str) -> str:
-        """The message of Diverged: the optimizer is at fault only where the data are not."""
+    def diverged(self, what: str) -> Diverged:
+        """The exception that says so: the optimizer is at fault only where the data are not."""
         where = f"{what} at step {self.progress.step} (epoch {self.progress.epoch})"
         for name, part in (("train", self.train), ("valid", self.valid)):
             fault = describe_not_finite(name, part, self.grouping)
             if fault is not None:
-                return f"the data are at fault: {where}; {fault}; correct what it was read from, or take it away"
-        return (
-            f"training diverged: {where}; "
-            "the checkpoints from before are kept; try a smaller learning rate, a smaller max_grad_norm or a "
-            "larger min_std"
+                return Diverged(
+                    f"the data are at fault: {where}; {fault}; correct what it was read from, or take it away"
+                )
+        return Diverged(
+            f"training diverged: {where}; the checkpoints from before are kept; ",
+            "try a smaller learning rate, a smaller max_grad_norm or a larger min_std",
         )
 
     def save(self) -> None:
         """Everything that the next update depends on, in last.pt; weights that are not finite are refused."""
         self.require_finite()
         if not all(bool(parameter.isfinite().all()) for parameter in self.model.parameters()):
-            raise Diverged(self.advice("a weight is not finite"))
+            raise self.diverged("a weight is not finite")
         content = {
             **self.weights(),
             "optimizer": self.optimizer.state_dict(),

@@ -13,7 +13,15 @@ class Interrupted(Exception):
 
 
 class Diverged(Exception):
-    """A loss or gradient is no longer finite; the message says where, and what is at fault or what to try."""
+    """A loss or gradient is no longer finite; the message says where, and what is at fault or what to try.
+
+    Attributes:
+      advice: the end of the message, if that says which arguments to change; empty: the data are at fault.
+    """
+
+    def __init__(self, what: str, advice: str = ""):
+        super().__init__(f"{what}{advice}")
+        self.advice = advice
 
 
 @dataclass

@@ -12,8 +12,8 @@ from experiments.comparison.finished import finished_rows
 from experiments.errors import UserError
 from experiments.report.comparison.report import Comparison
 from experiments.report.sweep.report import Sweep
-from experiments.run.data import write_run_data
-from experiments.run.parts import Data
+from experiments.run.data import DataSettings, write_run_data
+from experiments.run.parts import InspectedData
 from experiments.run.same_data import other_data
 from experiments.run.state import Job, read_job
 from experiments.sweep.plan import SweepJob, SweepPlan
@@ -36,8 +36,8 @@ def on() -> Callable[..., Job]:
         part = Sequences(values, torch.tensor([6, 6]))
         files = FILES if values is not OTHER else (*FILES, ("b.wav", 9))
         splits = Splits(part, part, part, Standardisation.identity(2), files=files)
-        data = Data(splits, inspect(splits))
-        write_run_data(job.run, job.run.read_config(), data)
+        data = InspectedData(splits, inspect(splits))
+        write_run_data(job.run, DataSettings.of(job.run.read_config()), data)
         job.run.write_result({**job.result, "data": data.fingerprint.digest})
         return read_job(job.run)
 

@@ -12,7 +12,7 @@ from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig
 
-from experiments.cli.arguments import typed
+from experiments.cli.app import AppTask, fail
 from experiments.config.paths import CONF
 from experiments.sweep.multirun import Multirun
 from experiments.sweep.space import SearchSpace, read_space
@@ -42,7 +42,8 @@ def space(*words: str) -> SearchSpace:
 def prepare(*words: str) -> Multirun:
     """The multirun of these overrides, refused or with its lock taken."""
     with hydra(words) as (config, loader):
-        typed[:] = ["--multirun", *words]
+        task = AppTask("train", lambda cfg, context: 0, fail, completed=False)
+        task.words = ["--multirun", *words]
         context = HydraContext(config_loader=loader, callbacks=None)
-        sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=None)
+        sweeper = Plugins.instance().instantiate_sweeper(config=config, hydra_context=context, task_function=task)
         return sweeper.work

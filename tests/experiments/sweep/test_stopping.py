@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from experiments.errors import UserError
 from experiments.sweep.stopping import BOUND, StopBelow, stop_below
@@ -110,12 +109,12 @@ def test_what_is_no_other_job_does_not_count(tmp_path: Path):
 )
 def test_a_rule_that_is_none_is_refused(tmp_path: Path, rule: object, expected: str):
     with pytest.raises(UserError) as caught:
-        stop_below(OmegaConf.create({"multirun": {"stop_below": rule}}), tmp_path)
+        stop_below(rule, tmp_path)
     assert expected in str(caught.value)
 
 
 def test_no_rule_ends_nothing(tmp_path: Path):
-    assert stop_below(OmegaConf.create({"multirun": {"stop_below": None}}), tmp_path) is None
+    assert stop_below(None, tmp_path) is None
 
 
 # On the command line
