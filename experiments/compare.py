@@ -26,7 +26,6 @@ from experiments.disk.locks import locked
 from experiments.disk.ownership import claim, mark
 from experiments.disk.removal import drop_unfinished
 from experiments.errors import UserError
-from experiments.report.comparison.published import find_published
 from experiments.run.state import Job, tell_changed
 from experiments.tracking.guard import build_tracker
 from experiments.tracking.tracked import TrackedRun
@@ -118,7 +117,9 @@ class Compare:
         """Writes the comparison, tells of it, and hands it to the tracker."""
         example = done[0].run.read_config()
         bernoulli = example.likelihood._target_.endswith(".Bernoulli")
-        from experiments.report.comparison.report import Comparison  # its parts are of no use to the jobs
+        # Their parts are of no use to the jobs.
+        from experiments.report.comparison.published import find_published
+        from experiments.report.comparison.report import Comparison
 
         negate = bernoulli if cfg.negate is None else cfg.negate
         comparison = Comparison(rows, find_published(example), negate=negate)

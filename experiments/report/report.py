@@ -8,24 +8,28 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from markupsafe import Markup
 from rich.console import Group
 from rich.text import Text
 
 from experiments.disk.files import write_whole
-from experiments.report import words
-from experiments.report.blocks.media import GalleryPart, Picture, embed_svg
-from experiments.report.blocks.tables import Column, Filled, Table, markdown_code
+from experiments.report import columns
+from experiments.report.blocks.media import Picture, data_uri
+from experiments.report.blocks.tables import Cell, Column, Filled, Table, plain_cell
 from experiments.report.blocks.templates import html, markdown, sentences
-from experiments.report.columns import Sign, jobs_table, name_columns, seeds_cell, trained_columns
-from experiments.report.records import as_csv, as_table, job_record, plain_names, row_record
-from experiments.report.rows import Mean, Row
+from experiments.report.columns import AS_IT_IS, UNMARKED, Sign, name_columns
+from experiments.report.rows import Mean, Row, cautions, left_out, made_by
 from experiments.run.state import Job
 from experiments.tracking.guard import WITHOUT, Guard
 
 OPEN = 25  # rows that do not wait for a click
+BOUND_NAME = "log_likelihood"
+# The KL is always averaged over draws; a mark on all of them would tell nothing.
+SIGNS = {"kl": UNMARKED, "kl_per_step": UNMARKED, "bits_per_dim": AS_IT_IS}
 
 Drawn = Mapping[str, tuple[Path, str]]  # heading: a picture's PNG file, and the text of its SVG
+
+
+Named = tuple[Cell, Mapping[str, Mean | Cell]]  # a further row of the table: its name and figures
 
 
 class Report(ABC):
@@ -78,8 +82,8 @@ class Report(ABC):
         """Draws the pictures."""
 
     @abstractmethod
-    def samples(self) -> list[GalleryPart]:
-        """What the models make, for the page."""
+    def page_values(self) -> dict[str, Any]:
+        """What else the template of the page needs."""
 
     @cached_property
     def counted(self) -> list[Job]:
@@ -89,12 +93,12 @@ class Report(ABC):
     @cached_property
     def left_out(self) -> list[str]:
         """Jobs that do not count, and why."""
-        return [*map(str, words.left_out(self.rows))]
+        return [*map(str, left_out(self.rows))]
 
     @cached_property
     def cautions(self) -> list[str]:
         """What the runs warn of, and what makes rows hard to compare."""
-        return words.cautions(self.rows, self.what)
+        return cautions(self.rows, self.what)
 
     @property
     def remarks(self) -> dict[str, list[str]]:
@@ -116,20 +120,36 @@ class Report(ABC):
         """Further files, by their endings."""
         return {}
 
-    def built(
+    def rows_table(
         self,
-        figures: Sequence[Filled],
+        heads: Mapping[str, Column],
         caption: str,
         notes: Sequence[str],
-        further: Mapping[str, Sequence[Any]] | None = None,
+        *,
+        digits: int = 0,
+        further: Mapping[str, Sequence[Named]] | None = None,
+        more: Sequence[Filled] = (),
     ) -> Table:
-        """The table from its columns of figures; `further` has the names of rows below, by headings of their groups."""
-        further = further or {}
+        """The table: columns of figures by the names of these, the bounds with so many digits at the least.
+
+        `further` has rows below by the headings of their groups, `more` columns after the figures.
+        """
+        further, figures = further or {}, [self.figures(row) for row in self.rows]
+        below = [line for group in further.values() for line in group]
+        dagger = len({row.bound.over for row in self.rows if row.counted}) > 1
         (title, cells), *others = name_columns(self.row_names)
-        below = [cell for group in further.values() for cell in group]
-        columns = [(title, [*cells, *below]), *others, (Column("seeds"), [*map(seeds_cell, self.rows)]), *figures]
-        columns += trained_columns([row.parameters for row in self.rows], [row.seconds for row in self.rows])
-        return Table.of(columns, caption, notes, {heading: len(group) for heading, group in further.items()})
+        filled = [(title, [*cells, *(name for name, _ in below)]), *others]
+        filled.append((Column("seeds"), [*map(columns.seeds_cell, self.rows)]))
+        for name, column in heads.items():
+            means, lower = [each.get(name) for each in figures], [each.get(name) for _, each in below]
+            least, strong = (digits, self.best) if name == BOUND_NAME else (0, set())
+            sign = SIGNS.get(name, self.sign)
+            filled.append(
+                (column, columns.figure_cells(means, sign, strong=strong, dagger=dagger, digits=least, below=lower))
+            )
+        filled += [*more, (Column("parameters"), [plain_cell(row.parameters) for row in self.rows])]
+        filled.append((Column("training time", minor=True), columns.time_cells([row.seconds for row in self.rows])))
+        return Table.of(filled, caption, notes, {heading: len(group) for heading, group in further.items()})
 
     def how_to_read(self, after_marks: str, *, estimates: bool = False) -> list[str]:
         """What the table's marks and errors mean; nothing where no row counts."""
@@ -140,18 +160,18 @@ class Report(ABC):
     @property
     def jobs_table(self) -> Table:
         """Every job: what it is called, how it stands, what it reached, where it lies."""
-        return jobs_table(name_columns(self.job_names), self.jobs, self.bounds, self.sign)
+        return columns.jobs_table(self.job_names, self.jobs, self.bounds, self.sign)
 
     def records(self) -> list[dict[str, Any]]:
         """Every job as plain values."""
-        names = plain_names(self.job_names, len(self.jobs))
-        return [job_record(each, job, self.bounds[0]) for each, job in zip(names, self.jobs, strict=True)]
+        names = columns.plain_names(self.job_names, len(self.jobs))
+        return [columns.job_record(each, job, self.bounds[0]) for each, job in zip(names, self.jobs, strict=True)]
 
     def plain(self) -> tuple[list[str], list[list[Any]]]:
         """Columns and lines of plain values, one line a row, for a tracker."""
-        named = enumerate(zip(plain_names(self.row_names, len(self.rows)), self.rows, strict=True))
-        records = [row_record(names, row, n in self.best, self.figures(row)) for n, (names, row) in named]
-        return as_table(records, self.row_names)
+        named = enumerate(zip(columns.plain_names(self.row_names, len(self.rows)), self.rows, strict=True))
+        records = [columns.row_record(names, row, n in self.best, self.figures(row)) for n, (names, row) in named]
+        return columns.as_table(records, self.row_names)
 
     def terminal(self) -> Group:
         """What a terminal shows of it."""
@@ -162,32 +182,19 @@ class Report(ABC):
         return Group(*[table.rich()] * bool(table.rows), Text("\n".join(lines)))
 
     def write(self, directory: Path, title: str, command: str) -> None:
-        """Writes the page, the same as Markdown, other texts, every job as CSV, and figures/.
-
-        Args:
-          directory: where they go.
-          title: of the report.
-          command: that makes it again.
-        """
+        """Writes the page, the same as Markdown, other texts, every job as CSV, and figures/ into a directory."""
         self.command = command
+        (above, rest), jobs = self.table.cut(OPEN), columns.as_csv(self.records())  # refused before anything is written
         drawn: Drawn = {}
         with Guard("pictures of the report", WITHOUT):
             drawn = self.draw(directory / "figures")
-        above, rest = self.table.cut(OPEN)
-        shown = {heading: Picture(embed_svg(text), heading) for heading, (_, text) in drawn.items()}
-        values = {"report": self, "title": title, "drawn": shown, "samples": self.samples()}
-        page = html(f"{self.name}.html.j2", above=above, rest=rest, **values)
-        text = markdown(
-            "report.md.j2",
-            report=self,
-            title=title,
-            above=Markup(above.markdown().rstrip()) if above.rows else "",
-            rest=len(rest.rows),
-            appendix=[(table.caption, Markup(table.markdown().rstrip())) for table in self.appendix],
-            pictures=[(heading, Markup(f"{file.parent.name}/{file.name}")) for heading, (file, _) in drawn.items()],
-            command=Markup(markdown_code(command)),
-        )
-        texts = {".html": page, ".md": text + "\n", **self.texts(), ".csv": as_csv(self.records())}
+        uris = {heading: data_uri("image/svg+xml", text.encode()) for heading, (_, text) in drawn.items()}
+        shown = {heading: Picture(uri, heading) for heading, uri in uris.items()}
+        values = {"report": self, "title": title, "above": above, "rest": rest, "drawn": drawn}
+        more = {"drawn": shown, "made_by": made_by(self.counted), **self.page_values()}
+        page = html(f"{self.name}.html.j2", **values | more)
+        text = markdown("report.md.j2", **values)
+        texts = {".html": page, ".md": text, **self.texts(), ".csv": jobs}
         for ending, content in texts.items():
             write_whole(directory / f"{self.name}{ending}", content)
         self.files = [*(directory / f"{self.name}{ending}" for ending in texts), *(file for file, _ in drawn.values())]

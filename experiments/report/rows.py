@@ -1,4 +1,4 @@
-"""A row of a report: what the runs of one model or configuration, one per seed, say together."""
+"""A row of a report: what the runs of one model or configuration, one per seed, say together, and what rows say."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from omegaconf import DictConfig
 
+from experiments.config.diff import data_settings, differing, measures
+from experiments.report.blocks.templates import sentences
 from experiments.report.sequences import Groups, read_groups, read_sequences
-from experiments.run.facts import BOUND, config_of, training_seconds, valid_evaluations, why_not
+from experiments.run.facts import BOUND, config_of, last_line, seed_of, training_seconds, valid_evaluations, why_not
+from experiments.run.same_data import other_data
 from experiments.run.state import Job
+from experiments.text import listed
 
 if TYPE_CHECKING:
     from vrnn.objectives.base import Kind
 
 VALID = "valid/log_likelihood"
+NAMED = 6  # rows that a sentence names; more are counted
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A figure over the seeds of a row.
+    """A figure over the seeds of a row; kind, unit and space are those of the runs' figures.
 
     Attributes:
       value: mean over seeds.
       error: its standard error; None where it was not computed.
       over: what the error is over: seeds, or the test sequences where there is one seed only.
-      groups: the groups that these sequences come in, such as "6 speakers"; None: the sequences are independent, or an
-        older result does not say.
-      kind, unit, space: as of the runs' own figures.
+      groups: the groups that these sequences come in, such as "6 speakers"; None: they are independent, or not known.
     """
 
     value: float
@@ -67,16 +70,11 @@ class Row:
       label: names it.
       jobs: one per seed, in any state; those that are done and have the bound count.
       bound: the figure that the row is judged by.
-      settings: of a configuration of a sweep: the swept keys with their values, without the seed.
-
-    Attributes:
-      left_out: why jobs do not count, by their places.
-      counted: those that do.
+      settings: of a configuration: the swept keys with their values, without the seed.
     """
 
     def __init__(self, label: str, jobs: Sequence[Job], bound: str = BOUND, settings: Mapping[str, str] | None = None):
-        self.label, self._judged_by, self.settings = label, bound, dict(settings or {})
-        self.jobs = tuple(jobs)
+        self.label, self.jobs, self._judged_by, self.settings = label, tuple(jobs), bound, dict(settings or {})
         self.left_out = {place: reason for place, job in enumerate(jobs) if (reason := why_not(job, bound))}
         self.counted = [job for place, job in enumerate(jobs) if place not in self.left_out]
 
@@ -110,9 +108,9 @@ class Row:
     @cached_property
     def evaluations(self) -> list[str]:
         """Names of later evaluations, such as iwae-40, that estimate the test likelihood of every counted run."""
-        names = [
-            {name for name, content in valid_evaluations(job).items() if is_estimate(content)} for job in self.counted
-        ]
+        later = [valid_evaluations(job) for job in self.counted]
+        kinds = [{name: each["figures"].get(BOUND, {}).get("kind") for name, each in named.items()} for named in later]
+        names = [{name for name, kind in each.items() if kind == "estimate"} for each in kinds]
         return sorted(set.intersection(*names)) if names else []
 
     @cached_property
@@ -180,6 +178,64 @@ class Row:
         return np.stack(known)
 
 
-def is_estimate(evaluation: dict[str, Any]) -> bool:
-    """Whether it estimates the test likelihood."""
-    return evaluation["figures"].get(BOUND, {}).get("kind") == "estimate"
+def updates_and_seconds(job: Job) -> tuple[int | None, float | None]:
+    """How long a job in any state was trained, over all resumes."""
+    last = last_line(job)
+    return job.result.get("step") or last.get("step"), last.get("seconds", job.result.get("seconds"))
+
+
+def commit(result: Mapping[str, object]) -> str:
+    """What made a result, short."""
+    if not result.get("commit"):
+        return "–"
+    return str(result["commit"])[:10] + (" + uncommitted changes" if result.get("dirty") else "")
+
+
+class LeftOut(NamedTuple):
+    """Jobs of a row that do not count for the same reason: their row and seeds in words, how many they are, and why."""
+
+    which: str
+    jobs: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.which}: {self.reason}"
+
+
+def left_out(rows: Sequence[Row]) -> list[LeftOut]:
+    """Jobs that do not count, and why; seeds of a row with the same reason together."""
+    names: dict[tuple[Row, str], list[str]] = {}
+    for row in rows:
+        for place, reason in row.left_out.items():
+            seed = seed_of(row.jobs[place])
+            name = row.jobs[place].run.path.name if seed is None else f"seed {seed}"
+            names.setdefault((row, reason), []).append(name)
+    return [
+        LeftOut(f"{row.label}, {listed(seeds)}" if len(row.jobs) > 1 else row.label, len(seeds), reason)
+        for (row, reason), seeds in names.items()
+    ]
+
+
+def cautions(rows: Sequence[Row], what: str) -> list[str]:
+    """What the runs themselves warn of, and what makes rows hard to compare; `what` is the report's word for them."""
+    counted = [row for row in rows if row.counted]
+    theirs = [{text for job in row.counted for text in job.result.get("cautions", [])} for row in counted]
+    warned = []
+    for text in sorted(set().union(*theirs)):
+        labels = [row.label for row, texts in zip(counted, theirs, strict=True) if text in texts]
+        who = listed(labels) if len(labels) <= NAMED else f"{len(labels)} of {len(counted)} {what}"
+        warned.append((who if len(labels) < len(counted) else "", text.rstrip(".")))
+    configs = [row.config for row in rows if row.config is not None]
+    data = differing([data_settings(config) for config in configs])
+    jobs = [job for row in counted for job in row.counted]
+    commits = sorted({commit(job.result) for job in jobs})
+    other = None if data else other_data(jobs)
+    doubts = {"data": data, "other_data": other, "measures": measures(configs), "commits": commits}
+    return sentences("cautions", warned=warned, what=what, **doubts)
+
+
+def made_by(jobs: Sequence[Job]) -> list[tuple[str, str]]:
+    """The code and the versions that made results, as facts for a page; nothing of no jobs."""
+    versions = [", ".join(f"{name} {number}" for name, number in job.result["versions"].items()) for job in jobs]
+    facts = {"commit": [commit(job.result) for job in jobs], "versions": versions}
+    return [(name, "; ".join(dict.fromkeys(texts))) for name, texts in facts.items() if texts]

@@ -12,7 +12,6 @@ import numpy as np
 
 from experiments.disk.reading import reason, require_own_file
 from experiments.errors import UserError
-from experiments.report.significance import MIN_GROUPS
 from experiments.text import counted, plain
 
 MOST_BYTES = 2**28  # of all arrays together
@@ -73,11 +72,6 @@ class Groups(NamedTuple):
     size: int
     word: str | None
     numbers: np.ndarray | None = None
-
-    @property
-    def are_too_few(self) -> bool:
-        """Whether they tell nothing of how much groups differ."""
-        return self.size < MIN_GROUPS
 
     def __str__(self) -> str:
         return counted(self.size, self.word or "sequence")

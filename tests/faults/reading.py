@@ -29,7 +29,9 @@ def evaluated(run: Path) -> None:
 
 
 def compared(run: Path) -> None:
-    Comparison(finished_rows(str(run)))
+    comparison = Comparison(finished_rows(str(run)))
+    assert comparison.table.rows
+    assert comparison.records()
 
 
 def repeated(run: Path) -> None:

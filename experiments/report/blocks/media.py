@@ -14,7 +14,7 @@ from experiments.tracking.guard import Guard
 WIDTHS = (1600, 1200, 900, 600, 400)  # pixels
 MOST_PIXELS = 25_000_000  # of one picture
 MOST_BYTES = 50_000_000  # of one file
-# What models make, by the names of the pictures: of a heading, whether they wait for a click.
+# What models make, by the names of the pictures; what has a heading waits for a click.
 HEADINGS = {"samples": "", "reconstructions": "Reconstructions", "continuations": "Continuations of given beginnings"}
 # For each of them, so that the page stays below 10 MB.
 PICTURES_BUDGET = 1_800_000  # characters
@@ -30,14 +30,7 @@ class Picture(NamedTuple):
 
 
 class GalleryPart(NamedTuple):
-    """One kind of picture of every run.
-
-    Attributes:
-      heading: of what waits for a click; empty: it is shown.
-      pictures: one a run.
-      width: of each, in pixels.
-      is_quiet: whether their sounds are too large to be embedded.
-    """
+    """One kind of picture, one a run, each so many pixels wide; `is_quiet` where their sounds are too large."""
 
     heading: str
     pictures: Sequence[Picture]
@@ -46,11 +39,7 @@ class GalleryPart(NamedTuple):
 
 
 def gallery(folders: Mapping[str, Path]) -> list[GalleryPart]:
-    """Samples, and what is reconstructed and continued; nothing where there are no pictures, or one cannot be read.
-
-    Args:
-      folders: label: the figures of the run that stands for it.
-    """
+    """What models have made, by their labels and folders of figures; nothing of what is not there or cannot be read."""
     parts: list[GalleryPart] = []
     guard = Guard("pictures of the runs", "the report is written without them")
     for name, heading in HEADINGS.items():
@@ -58,27 +47,29 @@ def gallery(folders: Mapping[str, Path]) -> list[GalleryPart]:
         if not runs:
             continue
         with guard:
-            files = [folder / f"{name}.png" for folder in runs.values()]
-            sounds = [inside(sorted(folder.glob(f"{name}_*.wav")), folder.parent) for folder in runs.values()]
-            quiet = sum(sound.stat().st_size for each in sounds for sound in each) > SOUNDS_BUDGET
-            pictures = [
-                Picture(uri, label, [] if quiet else [(sound_title(wav), embed_wav(wav)) for wav in each])
-                for label, uri, each in zip(runs, embed_pngs(files, PICTURES_BUDGET), sounds, strict=True)
-            ]
-            parts.append(GalleryPart(heading, pictures, room([size(file) for file in files]), quiet))
+            uris = embed_pngs([folder / f"{name}.png" for folder in runs.values()], PICTURES_BUDGET)
+            wavs = [inside(sorted(folder.glob(f"{name}_*.wav")), folder.parent) for folder in runs.values()]
+            quiet = sum(wav.stat().st_size for each in wavs for wav in each) > SOUNDS_BUDGET
+            # continuations_continuation_1.wav -> continuation 1
+            named = [[(wav.stem.partition("_")[2].replace("_", " "), wav) for wav in each] for each in wavs]
+            sounds = [[(title, data_uri("audio/wav", wav.read_bytes())) for title, wav in each] for each in named]
+            rows = zip(uris, runs, [[]] * len(runs) if quiet else sounds, strict=True)
+            width = room([folder / f"{name}.png" for folder in runs.values()])
+            parts.append(GalleryPart(heading, [Picture(*row) for row in rows], width, quiet))
     return parts
 
 
-def room(shapes: Sequence[tuple[int, int]]) -> int:
+def room(files: Iterable[Path]) -> int:
     """Pixels across that pictures need: what was drawn large has small letters, and a line to itself if it is wide."""
+    from PIL import Image
+
+    shapes = []
+    for file in files:
+        with Image.open(file) as source:
+            shapes.append(source.size)
     if max(across for across, _ in shapes) <= 1200:
         return 340
     return 900 if max(across / down for across, down in shapes) > 1.5 else 500
-
-
-def sound_title(file: Path) -> str:
-    """continuations_continuation_1.wav -> continuation 1."""
-    return file.stem.partition("_")[2].replace("_", " ")
 
 
 def inside(files: Iterable[Path], run: Path) -> list[Path]:
@@ -110,36 +101,14 @@ def _is_what_it_says(file: Path) -> bool:
     return True
 
 
-def embed_svg(text: str) -> str:
-    """A drawing, in an image of its own, so that its names do not meet those of another."""
-    return _uri("image/svg+xml", text.encode())
-
-
-def embed_wav(file: Path) -> str:
-    return _uri("audio/wav", file.read_bytes())
-
-
 def embed_pngs(files: Sequence[Path], budget: int) -> list[str]:
-    """Pictures at the largest width at which all of them together keep to a budget.
-
-    Args:
-      files: PNGs.
-      budget: characters of the page.
-    """
+    """PNGs at the largest width at which all of them together keep to a budget of so many characters of the page."""
     uris: list[str] = []
     for width in WIDTHS:
-        uris = [_uri("image/png", _small(file, width)) for file in files]
+        uris = [data_uri("image/png", _small(file, width)) for file in files]
         if sum(map(len, uris)) <= budget:
             break
     return uris
-
-
-def size(file: Path) -> tuple[int, int]:
-    """Pixels across and down a picture."""
-    from PIL import Image
-
-    with Image.open(file) as source:
-        return source.size
 
 
 def _small(file: Path, width: int) -> bytes:
@@ -156,5 +125,6 @@ def _small(file: Path, width: int) -> bytes:
     return buffer.getvalue() if wide else min(buffer.getvalue(), file.read_bytes(), key=len)
 
 
-def _uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """A file of a media type as an address; a drawing in one is an image of its own, whose names meet no others."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

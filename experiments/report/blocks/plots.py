@@ -1,7 +1,8 @@
-"""Curves of several models in one picture, each model in the colour that it has in all of them."""
+"""What pictures are made of: curves of several models, each in one colour everywhere, and axes of swept keys."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from experiments.run.state import Job
+from experiments.text import as_number, tidy
 from experiments.tracking.guard import whole_or_nothing
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours, which the colour-blind can tell apart; the line styles survive a grey printer.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+FEW = 8  # numbers that are all named below an axis; of more, round ones are
 STYLES = ("-", "--", "-.", ":")
 
 
@@ -38,13 +41,7 @@ def literal_text() -> Iterator[None]:
 
 
 def history(jobs: Sequence[Job], key: str, change: Callable[[float], float] = float) -> list[Curve]:
-    """A metric over the updates, one curve for each job that has it.
-
-    Args:
-      jobs: in any state.
-      key: of the metric.
-      change: of its sign, where it is printed with another.
-    """
+    """A metric over the updates, one curve for each job that has it; `change` is of its sign, if it is printed so."""
     points = [[(line["step"], change(line[key])) for line in job.run.metrics.read() if key in line] for job in jobs]
     return [Curve(*np.array(each, dtype=float).T) for each in points if each]
 
@@ -66,8 +63,7 @@ def draw_curves(
     """Mean over the seeds of each model, in a band from the lowest seed to the highest.
 
     Args:
-      curves: of all models of the report, whose places give the colours: one for each seed; models without a curve
-        are not drawn.
+      curves: of all models of the report, whose places give the colours: one a seed; a model may have none.
       x_label, y_label: with units.
       others: drawn thin and grey below them; what is far off may leave the picture.
     """
@@ -81,8 +77,8 @@ def draw_curves(
         steps, values = over_seeds(seeds)
         colour, style = COLOURS[place % len(COLOURS)], STYLES[place // len(COLOURS) % len(STYLES)]
         mean = np.nanmean(values, 0)
-        marker = "o" if len(steps) <= 30 else None
-        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=legend(name))
+        marker, label = "o" if len(steps) <= 30 else None, f" {name}" if name.startswith("_") else name  # else hidden
+        axes.plot(steps, mean, style, color=colour, lw=1.5, marker=marker, ms=3.0, label=label)
         if len(values) > 1:
             axes.fill_between(steps, np.nanmin(values, 0), np.nanmax(values, 0), color=colour, alpha=0.18, lw=0)
         shown.append(mean)
@@ -97,11 +93,6 @@ def draw_curves(
             axes.plot(*curve, color="0.72", lw=0.7, zorder=0.5)
         axes.set_ylim(min(low, max(min(ends), floor([*ends, *(mean[-1] for mean in shown)]))), high)
     return figure
-
-
-def legend(name: str) -> str:
-    """A curve's name; matplotlib leaves out one that begins with an underscore."""
-    return f" {name}" if name.startswith("_") else name
 
 
 def floor(values: Sequence[float], times: float = 3.0) -> float:
@@ -150,3 +141,64 @@ def save(figure: Figure, stem: Path) -> tuple[Path, str]:
     text = io.StringIO()
     figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     return file, text.getvalue()
+
+
+class Scale:
+    """The axis of a key, from all its values as one would type them.
+
+    Attributes:
+      values: the different ones, from the lowest to the highest; words as they come, after the numbers.
+      numeric: whether all of them are numbers.
+      kind: logarithmic where positive numbers span a decade or more; words where there are others, or a 0 among such.
+    """
+
+    def __init__(self, texts: Sequence[str]):
+        found = list(dict.fromkeys(texts))
+        numbers = {text: number for text in found if (number := as_number(text)) is not None}
+        self.values = sorted(found, key=lambda text: numbers.get(text, math.inf))
+        self.numeric = len(numbers) == len(found)
+        self.kind: Literal["linear", "log", "words"] = "words"
+        if self.numeric:
+            positive = [number for number in numbers.values() if number > 0]
+            wide = bool(positive) and max(positive) >= 10 * min(positive)
+            whole = len(positive) == len(numbers)
+            # 0 has no place on a logarithmic axis, and beside it the small ones would lie upon each other.
+            self.kind = "linear" if not wide or not (whole or len(found) <= FEW) else "log" if whole else "words"
+
+    def places(self, texts: Sequence[str]) -> np.ndarray:
+        """Where values lie on the axis [N]; of a logarithmic one, log10."""
+        if self.kind == "words":
+            return np.array([self.values.index(text) for text in texts], dtype=float)
+        numbers = np.array([as_number(text) for text in texts], dtype=float)
+        return np.log10(numbers) if self.kind == "log" else numbers
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Lowest and highest place; never the same."""
+        places = self.places(self.values)
+        low, high = float(places.min()), float(places.max())
+        return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+    def ticks(self, gap: float) -> list[tuple[float, str]]:
+        """Places with their names, none of them nearer to another than `gap` of the axis."""
+        named = [(float(place), tidy(text)) for place, text in zip(self.places(self.values), self.values, strict=True)]
+        if self.kind == "words":
+            return named
+        low, high = self.ends
+        kept: list[tuple[float, str]] = []
+        for place, name in named if len(self.values) <= FEW else self._round():
+            if not kept or place - kept[-1][0] >= gap * (high - low):
+                kept.append((place, name))
+        return kept
+
+    def _round(self) -> list[tuple[float, str]]:
+        """Round numbers between the ends."""
+        from matplotlib.ticker import MaxNLocator
+
+        low, high = self.ends
+        if self.kind == "linear":
+            return [(float(x), f"{x:.6g}") for x in MaxNLocator(5).tick_values(low, high) if low <= x <= high]
+        powers = range(math.floor(low), math.ceil(high) + 1)
+        few = sum(low <= power <= high for power in powers) < 2
+        numbers = [first * 10.0**power for power in powers for first in ((1, 2, 5) if few else (1,))]
+        return [(math.log10(x), f"{x:.3g}") for x in numbers if low <= math.log10(x) <= high]

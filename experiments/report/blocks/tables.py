@@ -20,10 +20,9 @@ MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry: words, or a number with everything that stands around it.
+    """One entry: words, or a number's digits with an ASCII minus, and everything that stands around it.
 
     Attributes:
-      text: the words, or the number's digits with an ASCII minus.
       mark: before the number: ≥, ≤, ~ or nothing.
       error: after ±; empty: none.
       strong: in bold.
@@ -49,10 +48,9 @@ EMPTY, NONE = Cell(), Cell("–")
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading.
+    """A column's heading: a title, and a unit below it.
 
     Attributes:
-      title, unit: the two lines of it.
       numeric: numbers are aligned at their decimal point, words at the left.
       minor: left out in a terminal, which has little room.
     """
@@ -71,14 +69,7 @@ Filled = tuple[Column, Sequence[Cell]]
 
 @dataclass
 class Table:
-    """Groups of rows under common columns.
-
-    Attributes:
-      columns: one for each cell of a row.
-      groups: (heading, rows); an empty heading prints none.
-      caption: what the table shows, one line.
-      notes: sentences below it.
-    """
+    """Groups of rows under common columns, each group with its heading, if any; a caption; sentences below."""
 
     columns: Sequence[Column]
     groups: Sequence[tuple[str, Sequence[Sequence[Cell]]]]
@@ -93,12 +84,10 @@ class Table:
         notes: Sequence[str] = (),
         below: Mapping[str, int] | None = None,
     ) -> Table:
-        """A table from its columns; one that says nothing of any row of the first group is left out.
+        """A table from its columns, each with its cells from the first row on; rows that one does not reach are empty.
 
-        Args:
-          columns: each with its cells from the first row on; rows that it does not reach have an empty one.
-          caption, notes: as of the table.
-          below: further groups by their headings, each with how many of the last rows it has.
+        A column that says nothing of any row of the first group is left out. `below` has the headings of further
+        groups, and how many of the last rows each has.
         """
         below, filled = below or {}, list(columns)
         first = max((len(cells) for _, cells in filled), default=0) - sum(below.values())
@@ -124,12 +113,7 @@ class Table:
         return above, Table(self.columns, [("", rows[count:])] if rows[count:] else [])
 
     def pad(self, place: int, cell: Cell) -> str:
-        """What is to stand unseen behind a number, so that all points of its column are below each other.
-
-        Args:
-          place: of the column.
-          cell: one of it.
-        """
+        """What is to stand unseen behind a number, so that all points of its column are below each other."""
         longest = max(len(fraction(row[place].text) or "") for row in self.rows)
         digits = fraction(cell.text)
         return "" if digits is None else ("." + "0" * longest)[:longest][len(digits) :]

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from experiments.report.blocks.tables import NUMERAL, markdown_text
+from experiments.report.blocks.tables import NUMERAL, markdown_code, markdown_text
 from experiments.text import counted, listed
 
 FOLDER = Path(__file__).parent.parent / "templates"
@@ -31,12 +31,18 @@ def html(template: str, **values: Any) -> str:
 
 
 def markdown(template: str, **values: Any) -> str:
-    """A document for GitHub; what is Markdown already is marked as such."""
+    """A document for GitHub."""
 
     def escaped(value: Any) -> str:
         return value if isinstance(value, Markup) else markdown_text(str(value))
 
-    return _environment(finalize=escaped).get_template(template).render(values)
+    environment = _environment(finalize=escaped, keep_trailing_newline=True)
+    environment.filters |= {
+        "table": lambda table: Markup(table.markdown().rstrip()),
+        "code": lambda text: Markup(markdown_code(text)),
+        "written": Markup,
+    }
+    return environment.get_template(template).render(values)
 
 
 def sentences(macro: str, **values: Any) -> list[str]:

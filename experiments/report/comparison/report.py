@@ -9,46 +9,36 @@ from typing import Any
 
 import numpy as np
 
+from experiments.config.diff import differing, settings
 from experiments.config.untrusted import command_to_show
-from experiments.report import words
 from experiments.report.blocks.latex import latex
-from experiments.report.blocks.media import GalleryPart, gallery
+from experiments.report.blocks.media import gallery
 from experiments.report.blocks.plots import Curve, draw_curves, history, literal_text, save
-from experiments.report.blocks.tables import Cell, Table
+from experiments.report.blocks.tables import Cell, Column, Table
 from experiments.report.blocks.templates import sentences
-from experiments.report.columns import Sign
-from experiments.report.comparison.published import Published
-from experiments.report.comparison.tables import (
-    figure_columns,
-    foreign_models,
-    references_of,
-    settings_table,
-    significance_table,
-)
-from experiments.report.ranking import rank
-from experiments.report.report import Drawn, Report
+from experiments.report.columns import Sign, name_columns
+from experiments.report.comparison.published import Published, published_cell, published_columns, references_of
+from experiments.report.comparison.ranking import rank, significance_table
+from experiments.report.report import Drawn, Named, Report
 from experiments.report.rows import VALID, Mean, Row
 from experiments.report.significance import LEVEL
 from experiments.run.facts import BOUND, seed_of
 from experiments.run.state import Job
+
+PER_STEP = f"{BOUND}_per_step"
+REACHED = 0.05  # of the test sequences: where fewer go on, their mean KL is not drawn
 
 
 class Comparison(Report):
     """A comparison of models.
 
     Args:
-      jobs: label of a model: its jobs, one per seed, in any state; those that are not done are named and not counted.
+      jobs: of each model by its label, one per seed, in any state; those that are not done are named and not counted.
       published: numbers of others on these data; they appear where every run's config is what they require.
       negate: print negative log-likelihoods, with <=, as the field does for images.
-
-    Attributes:
-      ranking: which models are the best.
-      obstacles: what keeps the published numbers out of the table.
-      references: what the bounds are read against, by name.
     """
 
     name, split, what, bounds = "comparison", "test", "rows", (BOUND, VALID)
-    reached = 0.05  # of the test sequences: where fewer go on, their mean KL is not drawn
 
     def __init__(self, jobs: Mapping[str, Sequence[Job]], published: Published | None = None, *, negate: bool = False):
         self.rows = [Row(label, each) for label, each in jobs.items()]
@@ -65,85 +55,96 @@ class Comparison(Report):
         configs = [row.config for row in self.rows if row.config is not None]
         differences = [published.differences(config) for config in configs] if published else []
         self.obstacles = sorted({each for differing in differences for each in differing})
+        self.comparable = None if self.obstacles else published
+        self.later = sorted({name for row in self.rows for name in row.evaluations})
+
+    def lengths(self) -> list[tuple[str, int, str]]:
+        """What bounds are of, besides a sequence, where published ones are of fewer steps: ending, steps and unit."""
+        published = self.comparable
+        return [(f"_{published.steps}_steps", published.steps, published.unit)] if published and published.steps else []
+
+    def figures(self, row: Row) -> dict[str, Mean | None]:
+        names = {"log_likelihood": None, **{name: name for name in self.later}}
+        figures = {name: row.mean(BOUND, evaluation) for name, evaluation in names.items()}
+        figures["log_likelihood_per_step"] = row.mean(PER_STEP)
+        for ending, steps, unit in self.lengths():
+            for name, evaluation in names.items():
+                mean = row.mean(PER_STEP, evaluation)
+                figures[f"{name}{ending}"] = mean and mean.times(steps, unit)
+        return {**figures, "bits_per_dim": row.mean("test/bits_per_dim"), "kl_per_step": row.kl_per_step}
 
     @cached_property
     def table(self) -> Table:
         mixed = {"exact", "lower_bound"} <= {row.bound.kind for row in self.rows if row.counted}
         as_they_stand = "They are compared as they stand, so a model with a bound may be better than it looks here"
-        after_marks = f"{as_they_stand}, never worse." if mixed else ""
-        notes = self.how_to_read(after_marks, estimates=any(row.evaluations for row in self.rows))
+        notes = self.how_to_read(f"{as_they_stand}, never worse." if mixed else "", estimates=bool(self.later))
         errors = [mean for figures in self.references.values() for mean in figures.values()]
         notes += sentences("comparison_notes", report=self, level=LEVEL, errors=errors) if notes else []
-        published = None if self.obstacles else self.published
-        foreign = foreign_models(self.rows, published)
-        sources = {name: values[0].source for name, values in foreign.items()}
-        further = {
-            "Published": [Cell(name, remark=f"({source})" if source else "") for name, source in sources.items()],
-            "References": [*map(Cell, self.references)],
-        }
-        columns = figure_columns(self.rows, self.sign, self.best, published, foreign, self.references)
-        return self.built(columns, f"Test {self.sign.title}", notes, further)
 
-    def figures(self, row: Row) -> dict[str, Mean | None]:
-        figures = {"log_likelihood": row.mean(BOUND), "log_likelihood_per_step": row.mean(f"{BOUND}_per_step")}
-        later = sorted({name for each in self.rows for name in each.evaluations})
-        figures |= {name: row.mean(BOUND, name) for name in later}
-        return {**figures, "bits_per_dim": row.mean("test/bits_per_dim"), "kl_per_step": row.kl_per_step}
+        title, heads = self.sign.title, {}
+        for ending, _, unit in [("", 0, "nats per sequence"), *self.lengths()]:
+            for name in ("log_likelihood", *self.later):
+                heads[f"{name}{ending}"] = Column(title if name == "log_likelihood" else name.upper(), unit)
+            heads.setdefault("log_likelihood_per_step", Column(title, "nats per step", minor=True))
+            bound = f"log_likelihood{ending}"
+        heads |= {"kl_per_step": Column("KL", "nats per step"), "bits_per_dim": Column("bits", "per dimension")}
+
+        labels, theirs = [row.label for row in self.rows], self.comparable.rows if self.comparable else {}
+        foreign = {name: values for name, values in theirs.items() if name not in labels}
+        published: list[Named] = []
+        for name, values in foreign.items():
+            source = f"({values[0].source})" if values[0].source else ""
+            published.append((Cell(name, remark=source), {bound: published_cell(values, self.sign, estimate=False)}))
+        references: list[Named] = []
+        for name, figures in self.references.items():
+            per_step = figures.get("log_likelihood_per_step")
+            long = [{bound: per_step.times(steps, unit)} for _, steps, unit in self.lengths() if per_step]
+            references.append((Cell(name), figures | (long[0] if long else {})))
+        more = published_columns([theirs.get(label, []) for label in labels], [*foreign.values()], unit, self.sign)
+        further = {"Published": published, "References": references}
+        return self.rows_table(heads, f"Test {title}", notes, further=further, more=more)
 
     @cached_property
     def summary(self) -> list[str]:
         top = next((row for row in self.rows if row.label == self.ranking.best), None)
-        bounds = {name: figures[BOUND].value for name, figures in self.references.items() if BOUND in figures}
+        bounds = {name: figures.get("log_likelihood") for name, figures in self.references.items()}
         return sentences(
             "comparison_summary",
             report=self,
             top=top,
-            value=words.in_words(top.bound, self.sign) if top else "",
+            value=self.sign.in_words(top.bound) if top else "",
             level=[self.rows[place].label for place in sorted(self.best) if self.rows[place] is not top],
-            better=[name for name, value in bounds.items() if top and value > top.bound.value],
+            better=[name for name, bound in bounds.items() if top and bound and bound.value > top.bound.value],
         )
 
     @cached_property
     def against(self) -> Table:
         """Each of the other models against the best."""
-        return significance_table(self.rows, self.ranking, self.sign, self.significance_notes)
-
-    @property
-    def significance_notes(self) -> list[str]:
-        """How the test is to be read, and how far its verdicts reach."""
         tested = [row for row in self.rows if row.label in {self.ranking.best, *self.ranking.verdicts}]
         one_seed = [row.label for row in tested if len(row.counted) == 1]
         values = {"report": self, "tested": tested, "one_seed": one_seed, "level": LEVEL}
-        return sentences("significance_notes", **values) if self.ranking.groups else []
+        notes = sentences("significance_notes", **values) if self.ranking.groups else []
+        return significance_table(self.rows, self.ranking, self.sign, notes)
 
     @property
     def appendix(self) -> list[Table]:
         return [self.against] if self.against.rows else []
 
-    @property
-    def settings(self) -> Table:
-        """What tells the models apart."""
-        return settings_table(self.rows)
-
-    @property
-    def facts(self) -> list[tuple[str, str]]:
-        """What made the runs."""
-        return words.made_by(self.counted)
-
-    @property
-    def commands(self) -> list[tuple[str, str]]:
-        """What made the run that stands for each model."""
-        shown = [(row.label, row.shown) for row in self.rows if row.shown]
-        return [
+    def page_values(self) -> dict[str, Any]:
+        shown = {row.label: row.shown for row in self.rows if row.shown}
+        commands = [
             (f"{label}, seed {job.result['seed']}", command_to_show(job.result["command"], job.run.result_file))
-            for label, job in shown
+            for label, job in shown.items()
         ]
+        samples = gallery({label: job.run.figures for label, job in shown.items()})
+        known = [row for row in self.rows if row.config is not None]
+        names = {"key": [*(differences := differing_settings(known))]}
+        names |= {row.label: [values[n] for values in differences.values()] for n, row in enumerate(known)}
+        settings = Table.of(name_columns(names))
+        return {"run_commands": commands, "samples": samples, "settings": settings, "reached": REACHED}
 
     def records(self) -> list[dict[str, Any]]:
         return [{"row": record.pop("model"), **record} for record in super().records()]
-
-    def samples(self) -> list[GalleryPart]:
-        return gallery({row.label: row.shown.run.figures for row in self.rows if row.shown})
 
     def texts(self) -> dict[str, str]:
         """The table for a paper, which has no box for cautions, so that they stand among the notes."""
@@ -168,14 +169,18 @@ class Comparison(Report):
 
     def marked(self, row: Row) -> str:
         """The row's label with what its values on valid are to log p(x): "VRNN (≥)"; exact ones have no mark."""
-        kinds = sorted({job.result["figures"][VALID]["kind"] for job in row.counted})
-        marks = ", ".join(self.sign.mark(kind) for kind in kinds if kind != "exact")
-        return f"{row.label} ({marks})" if marks else row.label
+        kinds = sorted({job.result["figures"][VALID]["kind"] for job in row.counted} - {"exact"})
+        return f"{row.label} ({', '.join(map(self.sign.mark, kinds))})" if kinds else row.label
 
     def kl_by_step(self, row: Row) -> list[Curve]:
         """The KL of each step, one curve a seed."""
         if row.kl_by_step is None or row.lengths is None:
             return []
-        reached = (row.lengths[:, None] > np.arange(row.kl_by_step.shape[1])).mean(0) >= self.reached
+        reached = (row.lengths[:, None] > np.arange(row.kl_by_step.shape[1])).mean(0) >= REACHED
         steps = 1.0 + np.flatnonzero(reached)
         return [Curve(steps, values[reached]) for values in row.kl_by_step]
+
+
+def differing_settings(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Keys of the config, each with the values of the rows that count, where these differ."""
+    return differing([settings(row.config) for row in rows if row.config is not None])

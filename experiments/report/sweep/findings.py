@@ -1,13 +1,18 @@
-"""What a sweep finds, before any of it is written: its configurations, from the best one down."""
+"""What a sweep finds: its configurations from the best one down, and which of the swept keys matter.
+
+The latter is permutation importance (Breiman 2001) under a random forest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
 
 from experiments.config.diff import data_settings, differing, measures
-from experiments.report.blocks.plots import floor
-from experiments.report.blocks.scales import Scale
+from experiments.report.blocks.plots import Scale, floor
 from experiments.report.rows import VALID, Row
 from experiments.run.same_data import other_data
 from experiments.run.state import Job
@@ -16,14 +21,13 @@ from experiments.text import short_names, tidy
 
 SEED = "seed"
 LONG = 60  # letters of a value that a label has
+ENOUGH = 6  # configurations; of fewer, a forest can tell nothing
+REPEATS = 10  # shuffles of each key
+LEAST = 0.1  # R² below which the forest has found no rule
 
 
 class SweepFindings:
     """The jobs of a sweep, sorted into configurations: jobs that differ in the seed alone.
-
-    Args:
-      plan: of the sweep.
-      jobs: all that are known.
 
     Attributes:
       ranked: configurations with a job that counts, the best first by their bounds on the validation set.
@@ -97,3 +101,81 @@ def label_of(settings: dict[str, str]) -> str:
     """Settings in words: latent.z_dim=8 optimizer.lr=1e-3; long values are cut."""
     cut = {key: tidy(value) if len(value) <= LONG else f"{value[:LONG]}…" for key, value in settings.items()}
     return " ".join(f"{key}={value}" for key, value in cut.items()) or "all seeds"
+
+
+class Importance(NamedTuple):
+    """How much worse the ranks of the configurations are predicted once a key is shuffled.
+
+    Attributes:
+      keys: those with more than one value, the most important first.
+      drops, spreads: of the R² of the predictions, mean and standard deviation over the shuffles [P].
+      explained: R² of the predictions unshuffled, on configurations that the forest has not seen.
+      num_configurations: whose ranks are predicted.
+    """
+
+    keys: list[str]
+    drops: np.ndarray
+    spreads: np.ndarray
+    explained: float
+    num_configurations: int
+
+
+def find_importance(findings: SweepFindings) -> Importance | str:
+    """The importance of each key, or why there is none to be told.
+
+    Ranks are predicted, not the bounds themselves: a few jobs gone wrong would be all that there is to explain.
+    """
+    from scipy.stats import rankdata
+
+    count, keys = len(findings.ranked), findings.varied
+    if count < ENOUGH:
+        there_are = f"there {'is' if count == 1 else 'are'} {count}"
+        return f"Importance takes at least {ENOUGH} configurations that count; {there_are} so far."
+    if len(keys) < 2:
+        return "Importance takes at least two keys with several values each."
+    inputs = np.stack(
+        [findings.scales[key].places([row.settings[key] for row in findings.ranked]) for key in keys], axis=1
+    )
+    targets = rankdata([row.bound.value for row in findings.ranked])
+    if np.ptp(targets) == 0.0:
+        return "All configurations have the same bound, so no key is important."
+    explained, drops, spreads = permute(inputs, targets)
+    if explained < LEAST:
+        return (
+            f"A random forest does not predict the rank of a configuration that it has not seen (R² {explained:.2f}), "
+            "so it cannot say which key is important."
+        )
+    order = np.argsort(-drops)
+    return Importance([keys[place] for place in order], drops[order], spreads[order], explained, count)
+
+
+def permute(inputs: np.ndarray, targets: np.ndarray, folds: int = 5) -> tuple[float, np.ndarray, np.ndarray]:
+    """Permutation importance of each column, every row predicted by a forest that has not seen it.
+
+    Args:
+      inputs: places of the configurations' values on the axes of the keys [N, P]; of words, their numbers, which
+        trees can split at will.
+      targets: ranks [N].
+      folds: parts of the rows, each predicted by a forest of the others.
+
+    Returns:
+      R² of the predictions; mean and standard deviation of its drop once a column is shuffled [P].
+    """
+    from sklearn.base import clone
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+    from sklearn.metrics import r2_score
+    from sklearn.model_selection import KFold
+
+    parts = list(KFold(min(folds, len(targets)), shuffle=True, random_state=0).split(inputs))
+    forest = RandomForestRegressor(n_estimators=50, random_state=0)
+    fitted = [(clone(forest).fit(inputs[seen], targets[seen]), unseen) for seen, unseen in parts]
+
+    def score(_: object, rows: np.ndarray, values: np.ndarray) -> float:
+        predicted = np.empty(len(rows))  # rows keep their order when a column is shuffled
+        for each, unseen in fitted:
+            predicted[unseen] = each.predict(rows[unseen])
+        return float(r2_score(values, predicted))
+
+    shuffled = permutation_importance(forest, inputs, targets, scoring=score, n_repeats=REPEATS, random_state=0)
+    return score(forest, inputs, targets), shuffled.importances_mean, shuffled.importances_std

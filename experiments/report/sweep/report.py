@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from experiments.report import words
-from experiments.report.blocks.media import GalleryPart, gallery
+from omegaconf import OmegaConf
+
+from experiments.config.overrides import quoted
+from experiments.report.blocks.media import gallery
 from experiments.report.blocks.tables import Cell, Column, Filled, Table, decimals
 from experiments.report.blocks.templates import sentences
-from experiments.report.columns import AS_IT_IS, figure_cells
 from experiments.report.report import Drawn, Report
-from experiments.report.rows import VALID, Mean, Row
-from experiments.report.sweep.commands import next_commands
-from experiments.report.sweep.findings import SEED, SweepFindings
-from experiments.report.sweep.importance import Importance, find_importance
+from experiments.report.rows import VALID, LeftOut, Mean, Row, cautions, left_out, made_by
+from experiments.report.sweep.findings import SEED, Importance, SweepFindings, find_importance
 from experiments.report.sweep.plots import BINS, SHOWN, draw
-from experiments.run.facts import seed_of, training_seconds
-from experiments.run.state import Job, State
+from experiments.run.directory import RunDirectory
+from experiments.run.facts import BOUND, config_of, seed_of, training_seconds
+from experiments.run.state import State
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.text import counted, duration, tidy
 
@@ -29,7 +30,6 @@ TOP = 10  # configurations that a terminal shows
 REASONS = 12  # that are told one by one; more are in the table of all jobs
 STATES: tuple[State, ...] = ("done", "resumed", "running", "interrupted", "failed", "stale", "waiting")
 CAPTION = "{} by their mean bound on the validation set"
-STEP, KL = f"{VALID}_per_step", "valid/kl"
 
 
 class Sweep(Report):
@@ -41,7 +41,6 @@ class Sweep(Report):
     """
 
     name, split, what, bounds = "sweep", "validation", "configurations", (VALID,)
-    curves = SHOWN
 
     def __init__(self, plan: SweepPlan, jobs: Sequence[SweepJob]):
         self.findings = SweepFindings(plan, jobs)
@@ -56,34 +55,29 @@ class Sweep(Report):
 
     @cached_property
     def table(self) -> Table:
-        rows, dagger = self.rows, len({row.bound.over for row in self.rows}) > 1
-        # With one seed, ± is over sequences, the same for all: differences are much smaller, and are to be seen.
-        gap = rows[0].bound.value - rows[len(rows) // 2].bound.value if rows else 0.0
-        digits = decimals([gap]) if gap > 0 else 0
-        title, sequence = "valid log-likelihood", "nats per sequence"
-        bounds = figure_cells([row.bound for row in rows], strong=self.best, dagger=dagger, digits=digits)
-        steps = figure_cells([row.mean(STEP) for row in rows], dagger=dagger)
-        # The KL is always averaged over draws; a mark on all of them would tell nothing.
-        kl = [replace(AS_IT_IS.cell(row.mean(KL) if row.is_latent else None, 2), mark="") for row in rows]
-        columns = [(Column(title, sequence), bounds), (Column(title, "nats per step", minor=True), steps)]
-        stopped = sum(bool(job.result.get("stopped")) for job in self.counted)
+        stopped, sequence = sum(bool(job.result.get("stopped")) for job in self.counted), "nats per sequence"
         notes = self.how_to_read("Bold: the best mean." if self.are_comparable else "")
-        notes += sentences("sweep_notes", stopped=stopped, edges=self.edges) if rows else []
-        return self.built([*columns, (Column("KL", sequence), kl)], CAPTION.format("Configurations"), notes)
-
-    @property
-    def edges(self) -> list[tuple[str, str, str]]:
-        """Keys of numbers whose best value is the lowest or the highest tried, so that the best may lie beyond."""
+        # Where the best value of a number is the lowest or the highest tried, the best may lie beyond.
         scales = self.findings.scales.items() if self.are_comparable else ()
         sides = [(key, self.rows[0].settings[key], scale.values) for key, scale in scales if scale.numeric]
-        return [
+        edges = [
             (key, tidy(value), "lower" if value == values[0] else "higher")
             for key, value, values in sides
             if len(values) > 2 and value in (values[0], values[-1])
         ]
+        notes += sentences("sweep_notes", stopped=stopped, edges=edges) if notes else []
+        heads = {
+            "log_likelihood": Column("valid log-likelihood", sequence),
+            "log_likelihood_per_step": Column("valid log-likelihood", "nats per step", minor=True),
+            "kl": Column("KL", sequence),
+        }
+        # With one seed, ± is over sequences, the same for all: differences are much smaller, and are to be seen.
+        gap = self.rows[0].bound.value - self.rows[len(self.rows) // 2].bound.value if self.rows else 0.0
+        return self.rows_table(heads, CAPTION.format("Configurations"), notes, digits=decimals([gap]) if gap > 0 else 0)
 
     def figures(self, row: Row) -> dict[str, Mean | None]:
-        return {"log_likelihood": row.bound, "log_likelihood_per_step": row.mean(STEP), "kl": row.mean(KL)}
+        kl = row.mean("valid/kl") if row.is_latent else None
+        return {"log_likelihood": row.bound, "log_likelihood_per_step": row.mean(f"{VALID}_per_step"), "kl": kl}
 
     @property
     def short_table(self) -> Table:
@@ -105,16 +99,18 @@ class Sweep(Report):
         counts = Counter(job.state for job in self.jobs)
         states = [f"{counts[state] if len(counts) > 1 else 'all'} {state}" for state in STATES if counts[state]]
         top = self.rows[0] if self.rows else None
-        value = words.in_words(top.bound, self.sign) if top else ""
-        tested = sum(is_tested(job) for job in self.counted)
+        value = self.sign.in_words(top.bound) if top else ""
+        later = [[job.result, *job.run.read_evaluations().values()] for job in self.counted]  # on their own test set
+        on_test = [[BOUND in each["figures"] for each in some if each.get("on") is None] for some in later]
+        tested = sum(map(any, on_test))
         values = {"top": top, "value": value, "states": ", ".join(states), "tested": tested, "plan": self.plan}
         return sentences("sweep_summary", report=self, **values)
 
     @cached_property
     def left_out(self) -> list[str]:
         """Jobs that do not count, and why: one row of those that are alike, and how many others; what has not begun."""
-        alike: dict[str, list[words.LeftOut]] = {}
-        for each in words.left_out([*self.rows, *self.findings.unranked]):
+        alike: dict[str, list[LeftOut]] = {}
+        for each in left_out([*self.rows, *self.findings.unranked]):
             # Two that diverged differ in the step alone.
             alike.setdefault(re.sub(r"[\d.,]+", "#", each.reason), []).append(each)
         waiting = sum(each.jobs for each in alike.pop("not started", []))
@@ -131,25 +127,16 @@ class Sweep(Report):
     @cached_property
     def cautions(self) -> list[str]:
         spaces, seeds = sorted({row.bound.space for row in self.rows}), [len(row.counted) for row in self.rows]
-        return words.cautions(self.rows, self.what) + sentences("sweep_cautions", spaces=spaces, seeds=seeds)
+        return cautions(self.rows, self.what) + sentences("sweep_cautions", spaces=spaces, seeds=seeds)
 
     @cached_property
     def importance(self) -> Importance | str:
         """Of the swept keys, or why there is none."""
         return find_importance(self.findings)
 
-    @property
-    def importance_notes(self) -> list[str]:
-        """What its picture shows, or why there is none where there are keys to choose from."""
-        if isinstance(self.importance, Importance):
-            return sentences("importance", found=self.importance)
-        return [self.importance] if len(self.findings.keys) > 1 else []
-
-    @property
-    def effects(self) -> list[str]:
-        """How the pictures of the keys' effects are to be read."""
+    def page_values(self) -> dict[str, Any]:
         scales, values = self.findings.scales, [job.result["figures"][VALID]["value"] for job in self.counted]
-        return sentences(
+        effects = sentences(
             "effects",
             bins=BINS,
             binned=any(len(scale.values) > 2 * BINS and scale.kind != "words" for scale in scales.values()),
@@ -157,35 +144,55 @@ class Sweep(Report):
             below=[value for value in values if value < self.findings.floor],
             failed=sum(job.state == "failed" for job in self.jobs),
         )
+        if isinstance(self.importance, Importance):
+            importance = sentences("importance", found=self.importance)
+        else:
+            importance = [self.importance] if len(self.findings.keys) > 1 else []
+        threads = sorted({job.result["threads"] for job in self.counted if "threads" in job.result})
+        facts = {
+            "settings of all jobs": " ".join(self.plan.overrides) or "the defaults",
+            "training time in all": duration(sum(map(training_seconds, self.counted))) if self.counted else "",
+            **dict(made_by(self.counted)),
+            "threads per job": ", ".join(map(str, threads)),
+        }
+        best = self.findings.best
+        return {
+            "effects": effects,
+            "importance": importance,
+            "curves": SHOWN,
+            "samples": gallery({self.rows[0].label: best.job.run.figures} if best else {}),
+            "next_commands": self.commands,
+            "known": [(name, text) for name, text in facts.items() if text],
+        }
 
     @property
     def commands(self) -> list[tuple[str, str]]:
-        """What to type next."""
-        return next_commands(self.findings)
-
-    @property
-    def facts(self) -> list[tuple[str, str]]:
-        """What the jobs have in common, and what made them."""
-        threads = sorted({job.result["threads"] for job in self.counted if "threads" in job.result})
-        facts = [("settings of all jobs", " ".join(self.plan.overrides) or "the defaults")]
-        if self.counted:
-            facts.append(("training time in all", duration(sum(map(training_seconds, self.counted)))))
-        return [
-            *facts,
-            *words.made_by(self.counted),
-            *[("threads per job", ", ".join(map(str, threads)))] * bool(threads),
+        """What to type next, each after what it is for."""
+        commands = [
+            ("Go on with this sweep, or repeat it", self.plan.command_to_show),
+            ("See how far it is", typed("status", f"dir={literal(self.plan.directory)}")),
         ]
-
-    def samples(self) -> list[GalleryPart]:
-        best = self.findings.best
-        return gallery({self.rows[0].label: best.job.run.figures} if best else {})
+        if (best := self.findings.best) is None:
+            return commands
+        run, config = literal(best.job.run.path), config_of(best.job)
+        commands.append(("Evaluate the selected configuration on test", typed("evaluate", f"run={run}")))
+        keys = ("trainer.max_epochs", "trainer.max_steps")
+        limits = {key: OmegaConf.select(config, key) if config else None for key in keys}
+        if longer := [f"{key}={2 * limit}" for key, limit in limits.items() if limit][:1]:
+            purpose = "Train the selected configuration for twice as long, and evaluate it on test"
+            commands.append((purpose, typed("train", f"run_from={run}", *longer, "trainer.test=true")))
+        return commands
 
     def draw(self, directory: Path) -> Drawn:
         return draw(self.findings, self.importance, directory)
 
 
-def is_tested(job: Job) -> bool:
-    """Whether a job was measured on its own test set, at its end or by the evaluate app."""
-    later = job.run.read_evaluations().values()
-    figures = [job.result["figures"], *(content["figures"] for content in later if content.get("on") is None)]
-    return any("test/log_likelihood" in each for each in figures)
+def typed(app: str, *arguments: str) -> str:
+    """A command of the suite, for a shell."""
+    return shlex.join(["python", "-m", f"experiments.{app}", *arguments])
+
+
+def literal(path: Path) -> str:
+    """A path as Hydra's override grammar reads it, relative where it lies below the working directory."""
+    text = str(RunDirectory(path))
+    return text if re.fullmatch(r"[\w./+-]+", text) else quoted(text)

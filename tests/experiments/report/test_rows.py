@@ -9,10 +9,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.config.diff import data_settings, differing
-from experiments.report.comparison.report import Comparison
-from experiments.report.comparison.tables import differing_settings
-from experiments.report.rows import Row
-from experiments.report.words import left_out
+from experiments.report.comparison.report import Comparison, differing_settings
+from experiments.report.rows import Row, left_out
 from experiments.run.facts import BOUND
 from experiments.run.state import read_job
 

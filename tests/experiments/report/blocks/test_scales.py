@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from experiments.report.blocks.scales import Scale
+from experiments.report.blocks.plots import Scale
 from experiments.report.sweep.plots import means_over
 from experiments.text import as_number, tidy
 

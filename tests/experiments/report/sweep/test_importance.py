@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.report.sweep.findings import SweepFindings
-from experiments.report.sweep.importance import Importance, find_importance, permute
+from experiments.report.sweep.findings import Importance, SweepFindings, find_importance, permute
 from experiments.sweep.plan import SweepJob
 from tests.experiments.report.conftest import Runs
 from tests.experiments.report.sweep.test_write import flat, plan_of

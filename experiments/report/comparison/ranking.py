@@ -1,4 +1,4 @@
-"""Which model of a comparison is the best, and with which sign its likelihood is printed."""
+"""Which model of a comparison is the best, and how the others stand to it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from experiments.config.diff import data_settings, differing
+from experiments.report.blocks.tables import NONE, Cell, Column, Table, decimals, number
+from experiments.report.columns import Sign
 from experiments.report.rows import Row
 from experiments.report.sequences import Groups
-from experiments.report.significance import Verdict, against_best
+from experiments.report.significance import MIN_GROUPS, Verdict, against_best
 from experiments.run.same_data import other_data
 
 
@@ -48,7 +50,7 @@ def rank(rows: Sequence[Row]) -> Ranking:
         return Ranking(best, {}, untested)
     known = [groups for row in (top, *alike) if (groups := row.groups) is not None]
     groups = next((each for each in known if each.word is not None), known[0])
-    if groups.are_too_few:
+    if groups.size < MIN_GROUPS:
         few = f"{groups} in the test set, too few to tell differences from chance"
         return Ranking(best, {}, {label: untested.get(label, few) for label in reasons})
     _, verdicts = against_best({row.label: row.bounds for row in alike if row.bounds is not None}, groups.numbers)
@@ -65,3 +67,21 @@ def why_untested(row: Row, top: Row) -> str | None:
     if words := other_data([*top.counted, *row.counted]):
         return f"other data, though the configs say the same ({words})"
     return None if row.lengths.tolist() == top.lengths.tolist() else "other test sequences"
+
+
+def significance_table(rows: Sequence[Row], ranking: Ranking, sign: Sign, notes: Sequence[str]) -> Table:
+    """Every other model against the best, with the test that the bold type rests on."""
+    digits = decimals(verdict.error for verdict in ranking.verdicts.values())
+    lines = []
+    for label in (row.label for row in rows):
+        if verdict := ranking.verdicts.get(label):
+            difference = number(sign.value(verdict.difference), digits, verdict.error)
+            p = Cell("0.001", mark="<") if verdict.p < 0.001 else number(verdict.p, 3)
+            answer = "worse" if verdict.is_worse else "not significantly worse"
+            lines.append([Cell(label), difference, number(verdict.freedom, 1), p, Cell(answer)])
+        elif label in ranking.untested:
+            lines.append([Cell(label), NONE, NONE, NONE, Cell(f"not tested: {ranking.untested[label]}")])
+    words, numbers = {"model", "verdict"}, {"difference": "nats per sequence"}
+    titles = ("model", "difference", "degrees of freedom", "p", "verdict")
+    columns = [Column(title, numbers.get(title, ""), numeric=title not in words) for title in titles]
+    return Table(columns, [("", lines)] if lines else [], f"Every model against the best, {ranking.best}", notes)
