@@ -12,14 +12,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from experiments.text import duration
 from vrnn.training.metrics import MARKS, Measurement
 from vrnn.training.progress import Observer
 
 if TYPE_CHECKING:
     from vrnn.objectives.base import Kind
 
-is_narrow = sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before Python was started
-console = Console(highlight=False, soft_wrap=True, width=None if is_narrow else 120)
+is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before Python was started
+console = Console(highlight=False, soft_wrap=True, width=None if is_terminal else 120)
+
+# The lines that follow training fit 80 columns, with the mark of the best one.
+LINE = "{epoch:>5} {update:>13} {bound:>21} {kl:>8} {speed:>11} {left:>11}"
+HEADER = LINE.format(
+    epoch="epoch", update="update", bound="nats/sequence", kl="KL, nats", speed="sequences/s", left="left"
+)
 
 
 class Terminal(Observer):
@@ -41,12 +48,19 @@ class Terminal(Observer):
         self.echo: Callable[[str], None] | None = None
         self.best = float("-inf")
         self.speed = ""
+        self.has_header = False
         self.last_line = time.monotonic()
         self.last_log: tuple[float, int] | None = None
         self.live = console.is_terminal and not label
-        columns = (BarColumn(None), MofNCompleteColumn(), TextColumn("{task.fields[status]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(None, complete_style="cyan", finished_style="green"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(compact=True),
+        )
         self.bar = Progress(*columns, console=console, transient=True, disable=not self.live, expand=True)
-        self.task = self.bar.add_task("training", total=None, status="")
+        self.task = self.bar.add_task("training", total=None, status="", epoch=0)
 
     def say(self, text: str) -> None:
         """One line on the screen, above the bar where there is one; `echo` gets it in any case."""
@@ -61,10 +75,17 @@ class Terminal(Observer):
             console.print()
             show_measurements(title, rows)
 
-    def following(self, kind: Kind, batch_size: int) -> Terminal:
-        """Shows training within the context; kind gives the bound's mark, batch_size the throughput."""
+    def following(self, kind: Kind, batch_size: int, best: float = float("-inf")) -> Terminal:
+        """Shows training within the context.
+
+        Args:
+          kind: of the bound, which gives its mark.
+          batch_size: gives the throughput.
+          best: the best validation bound before, where training goes on.
+        """
         self.mark = MARKS[kind]
         self.batch_size = batch_size
+        self.best = best
         return self
 
     def __enter__(self) -> Terminal:
@@ -94,28 +115,31 @@ class Terminal(Observer):
         now = (metrics["seconds"], metrics["step"])
         if self.last_log is not None and now[0] > self.last_log[0]:
             rate = self.batch_size * (now[1] - self.last_log[1]) / (now[0] - self.last_log[0])
-            self.speed = f"{rate:,.0f} sequences/s"
+            self.speed = f"{rate:,.0f}"
         self.last_log = now
-        status = f"train {self.mark}{metrics['train/log_likelihood']:.2f} nats"
-        self.bar.update(self.task, status=f"{status}  {self.speed}")
+        bound = f"train {self.mark}{metrics['train/log_likelihood']:,.2f}"
+        speed = f"  {self.speed} sequences/s" if self.speed else ""
+        self.bar.update(self.task, status=f"{bound} nats{speed}", epoch=metrics["epoch"] + 1)
         if not self.live and time.monotonic() - self.last_line > self.every:
-            self.say(f"  step {metrics['step']:>6} of {self.total_steps}  {status}  {self.speed}{self._left(metrics)}")
+            self._line(metrics, epoch="", bound=bound, kl="")
 
     def _validation(self, metrics: dict[str, Any]) -> None:
         bound = metrics["valid/log_likelihood"]
-        best = "  best so far" if bound > self.best else ""
+        end = "  best" if bound > self.best else ""
         self.best = max(bound, self.best)
-        self.say(
-            f"epoch {metrics['epoch']:>3}  step {metrics['step']:>6} of {self.total_steps}  "
-            f"valid {self.mark}{bound:.2f} nats per sequence  kl {metrics['valid/kl']:.2f}  "
-            f"{self.speed}{self._left(metrics)}{best}"
-        )
+        shown = f"valid {self.mark}{bound:,.2f}"
+        self._line(metrics, epoch=str(metrics["epoch"]), bound=shown, kl=f"{metrics['valid/kl']:,.2f}", end=end)
 
-    def _left(self, metrics: dict[str, Any]) -> str:
-        """Time left, at the run's own mean speed."""
+    def _line(self, metrics: dict[str, Any], *, epoch: str, bound: str, kl: str, end: str = "") -> None:
+        """One line of the table that follows training; the header stands above the first."""
+        if not self.has_header:
+            self.has_header = True
+            self.say(HEADER)
         self.last_line = time.monotonic()
-        seconds = metrics["seconds"] / metrics["step"] * (self.total_steps - metrics["step"])
-        return f"  {seconds // 60:.0f}:{seconds % 60:02.0f} left"
+        seconds = metrics["seconds"] / metrics["step"] * (self.total_steps - metrics["step"])  # at the mean speed
+        update, left = f"{metrics['step']}/{self.total_steps}", duration(seconds)
+        line = LINE.format(epoch=epoch, update=update, bound=bound, kl=kl, speed=self.speed, left=left)
+        self.say(f"{line}{end}")
 
 
 def say(text: str) -> None:
@@ -129,34 +153,44 @@ def show_measurements(title: str, rows: dict[str, Measurement]) -> None:
 
 
 def measurements_table(title: str, rows: dict[str, Measurement]) -> Table:
-    """Figures with mark, standard errors, unit, space and count, one a row.
+    """Measurements with mark, standard errors and unit, one a row; what all rows share stands below, once.
 
-    Beside the standard error that over the noise drawn, where there is one; below, what the standard error is over.
+    Beside the standard error that over the noise drawn, where there is one. Numbers are shown whole at any width; names
+    and units are wrapped.
     """
-    sampled = any(measurement.monte_carlo_error is not None for measurement in rows.values())
-    over = ", ".join(dict.fromkeys(measurement.over for measurement in rows.values()))
-    caption = None if over == "sequences" else f"± s.e. is over {over}"
+    measurements = list(rows.values())
+    sampled = any(measurement.monte_carlo_error is not None for measurement in measurements)
+    spaces = dict.fromkeys(measurement.space for measurement in measurements)
+    counts = dict.fromkeys(measurement.count for measurement in measurements)
+    over = ", ".join(dict.fromkeys(measurement.over for measurement in measurements))
+    caption = [f"{space} space" for space in spaces if len(spaces) == 1]
+    caption += [f"{count:,} sequences" for count in counts if len(counts) == 1]
+    caption += [f"± s.e. over {over}"] if over != "sequences" else []
     table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left"
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        caption=", ".join(caption) or None,
+        caption_justify="left",
     )
-    table.add_column("", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("± s.e.", justify="right", no_wrap=True)
-    if sampled:
-        table.add_column("± Monte Carlo", justify="right", no_wrap=True)
-    for column in ("unit", "space", "sequences"):
-        table.add_column(column, no_wrap=True, justify="right" if column == "sequences" else "left")
+    table.add_column("", overflow="fold")
+    for column in ("value", "± s.e.", *(["± Monte Carlo"] if sampled else [])):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("unit", overflow="fold")
+    if len(spaces) > 1:
+        table.add_column("space", overflow="fold")
+    if len(counts) > 1:
+        table.add_column("sequences", justify="right", no_wrap=True)
     for name, measurement in rows.items():
-        error = "" if measurement.standard_error is None else f"{measurement.standard_error:.2f}"
-        value = f"{MARKS[measurement.kind]}{measurement.value:,.2f}"
-        noise = "" if measurement.monte_carlo_error is None else f"{measurement.monte_carlo_error:.3g}"
+        error, noise = measurement.standard_error, measurement.monte_carlo_error
         table.add_row(
             name,
-            value,
-            error,
-            *([noise] if sampled else []),
+            f"{MARKS[measurement.kind]}{measurement.value:,.2f}",
+            "" if error is None else f"{error:,.2f}",
+            *(["" if noise is None else f"{noise:.3g}"] if sampled else []),
             measurement.unit,
-            measurement.space,
-            f"{measurement.count:,}",
+            *([measurement.space] if len(spaces) > 1 else []),
+            *([f"{measurement.count:,}"] if len(counts) > 1 else []),
         )
     return table

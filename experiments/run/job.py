@@ -119,8 +119,11 @@ class TrainingJob:
         run, parts, terminal = self.run, self.parts, self.terminal
         last = run.checkpoints / "last.pt"
         resumed = self.resume and last.exists()
+        best = float("-inf")
         if resumed:
-            run.metrics.cut(checkpoint.load(last, "cpu")["progress"]["step"])
+            progress_before = checkpoint.load(last, "cpu")["progress"]
+            best = progress_before["best"]
+            run.metrics.cut(progress_before["step"])
         elif self.resume:
             terminal.say("no checkpoint had been written yet: training starts again")
             run.metrics.cut(-1)
@@ -128,7 +131,7 @@ class TrainingJob:
         kind = parts.objective.kind(parts.model)
         screen = GuardedObserver(terminal, "screen")
         try:
-            with terminal.following(kind, parts.trainer.settings.batch_size):
+            with terminal.following(kind, parts.trainer.settings.batch_size, best):
                 progress = parts.trainer.fit(
                     parts.model,
                     parts.objective,
