@@ -13,6 +13,7 @@ from vrnn.models.base import Forward, SequenceModel, SequenceTerms, State
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training.recompute import Recomputed
 from vrnn.training.settings import Settings
+from vrnn.training.workers import Split
 
 
 class Compiled:
@@ -45,6 +46,10 @@ class Gradient:
             self.model = Recomputed(model, settings.checkpoint_segments)
         if settings.compile:
             self.model = Compiled(self.model)
+        workers = torch.get_num_threads()
+        self.splits = workers > 1 and settings.time_loop(model).name == "compiled"
+        if self.splits:
+            self.model = Split(self.model, model, workers)
 
     def compute(self, batch: Batch, step: int, noise: Tensor, state: tuple | None) -> tuple[Estimate, Tensor]:
         """Leaves the clipped gradient in the parameters; returns the estimate, and the norm before the clip [].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from torch import Tensor
@@ -16,6 +17,7 @@ from vrnn.training.gradient import Gradient
 from vrnn.training.graphs import Graphs
 from vrnn.training.progress import Observer
 from vrnn.training.settings import Settings
+from vrnn.training.workers import one_thread_each
 
 NOTABLE = 2.0  # seconds of compiling that a person is told of
 
@@ -45,6 +47,7 @@ class Update:
         gradient = Gradient(settings, model, objective)
         self.gradient: Gradient | Graphs = Graphs(gradient, observer) if settings.uses_cuda_graph else gradient
         self.is_compiling = settings.compile
+        self.splits = gradient.splits
         self.prepare(settings.time_loop(model), model)
         if settings.precision == "bf16" and not has_bf16(settings.device):
             observer.note(
@@ -72,9 +75,10 @@ class Update:
         for group, rate in zip(self.optimizer.param_groups, self.peak_rates, strict=True):
             group["lr"] = rate * rate_factor
         started = time.monotonic()
-        estimate, norm = self.gradient.compute(batch, step, noise, state)
+        with one_thread_each() if self.splits else contextlib.nullcontext():
+            estimate, norm = self.gradient.compute(batch, step, noise, state)
+            self.optimizer.step()
         if self.is_compiling:
             self.observer.note(f"torch.compile took {time.monotonic() - started:.0f} s for batches of this shape")
             self.is_compiling = False
-        self.optimizer.step()
         return estimate, norm
