@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,9 +11,15 @@ from experiments.errors import UserError
 from tests.models.variants import VARIANTS
 from tests.parts import build_model
 from vrnn.batch import Batch
+from vrnn.data.lgssm import LinearGaussian
+from vrnn.data.splits import Sequences
+from vrnn.data.standardisation import Standardisation
 from vrnn.distributions import DiagonalNormal
+from vrnn.likelihoods.gaussian import Gaussian
+from vrnn.models.dkf import DKF
 from vrnn.models.latent import backwards
 from vrnn.models.recurrence import GRU
+from vrnn.nn import inverse_positive
 from vrnn.objectives.iwae import IWAE
 
 FORCED = [(model, changes) for model, changes in VARIANTS if "auxiliary" in changes]
@@ -115,3 +122,27 @@ def test_sizes_that_cannot_be_are_refused_by_name():
     ):
         with pytest.raises(UserError, match=message):
             build_model(name, changes=change)
+
+
+def test_a_linear_dkf_has_the_likelihood_of_the_kalman_filter(make_noise):
+    """With its gate closed it is a linear-Gaussian system: importance sampling finds the exact log p(x)."""
+    transition, emission = np.array([[0.9, 0.3], [-0.3, 0.7]]), np.array([[1.0, 0.2], [0.5, -0.8]])
+    std, noise_std, first_std = np.array([0.5, 0.7]), np.array([0.6, 0.9]), np.array([1.3, 0.8])
+    model = DKF(2, 2, Gaussian(2), lambda *widths: GRU(*widths, 4), [], [], [], direction="left").double()
+    with torch.no_grad():
+        model.transition.gate[0].bias.fill_(-40.0)
+        model.transition.linear.weight.copy_(torch.from_numpy(transition))
+        model.transition.raw_std.weight.zero_()
+        model.transition.raw_std.bias.copy_(inverse_positive(torch.from_numpy(std), 1e-4))
+        model.first[2:] = inverse_positive(torch.from_numpy(first_std), 1e-4)
+        model.emission_net[0].weight.copy_(torch.from_numpy(np.concatenate([emission, np.zeros((2, 2))])))
+        model.emission_net[0].bias[2:] = inverse_positive(torch.from_numpy(noise_std), 1e-4)
+        model.posterior_net.bias[2:] = 1.0  # wide, so that the weights are bounded
+    covariances = (np.diag(values**2) for values in (std, noise_std, first_std))
+    process = LinearGaussian(transition, next(covariances), emission, next(covariances), next(covariances))
+    x = torch.from_numpy(process.sample(3, 2, np.random.default_rng(0)))
+    exact = process.truth(Sequences.of_equal_length(x), Standardisation.identity(2))
+    with torch.no_grad():
+        found = IWAE(40_000)(model, Batch.of(x), 0, make_noise(3 * 40_000, 2, 2))
+    assert (found.variance.sqrt() < 0.05).all()
+    assert ((found.bound - exact).abs() < 4.0 * found.variance.sqrt()).all()

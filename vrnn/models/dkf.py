@@ -14,14 +14,21 @@ from vrnn.likelihoods.base import Likelihood
 from vrnn.models.base import State
 from vrnn.models.initialisation import as_torch
 from vrnn.models.latent import Drawn, Forcing, LatentModel, Recurrences, backwards
-from vrnn.nn import full_precision, mlp, output_layer
+from vrnn.nn import full_precision, inverse_positive, mlp, output_layer
 
 
 class DKFState(NamedTuple):
-    """z: z_{t-1} [B, Z]; left: fields of the forward RNN, packed, after x_{t-1} [B, F, H], F = 0 without one."""
+    """After step t - 1.
+
+    Attributes:
+      z: z_{t-1} [B, Z].
+      left: fields of the forward RNN, packed [B, F, H], F = 0 without one.
+      begun: 1, and before the first step 0 [B, 1].
+    """
 
     z: Tensor
     left: Tensor
+    begun: Tensor
 
 
 class Inputs(NamedTuple):
@@ -87,7 +94,7 @@ class DKF(LatentModel):
                     x_t                           v            v
                                          z_{t-1} -->    z_t         (z_{t-1} only if structured)
 
-      prior       p(z_t | z_{t-1}) = N(mean, diag(std^2)), see `GatedTransition`
+      prior       p(z_t | z_{t-1}) = N(mean, diag(std^2)), see `GatedTransition`; p(z_1) has a mean and a std of its own
       emission    p(x_t | z_t)
       left        l_t = f(phi_x(x_t), l_{t-1})
       right       b_t = g(phi_x(x_t), b_{t+1}), from each sequence's own end
@@ -97,7 +104,7 @@ class DKF(LatentModel):
     `direction` and `structured` span the inference networks of 1609.09869, Table 1: right and structured is DKS, which
     has what the exact posterior p(z_t | z_{t-1}, x_t, ..., x_T) depends on; left and structured ST-L, both ST-LR; not
     structured (mean field) are MF-L, MF-R and MF-LR, whose c_t has no term of z_{t-1}, and which need no time loop.
-    z_0 is 0, so that p(z_1) is the transition from there. Nothing of x_t reaches a later step but through z.
+    Where c_1 reads z_0 it reads 0. Nothing of x_t reaches a later step but through z.
 
     Where sequences are cut into chunks in time, z and l go on, but b_t reads no further than its chunk: the sum of the
     chunks' bounds is a lower bound on log p(x), looser than that of whole sequences.
@@ -150,17 +157,21 @@ class DKF(LatentModel):
         self.num_terms = len(rnns) + structured
         self.posterior_net = nn.Linear(h_dim, 2 * z_dim)
         self.transition = GatedTransition(z_dim, transition)
+        self.first = nn.Parameter(torch.zeros(2 * z_dim))  # mean and raw standard deviation of z_1
         self.emission_net = mlp(z_dim, emission, likelihood.param_dim)
         self.forcing = Forcing.of(auxiliary, self.looks_ahead, z_dim, h_dim, emission)
         initialise(self)
         self.transition.start_at(sigma_bias)
+        with torch.no_grad():
+            self.first[z_dim:] = inverse_positive(torch.ones(z_dim), min_std)
         self.start_at([self.posterior_net], sigma_bias, output_layer(self.emission_net))
 
     def initial_state(self, batch_size: int) -> State:
-        z = self.posterior_net.weight.new_zeros(batch_size, self.z_dim)
-        if self.forward_rnn is None:
-            return DKFState(z, z.new_zeros(batch_size, 0, self.posterior_net.in_features))
-        return DKFState(z, self.forward_rnn.packed(self.forward_rnn.initial_state(batch_size)))
+        z = self.first.new_zeros(batch_size, self.z_dim)
+        left = z.new_zeros(batch_size, 0, self.posterior_net.in_features)
+        if self.forward_rnn is not None:
+            left = self.forward_rnn.packed(self.forward_rnn.initial_state(batch_size))
+        return DKFState(z, left, z[:, :1])
 
     def prepare(self, batch: Batch, state: State | None = None) -> Inputs:
         state = self.initial_state(batch.size) if state is None else state
@@ -183,27 +194,34 @@ class DKF(LatentModel):
     def advance(self, inputs: Inputs, state: DKFState, noise: Tensor) -> tuple[Drawn, DKFState]:
         posterior = self.posterior(inputs.h, state.z)
         z = posterior.rsample(noise)
-        return Drawn(*posterior, z, state.z), DKFState(z, inputs.after)
+        context = torch.cat([state.z, state.begun], -1)
+        return Drawn(*posterior, z, context), DKFState(z, inputs.after, torch.ones_like(state.begun))
 
     def unroll(self, inputs: Inputs, state: DKFState, noise: Tensor, lengths: Tensor) -> tuple[Drawn, DKFState]:
         if self.combiner is not None:
             return super().unroll(inputs, state, noise, lengths)
         posterior = self.posterior(inputs.h, state.z)
         z = posterior.rsample(noise)
-        every = torch.cat([state.z[:, None], z], 1)
+        before = torch.cat([state.z, state.begun], -1)[:, None]
+        every = torch.cat([before, torch.cat([z, torch.ones_like(z[..., :1])], -1)], 1)  # of steps 0 to T
         left = torch.cat([state.left[:, None], inputs.after], 1)
         rows = torch.arange(len(lengths), device=lengths.device)
-        return Drawn(*posterior, z, every[:, :-1]), DKFState(every[rows, lengths], left[rows, lengths])
+        last, begun = every[rows, lengths].split([self.z_dim, 1], -1)
+        return Drawn(*posterior, z, every[:, :-1]), DKFState(last, left[rows, lengths], begun)
 
     def prior_of(self, inputs: Inputs, drawn: Drawn) -> DiagonalNormal:
-        return self.normal(self.transition(drawn.context))
+        return self._prior(*drawn.context.split([self.z_dim, 1], -1))
 
     def emission_of(self, inputs: Inputs, drawn: Drawn) -> Distribution:
         return self._emission(drawn.z)
 
     def draw(self, state: DKFState, generator: torch.Generator) -> tuple[Tensor, DKFState]:
-        z = self.normal(self.transition(state.z)).sample(generator)
-        return self._emission(z).sample(generator), state._replace(z=z)
+        z = self._prior(state.z, state.begun).sample(generator)
+        return self._emission(z).sample(generator), state._replace(z=z, begun=torch.ones_like(state.begun))
+
+    def _prior(self, z: Tensor, begun: Tensor) -> DiagonalNormal:
+        """p(z_t | z_{t-1}), from z_{t-1} [..., Z] and whether there is one [..., 1]."""
+        return self.normal(torch.where(begun > 0.0, self.transition(z), self.first))
 
     def _emission(self, z: Tensor) -> Distribution:
         """p(x_t | z_t), from z [..., Z]."""
