@@ -24,9 +24,10 @@ from experiments.run.restore import restore
 from experiments.run.tracking import track_evaluation
 from vrnn.objectives.base import Objective
 from vrnn.training.device import find_device
-from vrnn.training.evaluation import Space, evaluate, rows_within
+from vrnn.training.evaluation import evaluate, rows_within
 from vrnn.training.finite import explain_not_finite
 from vrnn.training.references import TRUTH, exact
+from vrnn.training.space import Space
 
 
 def measure(cfg: DictConfig, context: JobContext) -> int:

@@ -137,6 +137,11 @@ class Row:
         """Mean KL of each time step over the test sequences that reach it, in nats, of every counted seed [S, T]."""
         return self._sequences("kl_by_step")
 
+    @cached_property
+    def ess_by_step(self) -> np.ndarray | None:
+        """Mean effective sample size after each time step, as the KL [S, T]; None where there are no particles."""
+        return self._sequences("ess_by_step")
+
     @property
     def is_latent(self) -> bool:
         """Whether it counts and has latent variables, so that there is a KL of the posterior from the prior."""

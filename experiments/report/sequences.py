@@ -15,7 +15,8 @@ from experiments.errors import UserError
 from experiments.text import counted, plain
 
 MOST_BYTES = 2**28  # of all arrays together
-KINDS = {"bounds": "f", "lengths": "iu", "kl_by_step": "f"}  # of numbers, by the name of the array
+BY_STEP = ("kl_by_step", "ess_by_step")
+KINDS = {"bounds": "f", "lengths": "iu", **dict.fromkeys(BY_STEP, "f")}  # of numbers, by the name of the array
 WORD = re.compile("[a-z]{1,20}")  # for instance "speaker"; shown in reports
 
 
@@ -33,7 +34,9 @@ def open_arrays(file: Path) -> np.lib.npyio.NpzFile:
 
 
 def read_sequences(file: Path) -> dict[str, np.ndarray]:
-    """The arrays, by name: bounds [N], lengths [N] and kl_by_step [T], each where it is there; none without a file.
+    """The arrays, by name: bounds [N], lengths [N], kl_by_step [T], ess_by_step [T], each where it is there.
+
+    Without a file there are none.
 
     Raises:
       UserError: the file is damaged, stores pickled objects, or its arrays do not fit each other.
@@ -49,8 +52,9 @@ def read_sequences(file: Path) -> dict[str, np.ndarray]:
         lengths = arrays.get("lengths", np.ones(0))
         if "lengths" in arrays and (len(lengths) != len(arrays.get("bounds", lengths)) or not (lengths > 0).all()):
             raise ValueError("lengths: expected a positive number for each bound")
-        if "lengths" in arrays and len(arrays.get("kl_by_step", ())) > lengths.max(initial=0):
-            raise ValueError("kl_by_step: holds steps that no sequence has")
+        for name in BY_STEP:
+            if "lengths" in arrays and len(arrays.get(name, ())) > lengths.max(initial=0):
+                raise ValueError(f"{name}: holds steps that no sequence has")
     except Exception as error:  # a damaged archive fails in zipfile, zlib or numpy, each in its own way
         raise UserError(
             f"{plain(str(file))}: these are not the bounds of a run's test sequences ({reason(error)}); put the run's "

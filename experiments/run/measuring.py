@@ -11,10 +11,11 @@ from experiments.run.directory import RunDirectory
 from experiments.run.parts import Parts
 from experiments.warn import warn
 from vrnn.training import checkpoint
-from vrnn.training.evaluation import Space, evaluate
+from vrnn.training.evaluation import evaluate
 from vrnn.training.finite import explain_not_finite
 from vrnn.training.metrics import Measurement
 from vrnn.training.references import exact, references
+from vrnn.training.space import Space
 
 
 def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement]:
@@ -37,7 +38,8 @@ def measure(parts: Parts, run: RunDirectory, seed: int) -> dict[str, Measurement
             measurements |= evaluation.gap(truth, split, splits.grouping)
     if settings.test:
         arrays: dict[str, Any] = saved_groups(splits.test.groups, splits.grouping)
-        tensors = {name: getattr(evaluation, name) for name in ("bounds", "lengths", "kl_by_step")}
+        names = ("bounds", "lengths", "kl_by_step", *(["ess_by_step"] if evaluation.ess is not None else []))
+        tensors = {name: getattr(evaluation, name) for name in names}
         np.savez(run.test_sequences, **({name: tensor.numpy() for name, tensor in tensors.items()} | arrays))
         for name, reference in references(model.likelihood.plain, splits).items():
             if bool(reference.bounds.isfinite().all()):

@@ -15,8 +15,8 @@ from vrnn.data.lgssm import LinearGaussian, lgssm
 from vrnn.data.splits import Sequences
 from vrnn.data.standardisation import Standardisation
 from vrnn.likelihoods.gaussian import Gaussian
-from vrnn.training.evaluation import Space
 from vrnn.training.references import exact, references
+from vrnn.training.space import Space
 
 SMALL = {
     "x_dim": 3,

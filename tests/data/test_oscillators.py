@@ -8,8 +8,8 @@ import torch
 from vrnn.data.oscillators import oscillators
 from vrnn.data.standardisation import Standardisation
 from vrnn.likelihoods.gaussian import Gaussian
-from vrnn.training.evaluation import Space
 from vrnn.training.references import references
+from vrnn.training.space import Space
 
 SMALL = {"num_steps": 40, "train_sequences": 20, "valid_sequences": 4, "test_sequences": 30}
 

@@ -15,7 +15,8 @@ from experiments import load_run, load_sweep
 from experiments.errors import UserError
 from tests.experiments.command_line import Run
 from vrnn.objectives.elbo import ELBO
-from vrnn.training.evaluation import Space, evaluate
+from vrnn.training.evaluation import evaluate
+from vrnn.training.space import Space
 
 ROOT = Path(__file__).parents[2]
 OLD = ROOT / "tests" / "faults" / "old"

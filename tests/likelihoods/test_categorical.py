@@ -14,8 +14,8 @@ from vrnn.data.splits import Sequences, Splits
 from vrnn.data.standardisation import Standardisation
 from vrnn.distributions import Bernoulli
 from vrnn.likelihoods.categorical import Categorical
-from vrnn.training.evaluation import Space
 from vrnn.training.references import independent
+from vrnn.training.space import Space
 
 
 def test_it_is_torchs_categorical_of_the_number_of_each_value():

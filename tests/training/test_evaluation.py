@@ -10,9 +10,10 @@ import torch
 
 from vrnn.data.splits import Sequences, Standardisation
 from vrnn.likelihoods.gaussian import Gaussian
-from vrnn.training.evaluation import Evaluation, Space, evaluate
+from vrnn.training.evaluation import Evaluation, evaluate
 from vrnn.training.noise import keyed_noise
 from vrnn.training.references import independent
+from vrnn.training.space import Space
 
 
 @pytest.fixture

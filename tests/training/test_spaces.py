@@ -12,9 +12,11 @@ from vrnn.likelihoods.bernoulli import Bernoulli
 from vrnn.likelihoods.discretized_logistics import DiscretizedLogistics
 from vrnn.likelihoods.gaussian import Gaussian
 from vrnn.models.base import SequenceModel
+from vrnn.objectives.fivo import FIVO
 from vrnn.objectives.iwae import IWAE
-from vrnn.training.evaluation import Evaluation, Space, evaluate, rows_within
+from vrnn.training.evaluation import Evaluation, evaluate, rows_within
 from vrnn.training.noise import keyed_noise
+from vrnn.training.space import Space
 
 SCALE = Standardisation(torch.tensor([1.0, -2.0, 0.5]), torch.tensor([10.0, 0.5, 3.0]))
 LOG_DET = math.log(15.0)
@@ -93,6 +95,25 @@ def test_kl_by_step_is_the_mean_over_the_sequences_that_reach_it(make_vrnn, sequ
     reach = torch.tensor([len(values) for values in by_step])
     torch.testing.assert_close(found.kl_by_step * reach, found.kl)
     assert found.measurements("test", Space())["test/kl"].value == pytest.approx(sum(map(sum, by_step)) / 9)
+
+
+@pytest.mark.parametrize("batch_size", [1, 12, 100])
+def test_the_effective_sample_size_is_the_mean_over_the_sequences_that_reach_it(make_vrnn, sequences, batch_size: int):
+    """And as the bound, it depends on no batch size, though particles are resampled."""
+    model, objective = make_vrnn(), FIVO(4, ess_threshold=1.0)
+    found = evaluate(model, objective, sequences, batch_size=batch_size, seed=5)
+    by_step: list[list[float]] = [[] for _ in range(int(sequences.lengths.max()))]
+    for number, length in enumerate(sequences.lengths.tolist()):
+        batch = sequences.batch(torch.tensor([number]))
+        estimate = objective(model, batch, 0, keyed_noise(5, batch, 4, objective.noise_dim(model)))
+        assert float(found.bounds[number]) == pytest.approx(float(estimate.bound))
+        for t in range(length):
+            by_step[t].append(float(estimate.ess[0, t]))
+    assert found.ess_by_step.tolist() == pytest.approx([sum(values) / len(values) for values in by_step])
+    measured = found.measurements("test", Space())["test/effective_sample_size"]
+    assert measured.value == pytest.approx(sum(map(sum, by_step)) / sum(map(len, by_step)))
+    assert (measured.unit, measured.kind) == ("particles", "estimate")
+    assert evaluate(model, IWAE(4), sequences, batch_size=12, seed=5).ess_by_step is None
 
 
 def test_the_monte_carlo_error_is_that_of_the_figures_over_seeds(make_vrnn, sequences):

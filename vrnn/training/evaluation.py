@@ -6,18 +6,18 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from vrnn.data.splits import Sequences, Splits
-from vrnn.likelihoods.base import Likelihood
+from vrnn.data.splits import Sequences
 from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Kind, Objective
 from vrnn.training.in_parts import InParts
 from vrnn.training.metrics import Measurement
 from vrnn.training.noise import keyed_noise
+from vrnn.training.space import Space
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,6 +55,7 @@ class Evaluation:
       variance: Monte-Carlo variance of all bounds together; None where it cannot be told.
       groups: the group of each sequence [N], see `Sequences`; None: the sequences are independent.
       observed: of how many steps each dimension was observed [N, D]; None: of all.
+      ess: effective sample size after time step t, summed as the KL [T]; None where it is not followed.
     """
 
     bounds: Tensor
@@ -64,12 +65,22 @@ class Evaluation:
     variance: float | None = None
     groups: Sequence[str] | None = None
     observed: Tensor | None = None
+    ess: Tensor | None = None
+
+    @property
+    def reached(self) -> Tensor:
+        """Number of sequences that have a time step t [T]."""
+        return (self.lengths[:, None] > torch.arange(len(self.kl))).sum(0)
 
     @property
     def kl_by_step(self) -> Tensor:
         """Mean KL of time step t over the sequences that reach it, in nats [T]."""
-        reached = (self.lengths[:, None] > torch.arange(len(self.kl))).sum(0)
-        return self.kl / reached
+        return self.kl / self.reached
+
+    @property
+    def ess_by_step(self) -> Tensor | None:
+        """Mean effective sample size after time step t over the sequences that reach it, in particles [T]."""
+        return None if self.ess is None else self.ess / self.reached
 
     def measurements(self, split: str, space: Space, grouping: str | None = None) -> dict[str, Measurement]:
         """The split's measurements: per sequence and step, normalized and raw, and the KL; bits where x is quantised.
@@ -91,6 +102,11 @@ class Evaluation:
         measurements[f"{split}/kl"] = Measurement(
             kl, None, num, "nats per sequence", "normalized", "estimate", over=over
         )
+        if self.ess is not None:
+            mean = float(self.ess.sum()) / float(self.lengths.sum())
+            measurements[f"{split}/effective_sample_size"] = Measurement(
+                mean, None, num, "particles", "normalized", "estimate", over=over
+            )
         if space.bits_dim is not None:
             measurements[f"{split}/bits_per_dim"] = self._bits(
                 measurements[f"{split}/raw_log_likelihood_per_step"], space.bits_dim
@@ -162,38 +178,6 @@ class Evaluation:
         return Measurement(-nats.value / scale, error, nats.count, "bits per dimension", "raw", kind, noise, nats.over)
 
 
-class Space(NamedTuple):
-    """The way from normalized to raw space.
-
-    Attributes:
-      log_det: nats per step between them, log p(raw) = log p(x) - log_det; 0 for a discrete likelihood, whose
-        probabilities no change of unit moves.
-      bits_dim: D, where raw values are quantised in unit steps and so have a cost in bits per dimension; else None.
-      log_std: the part of each dimension in log_det [D]; None: it is 0.
-    """
-
-    log_det: float = 0.0
-    bits_dim: int | None = None
-    log_std: Tensor | None = None
-
-    def change(self, lengths: Tensor, observed: Tensor | None) -> Tensor:
-        """Nats that sequences lose on the way to raw space [N]; of a value that was not observed there are none."""
-        if observed is None or self.log_std is None:
-            return self.log_det * lengths.double()
-        return observed.double() @ self.log_std
-
-    @classmethod
-    def of(cls, likelihood: Likelihood, splits: Splits) -> Space:
-        # A density has bits only over values that were dequantised, so that next to none of them comes twice.
-        first = splits.train.values[:10_000, 0]
-        honest = likelihood.discrete or len(first.unique()) > 0.9 * len(first)
-        quantised = splits.levels is not None and honest
-        log_det, log_std = 0.0, None
-        if not likelihood.discrete:
-            log_det, log_std = splits.standardisation.log_det, splits.standardisation.std.double().log()
-        return cls(log_det, splits.x_dim if quantised else None, log_std)
-
-
 @judging
 def evaluate(
     model: SequenceModel, objective: Objective, sequences: Sequences, *, batch_size: int, seed: int, step: int = 0
@@ -212,17 +196,23 @@ def evaluate(
     kind, parts = objective.kind(model), InParts(model, batch_size)
     bounds = torch.zeros(len(sequences), dtype=torch.float64)
     kl = torch.zeros(int(sequences.lengths.max()), dtype=torch.float64, device=sequences.device)
+    ess = torch.zeros_like(kl)
     variance: list[Tensor] = []
+    followed = False
     for index in sequences.by_length(max(1, batch_size // objective.num_samples)):
         batch = sequences.batch(index, draws)
         noise = keyed_noise(seed, batch, objective.num_samples, objective.noise_dim(model))
         estimate = objective(parts, batch, step, noise)
         bounds[index] = estimate.bound.double().cpu()
         kl[: batch.steps] += estimate.kl.double().sum(0)
+        if estimate.ess is not None:
+            followed = True
+            ess[: batch.steps] += estimate.ess.double().sum(0)
         variance += [] if estimate.variance is None else [estimate.variance.double().sum()]
     total = float(sum(variance)) if variance else None
     observed = sequences.observed_steps()
-    return Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total, sequences.groups, observed)
+    found = Evaluation(bounds, sequences.lengths, kind, kl.cpu(), total, sequences.groups, observed)
+    return replace(found, ess=ess.cpu()) if followed else found
 
 
 def rows_within(model: SequenceModel, steps: int, memory: float) -> int:

@@ -19,10 +19,11 @@ from vrnn.models.base import SequenceModel
 from vrnn.objectives.base import Estimate, Objective
 from vrnn.training import checkpoint
 from vrnn.training.adam import make_optimizer
-from vrnn.training.evaluation import Space, evaluate
+from vrnn.training.evaluation import evaluate
 from vrnn.training.progress import Diverged, Interrupted, Observer, Progress
 from vrnn.training.schedules import Schedule
 from vrnn.training.settings import Settings
+from vrnn.training.space import Space
 from vrnn.training.update import Update
 
 

@@ -155,11 +155,13 @@ class Comparison(Report):
         """Draws the curves of all models."""
         bounds = {self.marked(row): history(row.counted, f"{VALID}_per_step", self.sign.value) for row in self.rows}
         kl = {row.label: history(row.counted, "valid/kl") if row.is_latent else [] for row in self.rows}
-        by_step = {row.label: self.kl_by_step(row) if row.is_latent else [] for row in self.rows}
+        by_step = {row.label: self.by_step(row, row.kl_by_step) if row.is_latent else [] for row in self.rows}
+        ess = {row.label: self.by_step(row, row.ess_by_step) if row.is_latent else [] for row in self.rows}
         pictures = {
             "Validation": ("validation", bounds, "updates", f"{self.sign.title} [nats per step]"),
             "KL during training": ("kl_training", kl, "updates", "KL [nats per sequence]"),
             "KL of each time step": ("kl_by_step", by_step, "time step", "KL [nats]"),
+            "Effective sample size": ("ess_by_step", ess, "time step", "ESS [particles]"),
         }
         return {
             heading: save(draw_curves(curves, x_label=x_label, y_label=y_label), directory / name)
@@ -172,13 +174,13 @@ class Comparison(Report):
         kinds = sorted({job.result["figures"][VALID]["kind"] for job in row.counted} - {"exact"})
         return f"{row.label} ({', '.join(map(self.sign.mark, kinds))})" if kinds else row.label
 
-    def kl_by_step(self, row: Row) -> list[Curve]:
-        """The KL of each step, one curve a seed."""
-        if row.kl_by_step is None or row.lengths is None:
+    def by_step(self, row: Row, found: np.ndarray | None) -> list[Curve]:
+        """A mean of each time step, one curve a seed, from that of every counted seed [S, T]."""
+        if found is None or row.lengths is None:
             return []
-        reached = (row.lengths[:, None] > np.arange(row.kl_by_step.shape[1])).mean(0) >= REACHED
+        reached = (row.lengths[:, None] > np.arange(found.shape[1])).mean(0) >= REACHED
         steps = 1.0 + np.flatnonzero(reached)
-        return [Curve(steps, values[reached]) for values in row.kl_by_step]
+        return [Curve(steps, values[reached]) for values in found]
 
 
 def differing_settings(rows: Sequence[Row]) -> dict[str, list[str]]:

@@ -137,8 +137,8 @@ def test_three_axes_are_sequences_and_large_offsets_keep_their_digits(tmp_path: 
 
 def test_raw_nats_count_observed_values_only(frame: pd.DataFrame, tmp_path: Path):
     from vrnn.likelihoods.gaussian import Gaussian
-    from vrnn.training.evaluation import Space
     from vrnn.training.references import references
+    from vrnn.training.space import Space
 
     frame.iloc[185:195, 1] = np.nan
     frame.to_csv(tmp_path / "x.csv", index=False)

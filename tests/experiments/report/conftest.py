@@ -16,7 +16,8 @@ from experiments.report.comparison.report import Comparison
 from experiments.run.directory import RunDirectory, measurements_as_json
 from experiments.run.measuring import saved_groups
 from experiments.run.state import Job, read_job
-from vrnn.training.evaluation import Evaluation, Space
+from vrnn.training.evaluation import Evaluation
+from vrnn.training.space import Space
 
 COUNT, STEPS = 40, 6  # test sequences, and the steps of the longest
 
@@ -49,6 +50,7 @@ class Runs:
         state: str = "done",
         groups: Sequence[str] | None = None,
         grouping: str | None = None,
+        ess: np.ndarray | None = None,
         **result: Any,
     ) -> Job:
         """A finished run with these bounds on test [N]; if ragged, every third sequence is a step shorter.
@@ -66,6 +68,7 @@ class Runs:
         arrays = {"bounds": found.bounds, "lengths": lengths, "kl_by_step": found.kl_by_step}
         arrays = {name: array.numpy() for name, array in arrays.items()}
         kept = {} if grouping is None else saved_groups(groups, grouping)
+        kept |= {} if ess is None else {"ess_by_step": ess}
         np.savez(run.test_sequences, **arrays, **kept)
         for step in (5, 10, 20):
             bound = {"valid/log_likelihood": -180.0 / step, "valid/log_likelihood_per_step": -30.0 / step}

@@ -9,8 +9,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from experiments.config.diff import data_settings, differing
+from experiments.errors import UserError
 from experiments.report.comparison.report import Comparison, differing_settings
 from experiments.report.rows import Row, left_out
+from experiments.report.sequences import read_sequences
 from experiments.run.facts import BOUND
 from experiments.run.state import read_job
 
@@ -59,6 +61,22 @@ def test_kl(runs, bounds):
     assert row.kl_by_step.shape == (2, 6)
     assert row.kl_per_step.value == pytest.approx(21.0 / row.lengths.mean())
     assert Row("exact", [runs.done(bounds(), kind="exact")]).kl_per_step is None
+
+
+def test_the_effective_sample_size_is_that_of_every_seed_where_particles_were_followed(runs, bounds, tmp_path):
+    ess = np.array([8.0, 6.5, 5.0, 7.0, 4.0, 3.0])
+    with_particles, without = runs.done(bounds(), ess=ess), runs.done(bounds(seed=1), seed=1)
+    np.testing.assert_array_equal(Row("a", [with_particles]).ess_by_step, [ess])
+    assert Row("a", [with_particles, without]).ess_by_step is None
+    found = Comparison({"a": [with_particles], "b": [runs.done(bounds(1.0))]})
+    found.write(tmp_path, "t", "c")
+    assert "ess_by_step.png" in [file.name for file in found.files]
+
+
+def test_an_effective_sample_size_of_steps_that_no_sequence_has_is_refused(runs, bounds):
+    job = runs.done(bounds(), ess=np.ones(7))
+    with pytest.raises(UserError, match="ess_by_step: holds steps that no sequence has"):
+        read_sequences(job.run.test_sequences)
 
 
 def test_estimates_are_those_of_every_counted_run(runs, bounds):

@@ -21,7 +21,8 @@ from vrnn.data.audio import audio
 from vrnn.data.splits import Sequences
 from vrnn.objectives.elbo import ELBO
 from vrnn.objectives.schedules import Linear
-from vrnn.training.evaluation import Space, evaluate
+from vrnn.training.evaluation import evaluate
+from vrnn.training.space import Space
 
 RATE = 8000
 ELBO_PLAIN = ELBO(Linear(1.0, 1.0, 1), Linear(0.0, 0.0, 0))
