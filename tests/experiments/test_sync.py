@@ -17,7 +17,8 @@ import pytest
 
 from experiments.disk.locks import locked
 from experiments.sync import sync, unsynced
-from experiments.tracking.trackers import WandbTracker
+from experiments.tracking import WandbTracker
+from experiments.tracking.tracked import TrackedRun
 from tests.experiments.command_line import Apps
 
 
@@ -118,7 +119,7 @@ def log(run: Path, steps: range) -> Path:
 
     begun = time.time()
     tracker = WandbTracker("offline", "vrnn", None, [])
-    tracker.open(run, {"model": run.name}, run.name, "group")
+    tracker.open(TrackedRun(run, run.name, {"model": run.name}, "group", "train", "a command"))
     for step in steps:
         tracker.log({"step": step, "valid/log_likelihood": -1.0 / (1 + step)})
     tracker.close(0)

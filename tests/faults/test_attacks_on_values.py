@@ -10,7 +10,8 @@ from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
 from experiments.sweep.plan import SweepPlan
 from experiments.text import plain
-from experiments.tracking.trackers import first_identity
+from experiments.tracking.tracked import TrackedRun
+from experiments.tracking.wandb_runs import first_identity
 from tests.faults.strangers import (
     OF_RESULTS,
     refusals,
@@ -97,7 +98,7 @@ def test_an_identity_that_is_none_is_named(place, identity):
         )
     )
     with pytest.raises(UserError, match=r"identity\.json"):
-        first_identity(place / "run", "name")
+        first_identity(TrackedRun(place / "run", "name", {}, "group", "train", "a command"))
 
 
 @pytest.mark.parametrize(
