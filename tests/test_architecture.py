@@ -231,16 +231,19 @@ def called(module: str) -> Iterator[tuple[str, ast.Call]]:
 
 
 def test_nothing_is_looked_up_or_unpickled_elsewhere():
-    for module, name, node in ((module, *call) for module in MODULES for call in called(module)):
-        assert name not in CALLS or module in CALLS[name], name
-        last = name.rpartition(".")[2]
-        assert last in ("eval", "load") or last not in CALLS or module in CALLS[last], name
-        if name in ("json.load", "json.loads"):
-            assert module in JSON, name
-        if name == "np.load":
-            pickles = {word.arg: ast.unparse(word.value) for word in node.keywords}.get("allow_pickle", "False")
-            assert (module in ARRAYS and pickles == "False") or module == "vrnn.data.ink.sketch_rnn", name
-        if name == "torch.load":
-            assert "weights_only=True" in ast.unparse(node)
-        if name == "OmegaConf.load":
-            assert "CONF" in ast.unparse(node) or ast.unparse(node.args[0]) == "file", name  # of conf/ or literature/
+    for module in MODULES:
+        for name, node in called(module):
+            assert name not in CALLS or module in CALLS[name], name
+            last = name.rpartition(".")[2]
+            assert last in ("eval", "load") or last not in CALLS or module in CALLS[last], name
+            if name in ("json.load", "json.loads"):
+                assert module in JSON, name
+            if name == "np.load":
+                pickles = {word.arg: ast.unparse(word.value) for word in node.keywords}.get("allow_pickle", "False")
+                assert (module in ARRAYS and pickles == "False") or module == "vrnn.data.ink.sketch_rnn", name
+            if name == "torch.load":
+                assert "weights_only=True" in ast.unparse(node)
+            if name == "OmegaConf.load":
+                assert "CONF" in ast.unparse(node) or ast.unparse(node.args[0]) == "file", (
+                    name
+                )  # of conf/ or literature/
