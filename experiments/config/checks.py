@@ -104,6 +104,13 @@ EXPECTED: dict[str, dict[str, Expected]] = {
         "what": Expected(Literal["mean", "sample", "all"], "mean, sample or all"),
         "save": FORM,
     },
+    "score": {
+        **LOOKING,
+        "num_samples": COUNT,
+        "dimensions": Expected(bool | None, "true, false or null"),
+        "quantile": Expected(Annotated[float, Field(gt=0.0, lt=1.0)], "a number between 0 and 1, such as 0.99"),
+        "save": FORM,
+    },
     "compare": {
         "seeds": Expected(
             Annotated[int, Field(ge=1, le=1000)] | Annotated[list[Seed], Field(min_length=1)],

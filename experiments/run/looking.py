@@ -35,15 +35,15 @@ class Looked(NamedTuple):
     seed: int
 
 
-def look(cfg: DictConfig) -> Looked:
-    """Restores the run that an app was asked to look at.
+def look(cfg: DictConfig, whole: bool = False) -> Looked:
+    """Restores the run that an app was asked to look at; `whole`: see `restore`.
 
     Raises:
       UserError: it is none, or something does not fit.
     """
     run = RunDirectory.existing(cfg.run)
     claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
-    restored = restore(run, cfg)
+    restored = restore(run, cfg, whole)
     return Looked(run, restored, restored.cfg.seed if cfg.seed is None else cfg.seed)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args, get_type_hints
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from experiments.config.build import find_target
 from experiments.config.sizes import build_model
 from experiments.config.untrusted import withdraw_consent
 from experiments.errors import UserError
@@ -55,19 +56,20 @@ class Restored(NamedTuple):
     other: Other | None
 
 
-def restore(run: RunDirectory, request: DictConfig) -> Restored:
+def restore(run: RunDirectory, request: DictConfig, whole: bool = False) -> Restored:
     """Builds a run's data and model from its own config, and loads a checkpoint into the model.
 
     Args:
       run: its directory.
-      request: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's
-        config that weaken safety and are taken nevertheless).
+      request: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's config
+        that weaken safety and are taken nevertheless).
+      whole: whether other data are not divided, where the dataset can leave them whole: each split is all of them.
 
     Raises:
       UserError: something is missing or does not fit; the message says what.
     """
     trained = restore_model(run, request.checkpoint, request.device, request.consent)
-    settled = restore_data(run, trained, request.root)
+    settled = restore_data(run, trained, request.root, whole)
     sequences = getattr(settled.splits, request.split).to(find_device(request.device))
     torch.manual_seed(trained.cfg.seed)
     notes = [*trained.notes, *settled.notes]
@@ -112,13 +114,14 @@ def restore_model(run: RunDirectory, which: str, device: str, consent: Sequence[
     return Trained(cfg, model.to(place).eval(), step, standardisation, notes)
 
 
-def restore_data(run: RunDirectory, trained: Trained, root: str | None = None) -> Settled:
+def restore_data(run: RunDirectory, trained: Trained, root: str | None = None, whole: bool = False) -> Settled:
     """Makes the data of a run's own config, standardised as its model was trained, or those of another folder.
 
     Args:
       run: its directory.
       trained: its model; `data.root` of its config becomes `root`.
       root: the folder of other data; None: the run's own.
+      whole: see `restore`.
 
     Raises:
       UserError: they cannot be made, or are others than the run's and no `root` was given.
@@ -128,8 +131,18 @@ def restore_data(run: RunDirectory, trained: Trained, root: str | None = None) -
     if root is not None:
         OmegaConf.update(cfg, "data.root", root, force_add=True)
     try:
-        data = build_data(cfg, trained.model.likelihood)
+        data = build_data(undivided(cfg) if whole and root is not None else cfg, trained.model.likelihood)
     except UserError as error:
         message = str(error).replace("data.root=", "root=")  # what it is called beside a run
         raise UserError("; ".join([message, *trained.notes])) from error
     return look_at(run, DataSettings.of(cfg), data, trained.standardisation, root, run_root)
+
+
+def undivided(cfg: DictConfig) -> DictConfig:
+    """A config whose dataset divides nothing, where it can: its `split` may be "none", and there are no windows."""
+    hints = get_type_hints(find_target("data", cfg.data._target_))
+    if "none" not in get_args(hints.get("split")):
+        return cfg
+    cfg = cfg.copy()
+    cfg.data.update(split="none", window=None, stride=None)
+    return cfg

@@ -113,6 +113,12 @@ KEYS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "memory_gb": (("0.5",), ("0", "abc")),
         "output": (("latents", "null"), ("5", "[a]")),
     },
+    "score": {
+        "num_samples": (("3",), ("0", "x", HUGE)),
+        "dimensions": (("true", "null"), ("3", "[a]")),
+        "quantile": (("0.9",), ("1", "0", "abc")),
+        "split": (("train",), ("null", "all")),
+    },
     "compare": {
         "seeds": (("1", "[3]"), ("abc", "0", HUGE, "[a]", "{a:1}")),
         "rows": (("[vrnn_gauss]", "rnn_gauss"), ("3", "[3]", "[nope]")),
@@ -148,11 +154,12 @@ NEEDED = {
     "evaluate": ("objective", "split"),
     "sample": ("num",),
     "encode": ("what",),
+    "score": ("quantile",),
     "compare": ("seeds",),
     "status": ("every",),
     "benchmark": ("benchmark",),
 }
-GIVEN = {"evaluate": (Word("run=run", True),), "sample": (Word("run=run", True),), "encode": (Word("run=run", True),)}
+GIVEN = {app: (Word("run=run", True),) for app in ("evaluate", "sample", "encode", "score")}
 GARBLED = (
     "=",
     "==",
@@ -212,7 +219,9 @@ def words(draw: st.DrawFn, app: str) -> Word:
 def lines(draw: st.DrawFn) -> Line:
     """A command line of one of the apps."""
     app = draw(
-        st.sampled_from(("train",) * 6 + ("evaluate", "sample", "encode", "compare", "status", "benchmark", "sync"))
+        st.sampled_from(
+            ("train",) * 6 + ("evaluate", "sample", "encode", "score", "compare", "status", "benchmark", "sync")
+        )
     )
     if app == "sync":
         return Line(app, tuple(Word(text, None) for text in draw(SYNC)))
