@@ -89,7 +89,9 @@ def own_valid_scores(cfg: DictConfig, looked: Looked) -> tuple[np.ndarray | None
     restored, sequences = looked.restored, looked.restored.splits.valid
     if restored.other is not None:
         try:
-            trained = look(OmegaConf.merge(cfg, {"root": None, "split": "valid"})).restored
+            own = cfg.copy()
+            own.update(root=None, split="valid")
+            trained = look(own).restored
         except UserError as error:
             return None, f"no threshold, since the run's own valid is not there: {error}"
         sequences = trained.splits.valid

@@ -61,8 +61,8 @@ def restore(run: RunDirectory, request: DictConfig, whole: bool = False) -> Rest
 
     Args:
       run: its directory.
-      request: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's config
-        that weaken safety and are taken nevertheless).
+      request: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's
+        config that weaken safety and are taken nevertheless).
       whole: whether other data are not divided, where the dataset can leave them whole: each split is all of them.
 
     Raises:

@@ -49,7 +49,7 @@ def draw_scores(
     above = figure.add_subplot(grid[0, 1])
     below = figure.add_subplot(grid[1, 1], sharex=above)
     known = scores[np.isfinite(scores)]
-    edges = np.linspace(known.min(), known.max(), 60)
+    edges = np.linspace(known.min(), known.max(), 60).tolist()
     histogram.hist(known, edges, density=True, color="#1f5fa8", alpha=0.6, label="scored")
     if reference is not None:
         histogram.hist(reference, edges, density=True, color="#222222", histtype="step", label="valid")
