@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from experiments.cli.app import launch
 from experiments.cli.context import JobContext
