@@ -82,6 +82,7 @@ def test_a_row_of_a_comparison_wins_over_an_experiment_and_has_a_label(row: str)
         "paper_speech": "experiment=paper/blizzard",
         "paper_handwriting": "experiment=paper/iamondb",
         "family": "experiment=family/strokes",
+        "inside_the_frame": "experiment=compare_inside_the_frame",
     }[lineup]
     choices = chosen(base, f"comparison={row}")
     assert {group: choices[group] for group in overridden("comparison", row)} == overridden("comparison", row)

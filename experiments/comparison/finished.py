@@ -60,4 +60,5 @@ def label(cfg: DictConfig) -> str:
     """What a table calls a run."""
     model, likelihood = (cfg[node]._target_.rpartition(".")[2] for node in ("model", "likelihood"))
     independent = "-I" if cfg.model.get("prior") == "standard" else ""
-    return cfg.get("label") or f"{model}{independent}, {likelihood}"
+    inside = f", {cfg.emission._target_.rpartition('.')[2].lower()}" if "emission" in cfg else ""
+    return cfg.get("label") or f"{model}{independent}, {likelihood}{inside}"

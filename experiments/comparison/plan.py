@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -145,6 +145,7 @@ def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) 
     set_by_rows = {
         key for row in rows for key, value in nodes({**literal(row), "defaults": {}}) if not isinstance(value, dict)
     }
+    set_by_rows |= {group for row in rows for group in groups(row) if group not in SET_BY_ROWS}
     for override in OverridesParser.create().parse_overrides(list(shared)):
         key = override.key_or_group
         if override.is_sweep_override() or key in SET_BY_ROWS or key in set_by_rows:
@@ -154,6 +155,13 @@ def refuse_overrides_of_rows(shared: Sequence[str], rows: Sequence[DictConfig]) 
                 "choose rows=[...] and seeds=..., add a row of your own to conf/comparison/, or compare finished runs "
                 "with runs=..."
             )
+
+
+def groups(row: DictConfig) -> Iterator[str]:
+    """The groups of which a row chooses an option."""
+    for entry in row.get("defaults") or ():
+        if OmegaConf.is_dict(entry):
+            yield from (str(key).removeprefix("override /") for key in entry)
 
 
 def chosen_rows(cfg: DictConfig, natural: str) -> list[str]:

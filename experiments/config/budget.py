@@ -45,8 +45,10 @@ def _match(rest: str, model: str, likelihood: str | None) -> int:
     budget = num_parameters(reference)
 
     # A net's layers have width times width, width times something, or something: a polynomial of degree 2.
-    counts = [num_parameters(at_width(cfg, width)) for width in (1, 2, 3)]
-    polynomial = np.polynomial.Polynomial.fit((1, 2, 3), counts, 2).convert()
+    # But for rounding, where weights are masked: so the widths that it is laid through are no small ones.
+    widths = (16, 32, 64)
+    counts = [num_parameters(at_width(cfg, width)) for width in widths]
+    polynomial = np.polynomial.Polynomial.fit(widths, counts, 2).convert()
     width = max(float(root.real) for root in (polynomial - budget).roots())
     best = min((max(1, math.floor(width)), max(1, math.ceil(width))), key=lambda width: abs(polynomial(width) - budget))
     if abs(polynomial(best) - budget) > TOLERANCE * budget:

@@ -20,7 +20,8 @@ def settings(config: DictConfig) -> dict[str, str]:
     """
     plain = OmegaConf.to_container(config, resolve=True)
     flat = {key: "null" if value is None else str(value) for key, value in nodes(plain) if not is_branch(value)}
-    groups = (*(f"model.{name}." for name in map(str, config)), "model.initialise.")  # the group initialisation
+    names = [f"{part}.{name}." for part in ("model", "emission") for name in map(str, config)]
+    groups = (*names, "model.initialise.")  # the group initialisation
     others = (name for name in NOT_IDENTITY if name != "data.root")  # other recordings may lie elsewhere
     skipped = ("seed", *idle_keys(config), *others)
     return {key: value for key, value in flat.items() if not key.startswith(groups) and not is_below(key, skipped)}

@@ -43,6 +43,15 @@ def test_the_family_has_equal_numbers_of_parameters_under_the_likelihood_of_each
     assert max(counts) < 1.03 * min(counts)
 
 
+@pytest.mark.parametrize("data", [("data=speech",), ("data=mnist", "latent=tiny"), ("data=pianoroll",)])
+def test_emissions_that_see_inside_the_frame_have_no_more_parameters(data: tuple[str, ...]):
+    base = ["experiment=compare_inside_the_frame", *data]
+    composed = [compose("train", [*base, f"comparison={row}"]) for row in rows("inside_the_frame")]
+    counts = [num_parameters(cfg) for cfg in composed]
+    assert len(counts) == 4
+    assert max(counts) < 1.03 * min(counts)
+
+
 @pytest.mark.parametrize("row", rows("gaussian"))
 def test_the_width_is_the_best_of_all(row: str):
     budget = num_parameters(compose("train", ["model=vrnn", "latent=tiny"]))
