@@ -153,17 +153,18 @@ class Scale:
     """
 
     def __init__(self, texts: Sequence[str]):
-        found = list(dict.fromkeys(texts))
-        numbers = {text: number for text in found if (number := as_number(text)) is not None}
-        self.values = sorted(found, key=lambda text: numbers.get(text, math.inf))
-        self.numeric = len(numbers) == len(found)
+        different = list(dict.fromkeys(texts))
+        numbers = {text: number for text in different if (number := as_number(text)) is not None}
+        self.values = sorted(different, key=lambda text: numbers.get(text, math.inf))
+        self.numeric = len(numbers) == len(different)
         self.kind: Literal["linear", "log", "words"] = "words"
         if self.numeric:
             positive = [number for number in numbers.values() if number > 0]
             wide = bool(positive) and max(positive) >= 10 * min(positive)
-            whole = len(positive) == len(numbers)
+            are_positive = len(positive) == len(numbers)
+            few = len(different) <= FEW
             # 0 has no place on a logarithmic axis, and beside it the small ones would lie upon each other.
-            self.kind = "linear" if not wide or not (whole or len(found) <= FEW) else "log" if whole else "words"
+            self.kind = "linear" if not wide or not (are_positive or few) else "log" if are_positive else "words"
 
     def places(self, texts: Sequence[str]) -> np.ndarray:
         """Where values lie on the axis [N]; of a logarithmic one, log10."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
 
 
 def html(template: str, **values: Any) -> str:
-    """A page with nothing to load from anywhere."""
+    """A page with nothing to load from anywhere, and one script: page.js."""
     environment = _environment(autoescape=True)
     environment.filters |= {
         # Not in 1e-3, which is to be copied into a command.
@@ -27,7 +29,9 @@ def html(template: str, **values: Any) -> str:
         "anchor": lambda title: re.sub(r"\W+", "-", title.lower()).strip("-"),
     }
     environment.tests["startingwith"] = str.startswith
-    return environment.get_template(template).render(values)
+    script = Markup((FOLDER / "page.js").read_text(encoding="utf-8"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()  # the page runs nothing else
+    return environment.get_template(template).render(values, script=script, script_hash=digest)
 
 
 def markdown(template: str, **values: Any) -> str:

@@ -145,7 +145,7 @@ class Sweep(Report):
             failed=sum(job.state == "failed" for job in self.jobs),
         )
         if isinstance(self.importance, Importance):
-            importance = sentences("importance", found=self.importance)
+            importance = sentences("importance_of_keys", importance=self.importance)
         else:
             importance = [self.importance] if len(self.findings.keys) > 1 else []
         threads = sorted({job.result["threads"] for job in self.counted if "threads" in job.result})

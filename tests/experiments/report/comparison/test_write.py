@@ -30,6 +30,7 @@ class Reader(HTMLParser):
         self.sources: list[str] = []
         self.open: list[str] = []
         self.ids: list[str] = []
+        self.tags: set[str] = set()
         self.text = ""
         self.feed(text)
 
@@ -38,7 +39,9 @@ class Reader(HTMLParser):
             value for name, value in attrs if name in ("src", "href", "srcset", "data", "action", "poster")
         ]
         self.ids += [value for name, value in attrs if name == "id"]
-        assert tag not in ("script", "link", "iframe", "object", "base")
+        assert tag not in ("link", "iframe", "object", "base")
+        assert tag != "script" or (not attrs and "script" not in self.tags)  # the page's own
+        self.tags.add(tag)
         self.open += [] if tag in self.VOID else [tag]
 
     def handle_endtag(self, tag: str) -> None:
