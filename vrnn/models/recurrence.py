@@ -58,7 +58,6 @@ class Recurrence(nn.Module, ABC):
 
     num_gates: int
     state_type: ClassVar[Any]  # of one layer
-    outputs_are_states: ClassVar[bool] = False  # whether h is all of it
     fused: type[Cell] | None = None  # one layer's step with a gradient derived by hand, where there is one
 
     def __init__(self, phi_x_dim: int, phi_z_dim: int, h_dim: int, num_layers: int = 1):
@@ -102,12 +101,12 @@ class Recurrence(nn.Module, ABC):
         Returns:
           Fields [B, T + 1, ...] of the state.
         """
-        if self.outputs_are_states and not torch.compiler.is_compiling():
+        if not torch.compiler.is_compiling():
             layers, below, known = [], phi_x, phi_z
             for layer, start in zip(self._layers, self._unstacked(state), strict=True):
-                below = layer._outputs(below, known, start)
-                known = None
-                layers.append(self.state_type(torch.cat([start.h[:, None], below], 1)))
+                h = layer._outputs(below, known, start)
+                layers.append(layer._filled(below, known, h, start))
+                below, known = h, None
             return self._stacked(layers)
         states, hoisted = [state], self.from_x(phi_x)
         for t in range(phi_x.shape[1]):
@@ -168,6 +167,10 @@ class Recurrence(nn.Module, ABC):
             start = [field[None].contiguous() for field in state]
             return self.run_layer(full_precision(inputs), start, weights)
 
+    @abstractmethod
+    def _filled(self, phi_x: Tensor, phi_z: Tensor | None, h: Tensor, start: Any) -> State:
+        """This layer's states [B, T + 1, H], from its inputs, its h after each step and its state before the first."""
+
     @staticmethod
     @abstractmethod
     def run_layer(inputs: Tensor, state: list[Tensor], weights: list[Tensor]) -> Tensor:
@@ -183,7 +186,6 @@ class GRU(Recurrence):
 
     num_gates = 3
     state_type = GRUState
-    outputs_are_states = True
     fused: type[Cell] | None = FusedGRU
 
     def update(self, inputs: Tensor, recurrent: Tensor, state: GRUState) -> GRUState:
@@ -191,6 +193,9 @@ class GRU(Recurrence):
         reset, update = (inputs[:, : 2 * h_dim] + recurrent[:, : 2 * h_dim]).sigmoid().chunk(2, -1)
         new = torch.addcmul(inputs[:, 2 * h_dim :], reset, recurrent[:, 2 * h_dim :]).tanh()
         return GRUState(torch.lerp(new, state.h, update))
+
+    def _filled(self, phi_x: Tensor, phi_z: Tensor | None, h: Tensor, start: GRUState) -> GRUState:
+        return GRUState(torch.cat([start.h[:, None], h], 1))
 
     @staticmethod
     def run_layer(inputs: Tensor, state: list[Tensor], weights: list[Tensor]) -> Tensor:
@@ -209,6 +214,18 @@ class LSTM(Recurrence):
         enter, forget, new, leave = (inputs + recurrent).chunk(4, -1)
         c = torch.addcmul(forget.sigmoid() * state.c, enter.sigmoid(), new.tanh())
         return LSTMState(leave.sigmoid() * c.tanh(), c)
+
+    def _filled(self, phi_x: Tensor, phi_z: Tensor | None, h: Tensor, start: LSTMState) -> LSTMState:
+        """torch's layer tells h alone: c comes of the gates, which are known of all steps once h is."""
+        every = torch.cat([start.h[:, None], h], 1)
+        gates = full_precision(self.from_x(phi_x)) + full_precision(self.from_h(every[:, :-1]))
+        if phi_z is not None and self.from_z is not None:
+            gates = gates + full_precision(self.from_z(phi_z))
+        enter, forget, new, _ = gates.chunk(4, -1)
+        cells, keep = [start.c], forget.sigmoid().unbind(1)
+        for kept, added in zip(keep, (enter.sigmoid() * new.tanh()).unbind(1), strict=True):
+            cells.append(torch.addcmul(added, kept, cells[-1]))
+        return LSTMState(every, torch.stack(cells, 1))
 
     @staticmethod
     def run_layer(inputs: Tensor, state: list[Tensor], weights: list[Tensor]) -> Tensor:
