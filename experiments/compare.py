@@ -126,14 +126,9 @@ class Compare:
         comparison.write(directory, title, self.command())
         console.print(comparison.terminal())
         tracker = build_tracker(compose_train(self.shared))
-        config = {"rows": list(rows)}
-        tracker.open(
-            TrackedRun(directory, f"{title}: comparison", config, directory.name, "comparison", self.command())
-        )
-        try:
-            tracker.publish(*comparison.plain(), comparison.files)
-        finally:
-            tracker.close(0)
+        config, name = {"rows": list(rows)}, f"{title}: comparison"
+        about = TrackedRun(directory, name, config, directory.name, "comparison", self.command())
+        tracker.publish_report(about, *comparison.plain(), comparison.files)
         for path in comparison.files[:4]:
             say(str(path))
 

@@ -60,25 +60,26 @@ def claimed(cfg: DictConfig, looked: Looked, kind: Kind, keys: Sequence[str]) ->
       UserError: it holds something else, as it would what was made for another request.
     """
     run, restored, seed = looked
-    asked: dict[str, Any] = {"split": cfg.split, "checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed}
-    asked |= {key: cfg[key] for key in keys}
-    asked["on"] = None if restored.other is None else restored.other.name
+    request: dict[str, Any] = {"split": cfg.split, "checkpoint": cfg.checkpoint, "step": restored.step, "seed": seed}
+    request |= {key: cfg[key] for key in keys}
+    request["on"] = None if restored.other is None else restored.other.name
     words = [cfg.split, cfg.checkpoint, f"{restored.step}", f"seed{seed}"]
     words += [f"{name}{cfg[name]}" for name in keys if cfg[name] is not None]
-    words += [] if asked["on"] is None else [asked["on"]]
+    words += [] if request["on"] is None else [request["on"]]
     folder = Path(str(cfg.output)) if cfg.output else run.path / kind / "-".join(words)
     claim(folder, kind, ELSEWHERE)
-    about = {"run": str(run.path.resolve()), **asked} if cfg.output else asked  # a run may be moved with all it holds
-    former = read_mark(folder)
-    if former and {key: former.get(key) for key in about} != about:
+    whose = {"run": str(run.path.resolve())} if cfg.output else {}  # a run may be moved with all it holds
+    about = whose | request
+    previous = read_mark(folder)
+    if previous and {key: previous.get(key) for key in about} != about:
         raise UserError(f"output={cfg.output}: holds what was made for another request; {ELSEWHERE}")
     return folder, about
 
 
 def opened(cfg: DictConfig, looked: Looked, kind: Kind, keys: Sequence[str]) -> Path:
     """`claimed`, marked as what is asked for from now on; notes and cautions are told."""
-    folder, asked = claimed(cfg, looked, kind, keys)
-    mark(folder, kind, **asked)
+    folder, request = claimed(cfg, looked, kind, keys)
+    mark(folder, kind, **request)
     for note in looked.restored.notes:
         say(f"note: {note}")
     if looked.restored.other is not None:

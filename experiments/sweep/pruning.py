@@ -40,15 +40,17 @@ class TrialPruning(StoppingRule):
         self.reported: dict[int, float] = {}  # by epoch; of two validations after the same one, the first counts
 
     def start(self, step: int, total_steps: int) -> None:
+        self.total_steps = total_steps
         for line in CheckedMetrics(self.directory / "metrics.jsonl").read() if step else ():
             self.report(line)
-        if self.reported:  # what has been decided before the interruption is decided again
+        if self.reported and step < total_steps:  # what has been decided before the interruption is decided again
             self.judge()
 
     def log(self, metrics: dict[str, Any]) -> None:
         if self.metric in metrics:
             self.report(metrics)
-            self.judge()
+            if metrics["step"] < self.total_steps:  # else it has come to its end
+                self.judge()
 
     def report(self, metrics: dict[str, Any]) -> None:
         """Tells the trial of a validation."""

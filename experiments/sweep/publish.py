@@ -27,8 +27,5 @@ def publish(plan: SweepPlan, jobs: Sequence[SweepJob], tracker: GuardedTracker) 
     for path in sweep.files[:3]:
         say(str(path))
     name = plan.directory.name
-    tracker.open(TrackedRun(plan.directory, title, {"keys": plan.keys}, name, "sweep report", plan.command))
-    try:
-        tracker.publish(*sweep.plain(), sweep.files)
-    finally:
-        tracker.close(0)
+    about = TrackedRun(plan.directory, title, {"keys": plan.keys}, name, "sweep report", plan.command)
+    tracker.publish_report(about, *sweep.plain(), sweep.files)

@@ -123,6 +123,16 @@ class GuardedTracker(GuardedObserver, NoTracker):
     def publish(self, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]) -> None:
         self._pass(self.observer.publish, columns, data, files, wait=True)
 
+    def publish_report(
+        self, run: TrackedRun, columns: Sequence[str], data: Sequence[Sequence[Any]], files: Sequence[Path]
+    ) -> None:
+        """A report over many runs, as a run of its own."""
+        self.open(run)
+        try:
+            self.publish(columns, data, files)
+        finally:
+            self.close(0)
+
     def whereabouts(self) -> str:
         return self._answer(self.observer.whereabouts)
 

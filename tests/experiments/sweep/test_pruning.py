@@ -111,6 +111,21 @@ def test_without_a_pruner_or_a_trial_there_is_no_rule(tmp_path: Path, empty: Pat
     assert trial_pruning(sweeper("median"), search, search / "job") is None
 
 
+def test_a_job_that_has_come_to_its_end_is_not_pruned(tmp_path: Path, empty: Path):
+    search = tmp_path / "search"
+    search.mkdir()
+    shutil.copy(empty, search)
+    study = optuna.load_study(study_name="search", storage=f"sqlite:///{search / STUDY}")
+    study.ask({"number": optuna.distributions.IntDistribution(7, 7)})
+    rule = trial_pruning(sweeper("threshold"), search, search / job_slug(["number=7"]))
+    rule.start(0, 10)
+    rule.log({"step": 10, "epoch": 1, BOUND: -9.0})
+    assert not rule()
+    assert study.trials[0].intermediate_values == {1: -9.0}
+    rule.log({"step": 9, "epoch": 2, BOUND: -9.0})
+    assert rule()
+
+
 # On the command line
 
 THRESHOLD = ("hydra/sweeper/pruner=threshold", "hydra.sweeper.pruner.lower=1e9")
