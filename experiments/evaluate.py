@@ -14,13 +14,13 @@ from experiments.cli.terminal import say, show_measurements
 from experiments.config.build import build
 from experiments.config.sizes import bytes_kept, require_room_for
 from experiments.disk.files import write_json
-from experiments.disk.ownership import MEASURED_LATER, claim, read_dict
+from experiments.disk.ownership import read_dict
 from experiments.disk.removal import rename_measurement
 from experiments.errors import UserError
-from experiments.run.directory import RunDirectory, measurements_as_json, provenance
+from experiments.run.directory import measurements_as_json, provenance
 from experiments.run.introduction import tally_lines
+from experiments.run.looking import look
 from experiments.run.parts import cautions
-from experiments.run.restore import restore
 from experiments.run.tracking import track_evaluation
 from vrnn.objectives.base import Objective
 from vrnn.training.device import find_device
@@ -39,11 +39,8 @@ def measure(cfg: DictConfig, context: JobContext) -> int:
     Raises:
       UserError: a value is wrong, something does not fit, or a bound is not finite (what is written is marked).
     """
-    run = RunDirectory.existing(cfg.run)
-    claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
     objective: Objective = build(cfg, "objective")
-    restored = restore(run, cfg)
-    seed = restored.cfg.seed if cfg.seed is None else cfg.seed
+    run, restored, seed = look(cfg)
     steps = int(restored.sequences.lengths.max())
     needed = bytes_kept(restored.model, objective.num_samples * steps)
     sizes = {"objective.num_samples": objective.num_samples}

@@ -17,7 +17,7 @@ from experiments.disk.locks import is_locked
 from experiments.errors import UserError
 
 OUTPUTS = Path("outputs")
-NOTHING = 7  # bytes of a log that holds no record: its run was killed before the first one was flushed
+EMPTY_LOG_BYTES = 7  # bytes of a log that holds no record: its run was killed before the first one was flushed
 CUT = "ends with an incomplete record"  # what the client says of a killed run's log, when it has uploaded the rest
 
 
@@ -48,7 +48,7 @@ def unsynced(folder: Path) -> list[Path]:
     """The logs <run>/wandb/offline-run-<time>-<id>/run-<id>.wandb of ended runs that are not uploaded yet, by time."""
     paths = folder.rglob("wandb/offline-run-*/run-*.wandb")
     logs = [log for log in paths if not (log.is_symlink() or os.path.lexists(marker(log)))]
-    ended = [log for log in logs if log.stat().st_size > NOTHING and not is_locked(log.parents[2])]
+    ended = [log for log in logs if log.stat().st_size > EMPTY_LOG_BYTES and not is_locked(log.parents[2])]
     return sorted(ended, key=lambda log: log.parent.name)
 
 

@@ -16,7 +16,7 @@ from experiments.config.packages import group_names, is_group, option_files
 from experiments.errors import UserError
 from experiments.nearest import nearest
 
-MOST_JOBS = 10_000  # of one multirun
+MAX_JOBS = 10_000  # of one multirun
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 COMPLETION = ("install", "uninstall", "query")
 SHELLS = ("bash", "fish", "zsh")
@@ -132,8 +132,8 @@ def require_overrides(words: Sequence[str]) -> None:
             raise UserError(f"{word}: this cannot be read ({type(error).__name__}: {reason})") from error
         require_option(override)
         jobs *= count(override)
-        if jobs > MOST_JOBS:
-            raise UserError(f"{word}: a multirun of {jobs:,} jobs; at most {MOST_JOBS:,} are, so give fewer values")
+        if jobs > MAX_JOBS:
+            raise UserError(f"{word}: a multirun of {jobs:,} jobs; at most {MAX_JOBS:,} are, so give fewer values")
 
 
 def unreadable(word: str, error: Exception) -> str:

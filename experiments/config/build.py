@@ -25,7 +25,7 @@ from experiments.text import plain
 
 # A config may build only what lies in these modules: a name alone does not tell, since
 # torch.optim.optimizer.torch.hub.load is a valid path to something else; so the object found is checked as well.
-LARGEST = 2**63 - 1  # that a tensor holds, and a generator takes as its seed
+MAX_INTEGER = 2**63 - 1  # that a tensor holds, and a generator takes as its seed
 ALLOWED = ("vrnn", "torch.optim", "experiments.tracking")
 TOO_LARGE = re.compile("Storage size calculation|Overflow when unpacking|can't allocate memory")  # torch's words
 PUBLIC = re.compile(r"[A-Za-z]\w*(\.[A-Za-z]\w*)+", re.ASCII)
@@ -156,8 +156,8 @@ def check_value(name: str, value: Any, hint: Any) -> None:
     except ValidationError:
         fits = False
     parts = value if isinstance(value, list) else [value]
-    if fits and any(type(part) is int and abs(part) > LARGEST for part in parts):
-        raise UserError(f"{name}={value}: expected an integer of at most {LARGEST}, got {value!r}")
+    if fits and any(type(part) is int and abs(part) > MAX_INTEGER for part in parts):
+        raise UserError(f"{name}={value}: expected an integer of at most {MAX_INTEGER}, got {value!r}")
     if fits and any(type(part) is float and math.isnan(part) for part in parts):
         raise UserError(f"{name}={value}: expected a number, and nan is none")
     if not fits:

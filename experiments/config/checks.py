@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field, ValidationError
 
-from experiments.config.build import LARGEST, shown, validator
+from experiments.config.build import MAX_INTEGER, shown, validator
 from experiments.config.packages import config_folders, group_names, is_group
 from experiments.errors import UserError
 from experiments.nearest import nearest
@@ -44,7 +44,7 @@ class Expected(NamedTuple):
         return self._replace(hint=self.hint | None, words=f"{self.words}, or null")
 
 
-def integer(at_least: int, at_most: int = LARGEST) -> Expected:
+def integer(at_least: int, at_most: int = MAX_INTEGER) -> Expected:
     hint = Annotated[int, Field(ge=at_least, le=at_most)]
     return Expected(hint, f"an integer of at least {at_least}", at_most)
 
@@ -59,7 +59,7 @@ Path = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 DIGITS = "a name of digits stands in quotes, \"key='5'\""
 PATH = f"a path, or null ({DIGITS})"
 
-Seed = Annotated[int, Field(ge=0, le=LARGEST)]
+Seed = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 FLAG = Expected(bool, "true or false")
 SEED, COUNT = integer(0), integer(1)

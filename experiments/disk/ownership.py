@@ -65,7 +65,7 @@ WRITTEN: dict[Kind, tuple[str, ...]] = {
 }
 
 # What a folder may hold and be called empty: the lock of this very start, and what desktops leave behind.
-NOTHING = (LOCK, ".DS_Store", "Thumbs.db", "desktop.ini")
+NOT_COUNTED = (LOCK, ".DS_Store", "Thumbs.db", "desktop.ini")
 CONFIG = {"data", "likelihood", "latent", "recurrence", "model", "objective", "trainer", "seed"}  # a run's config has
 
 
@@ -97,7 +97,7 @@ def claim(
         raise UserError(f"{directory}: this is a file, and a folder is expected; {remedy}")
     if read_mark(directory).get("format", 1) != 1:
         raise UserError(f"{directory / MARK}: was written by another version of this suite; use that one, or {remedy}")
-    found = sorted(path.name for path in directory.iterdir() if path.name not in (*NOTHING, *just_written))
+    found = sorted(path.name for path in directory.iterdir() if path.name not in (*NOT_COUNTED, *just_written))
     found = [name for name in found if not fnmatch(name, f"{MARK}*.tmp")]  # a start that was killed at once
     if found and not is_own(directory, kind):
         other = read_mark(directory).get("kind")
@@ -154,7 +154,7 @@ def is_run(directory: Path) -> bool:
     beside = ("overrides.yaml", "metrics.jsonl", "checkpoints")
     if is_config(directory / "config.yaml") and any((directory / name).exists() for name in beside):
         return True
-    return {path.name for path in directory.iterdir()} <= {*NOTHING, ".hydra"} and is_config(
+    return {path.name for path in directory.iterdir()} <= {*NOT_COUNTED, ".hydra"} and is_config(
         directory / ".hydra" / "config.yaml"  # it was killed before it had written more
     )
 
@@ -178,7 +178,7 @@ def holds_only_jobs(directory: Path) -> bool:
 
     A report or a study there would be replaced, and only a plan or a comparison beside it tells whose it is.
     """
-    others = {*NOTHING, STOP, *BY_HYDRA, "wandb"}
+    others = {*NOT_COUNTED, STOP, *BY_HYDRA, "wandb"}
     rest = [path for path in directory.iterdir() if path.name not in others]
     return bool(rest) and all(path.is_dir() and (read_mark(path).get("kind") == "run" or is_run(path)) for path in rest)
 

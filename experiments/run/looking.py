@@ -13,7 +13,7 @@ from experiments.cli.terminal import console, say
 from experiments.disk.ownership import MEASURED_LATER, Kind, claim, mark, read_mark
 from experiments.errors import UserError
 from experiments.run.directory import RunDirectory
-from experiments.run.restore import Restored, restore
+from experiments.run.restore import Request, Restored, restore
 from vrnn.batch import Batch
 from vrnn.data.splits import Sequences
 from vrnn.training.evaluation import rows_within
@@ -43,7 +43,8 @@ def look(cfg: DictConfig, whole: bool = False) -> Looked:
     """
     run = RunDirectory.existing(cfg.run)
     claim(run.path, "run", "give the directory of a run that experiments.train made", written=MEASURED_LATER)
-    restored = restore(run, cfg, whole)
+    request = Request(cfg.split, cfg.checkpoint, cfg.device, cfg.root, cfg.consent)
+    restored = restore(run, request, whole)
     return Looked(run, restored, restored.cfg.seed if cfg.seed is None else cfg.seed)
 
 

@@ -40,6 +40,24 @@ class Trained(NamedTuple):
     notes: list[str]
 
 
+class Request(NamedTuple):
+    """What a run is to be looked at with.
+
+    Attributes:
+      split: of the data, "train", "valid" or "test".
+      checkpoint: "best" or "last".
+      device: to hold the model.
+      root: of other data; None: the run's own.
+      consent: keys of the run's config that weaken safety and are taken nevertheless.
+    """
+
+    split: str
+    checkpoint: str
+    device: str
+    root: str | None
+    consent: Sequence[str]
+
+
 class Restored(NamedTuple):
     """A run as it was: its config, its data, and its model with the weights of a checkpoint, on `device`.
 
@@ -56,13 +74,12 @@ class Restored(NamedTuple):
     other: Other | None
 
 
-def restore(run: RunDirectory, request: DictConfig, whole: bool = False) -> Restored:
+def restore(run: RunDirectory, request: Request, whole: bool = False) -> Restored:
     """Builds a run's data and model from its own config, and loads a checkpoint into the model.
 
     Args:
       run: its directory.
-      request: an app's config, with split, checkpoint, device, root (of other data) and consent (keys of the run's
-        config that weaken safety and are taken nevertheless).
+      request: what to look at.
       whole: whether other data are not divided, where the dataset can leave them whole: each split is all of them.
 
     Raises:

@@ -13,7 +13,7 @@ from experiments.text import plain
 
 KEYS = ("cma:optimizer", "sepcma:optimizer")  # system attributes of a trial; long states are cut into <key>:0, :1, ...
 # All that the pickle of a state names; numpy 1 has the same functions in another module.
-NAMED = {
+ALLOWED_NAMES = {
     ("cmaes._cma", "CMA"),
     ("cmaes._sepcma", "SepCMA"),
     ("numpy", "dtype"),
@@ -26,7 +26,7 @@ class StateUnpickler(pickle.Unpickler):
     """Makes nothing but the states of CMA-ES and arrays."""
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in NAMED:
+        if (module, name) not in ALLOWED_NAMES:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
         return super().find_class(module, name)
 

@@ -24,7 +24,7 @@ from experiments.sweep.pruning import trial_pruning
 from experiments.sweep.settings import MultirunSettings
 from experiments.sweep.stopping import stop_below
 
-ORPHANS = 20.0  # seconds that jobs of a killed multirun are given to notice it
+ORPHAN_SECONDS = 20.0  # seconds that jobs of a killed multirun are given to notice it
 
 
 class MultirunJob:
@@ -53,7 +53,7 @@ class MultirunJob:
             return 1
         written = just_written(self.context)
         claim(self.run.path, "run", "give another hydra.sweep.dir or hydra.sweep.subdir", written)
-        with locked(self.run.path, "this job is", wait=ORPHANS):
+        with locked(self.run.path, "this job is", wait=ORPHAN_SECONDS):
             try:
                 return self.run_or_continue()
             except Exception:

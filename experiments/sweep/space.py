@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from experiments.cli.arguments import MOST_JOBS
+from experiments.cli.arguments import MAX_JOBS
 from experiments.config.explain import explain_composition
 from experiments.config.identity import directory_hash
 from experiments.config.keys import OF_ALL_JOBS
@@ -92,9 +92,9 @@ class SearchSpace(NamedTuple):
         keys = [override.get_key_element() for override in self.swept]
         values = [list(override.sweep_string_iterator()) for override in self.swept]
         size = math.prod(map(len, values)) * max(1, len(self.together))
-        if size > MOST_JOBS:
+        if size > MAX_JOBS:
             raise UserError(
-                f"hydra.sweeper: a multirun of {size:,} jobs; at most {MOST_JOBS:,} are, so give fewer values"
+                f"hydra.sweeper: a multirun of {size:,} jobs; at most {MAX_JOBS:,} are, so give fewer values"
             )
         combinations = [
             together | dict(zip(keys, combination, strict=True))

@@ -6,7 +6,7 @@ from vrnn.data.checks.inspection import describe_not_finite
 from vrnn.data.splits import Sequences
 from vrnn.training.evaluation import Evaluation
 
-NAMED = 3  # sequences that a message names; more are counted
+MAX_NAMED = 3  # sequences that a message names; more are counted
 
 
 def explain_not_finite(found: Evaluation, name: str, sequences: Sequences, grouping: str | None = None) -> str | None:
@@ -23,8 +23,8 @@ def explain_not_finite(found: Evaluation, name: str, sequences: Sequences, group
         for step in (~found.kl.isfinite()).nonzero().flatten().tolist():
             return f"the {name} KL is not finite, though the bound is: {float(found.kl[step])} at step {step}"
         return None
-    named = [f"{sequences.name(number, grouping)}: {float(found.bounds[number])}" for number in numbers[:NAMED]]
-    rest = f" and {len(numbers) - NAMED} more" if len(numbers) > NAMED else ""
+    named = [f"{sequences.name(number, grouping)}: {float(found.bounds[number])}" for number in numbers[:MAX_NAMED]]
+    rest = f" and {len(numbers) - MAX_NAMED} more" if len(numbers) > MAX_NAMED else ""
     fault = describe_not_finite(name, sequences, grouping)
     return (
         f"the {name} bound is not finite: {len(numbers)} of {len(found.bounds)} sequences have none "

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from vrnn.data.sources.files import printable
 
 ROUNDING = 1e-4  # relative difference up to which values are the same but for the rounding of another machine
-NAMED = 3  # files that a sentence names; more are counted
+MAX_NAMED = 3  # files that a sentence names; more are counted
 
 
 class PartPrint(NamedTuple):
@@ -147,8 +147,8 @@ def _changed_files(before: Mapping[str, int], now: Mapping[str, int]) -> list[st
 def _told(names: list[str], singular: str, plural: str) -> str:
     """How many files, and the first few by name."""
     many = len(names) > 1
-    named = ", ".join(printable(name) for name in sorted(names)[:NAMED])
-    rest = " and others" if len(names) > NAMED else ""
+    named = ", ".join(printable(name) for name in sorted(names)[:MAX_NAMED])
+    rest = " and others" if len(names) > MAX_NAMED else ""
     return f"{len(names)} file{'s' * many} {plural if many else singular}: {named}{rest}"
 
 
