@@ -76,7 +76,7 @@ class Standardisation:
 
     def forward(self, raw: Tensor) -> Tensor:
         """Raw values [..., D] -> standardised ones [..., D]."""
-        return (raw - self.mean.to(raw)) / self.std.to(raw)
+        return (raw - self.mean.to(raw)).div_(self.std.to(raw))
 
     def towards(self, other: Standardisation) -> Affine:
         """The map from x under this standardisation to x under another one: the identity where both are equal."""
