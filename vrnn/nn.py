@@ -35,7 +35,21 @@ def full_precision(values: Tensor) -> Tensor:
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
 
 
-def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Sequential:
+class MLP(nn.Sequential):
+    """Layers over the last axis; all other axes are one while they run.
+
+    The output of a linear layer on more than two axes is a view, and for a ReLU in place on a view autograd copies it
+    three times.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[..., in] -> [..., out]."""
+        if x.dim() < 3 or len(self) == 0:
+            return super().forward(x)
+        return super().forward(x.flatten(0, -2)).unflatten(0, x.shape[:-1])
+
+
+def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> MLP:
     """[..., in_dim] -> [..., widths[-1]] by linear layers with a ReLU after each; with out_dim a linear layer last.
 
     No widths and no out_dim give the identity.
@@ -50,7 +64,7 @@ def mlp(in_dim: int, widths: Sequence[int], out_dim: int | None = None) -> nn.Se
         layers += [nn.Linear(fan_in, fan_out), nn.ReLU(inplace=True)]
     if out_dim is not None:
         layers.append(nn.Linear([in_dim, *widths][-1], out_dim))
-    return nn.Sequential(*layers)
+    return MLP(*layers)
 
 
 def output_layer(net: nn.Sequential) -> nn.Linear:
@@ -93,7 +107,10 @@ class JointMLP(nn.Module):
 
     def forward(self, hoisted: Tensor, b: Tensor) -> Tensor:
         """hoisted: from_a(a) [..., first width]; b [..., b_dim] -> [..., out_dim]."""
-        return self.rest(self.from_b(b).add_(hoisted))
+        if b.dim() < 3 or hoisted.shape[:-1] != b.shape[:-1]:
+            return self.rest(self.from_b(b).add_(hoisted))
+        first = self.from_b(b.flatten(0, -2)).add_(hoisted.flatten(0, -2))  # see MLP
+        return self.rest(first).unflatten(0, b.shape[:-1])
 
 
 class MaskedLinear(nn.Linear):
