@@ -91,12 +91,7 @@ class Row:
         return mean
 
     def mean(self, name: str, evaluation: str | None = None) -> Mean | None:
-        """A figure over the seeds; None where a counted run has none.
-
-        Args:
-          name: of the figure, for instance "test/log_likelihood".
-          evaluation: where it is: one of `evaluations`; None: the runs' own results.
-        """
+        """A figure over the seeds, of their results or of one of `evaluations`; None where a counted run has none."""
         if evaluation is None:
             figures = [job.result["figures"].get(name) for job in self.counted]
         elif evaluation in self.evaluations:

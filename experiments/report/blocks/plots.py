@@ -60,12 +60,9 @@ def panel(width: float = 4.6, height: float = 3.3, grid: Literal["both", "x", "y
 def draw_curves(
     curves: Mapping[str, Sequence[Curve]], *, x_label: str, y_label: str, others: Sequence[Curve] = ()
 ) -> Figure:
-    """Mean over the seeds of each model, in a band from the lowest seed to the highest.
+    """Mean over the seeds of each model, in a band from the lowest seed to the highest; `others` thin and grey below.
 
-    Args:
-      curves: of all models of the report, whose places give the colours: one a seed; a model may have none.
-      x_label, y_label: with units.
-      others: drawn thin and grey below them; what is far off may leave the picture.
+    The places of the models give the colours, so `curves` has all of the report; one may have none.
     """
     from matplotlib.ticker import MaxNLocator
 

@@ -66,11 +66,7 @@ def effect(findings: SweepFindings, key: str) -> Figure:
 
 
 def means_over(places: np.ndarray, values: np.ndarray, scale: Scale) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means of values at each place with standard errors; of many places, over groups of neighbouring ones.
-
-    Returns:
-      Places, means and errors (NaN where there is one value alone), each [P].
-    """
+    """Places, means of values there and standard errors, each [P]; of many places, over groups of neighbouring ones."""
     if scale.kind == "words" or len(scale.values) <= 2 * BINS:
         groups = [np.flatnonzero(places == place) for place in np.unique(places)]
     else:

@@ -33,12 +33,7 @@ CAPTION = "{} by their mean bound on the validation set"
 
 
 class Sweep(Report):
-    """A sweep; its rows are the configurations with a job that counts, the best first.
-
-    Args:
-      plan: of the sweep.
-      jobs: all that are known, in any state; those that are not done are named and not counted.
-    """
+    """A sweep of jobs in any state; its rows are the configurations with one that counts, the best first."""
 
     name, split, what, bounds = "sweep", "validation", "configurations", (VALID,)
 
