@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), ROOT / "outputs" / "README.md"]
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 README = TEXTS["README.md"]
-APPS = ("train", "evaluate", "sample", "encode", "score", "compare", "status", "benchmark", "sync")
+APPS = ("train", "evaluate", "sample", "encode", "score", "forecast", "compare", "status", "benchmark", "sync")
 
 
 class Command(NamedTuple):

@@ -104,6 +104,15 @@ EXPECTED: dict[str, dict[str, Expected]] = {
         "what": Expected(Literal["mean", "sample", "all"], "mean, sample or all"),
         "save": FORM,
     },
+    "forecast": {
+        **LOOKING,
+        "horizon": COUNT,
+        "num": integer(2),
+        "season": integer(2).or_null(),
+        "order": COUNT,
+        "paths": FLAG,
+        "save": FORM,
+    },
     "score": {
         **LOOKING,
         "num_samples": COUNT,

@@ -113,6 +113,12 @@ KEYS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "memory_gb": (("0.5",), ("0", "abc")),
         "output": (("latents", "null"), ("5", "[a]")),
     },
+    "forecast": {
+        "horizon": (("2",), ("0", "x", HUGE)),
+        "num": (("3",), ("1", "abc")),
+        "season": (("3", "null"), ("1", "x")),
+        "order": (("2",), ("0", "null")),
+    },
     "score": {
         "num_samples": (("3",), ("0", "x", HUGE)),
         "dimensions": (("true", "null"), ("3", "[a]")),
@@ -155,11 +161,12 @@ NEEDED = {
     "sample": ("num",),
     "encode": ("what",),
     "score": ("quantile",),
+    "forecast": ("horizon",),
     "compare": ("seeds",),
     "status": ("every",),
     "benchmark": ("benchmark",),
 }
-GIVEN = {app: (Word("run=run", True),) for app in ("evaluate", "sample", "encode", "score")}
+GIVEN = {app: (Word("run=run", True),) for app in ("evaluate", "sample", "encode", "score", "forecast")}
 GARBLED = (
     "=",
     "==",
@@ -218,11 +225,8 @@ def words(draw: st.DrawFn, app: str) -> Word:
 @st.composite
 def lines(draw: st.DrawFn) -> Line:
     """A command line of one of the apps."""
-    app = draw(
-        st.sampled_from(
-            ("train",) * 6 + ("evaluate", "sample", "encode", "score", "compare", "status", "benchmark", "sync")
-        )
-    )
+    looking = ("evaluate", "sample", "encode", "score", "forecast")
+    app = draw(st.sampled_from(("train",) * 6 + looking + ("compare", "status", "benchmark", "sync")))
     if app == "sync":
         return Line(app, tuple(Word(text, None) for text in draw(SYNC)))
     found = draw(st.lists(words(app), min_size=1, max_size=3))
