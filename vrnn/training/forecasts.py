@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vrnn.data.sequences import Sequences
+from vrnn.data.splits import Sequences
 
 RIDGE = 1e-3  # of the autoregressive reference's squares, per value
 
