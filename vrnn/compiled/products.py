@@ -3,8 +3,8 @@
 At 8 to 64 rows a library packs the weights anew for every product, which costs as much as the product itself; the
 time loop takes the same weights at every step, so they are packed once. In GFLOP/s, OpenBLAS, MKL and this code on one
 thread of an Intel Xeon with AVX-512: 43, 77 and 146 at 8 x 400 x 100, 55, 82 and 131 at 16 x 1024 x 256, 98, 107 and
-108 at 64 x 2048 x 512. Over all steps at once, 2560 x 2048 x 512, it has 158, 155 and 125: that is left to torch. Packed weights [K, N] lie in panels of some
-columns, [panels, K, columns], the last one filled up with zeros.
+108 at 64 x 2048 x 512. Over all steps at once, 2560 x 2048 x 512, it has 158, 155 and 125: that is left to torch.
+Packed weights [K, N] lie in panels of some columns, [panels, K, columns], the last one filled up with zeros.
 """
 
 from __future__ import annotations
