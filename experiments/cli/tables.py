@@ -39,4 +39,6 @@ def shown(value: Any) -> str:
         return "yes" if value else "no"
     if value is None:
         return ""
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1e4 and value.is_integer() else f"{value:,.4g}"
+    return str(value)
