@@ -121,7 +121,7 @@ KEYS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "score": {
         "num_samples": (("3",), ("0", "x", HUGE)),
-        "dimensions": (("true", "null"), ("3", "[a]")),
+        "dimensions": (("false", "null"), ("3", "[a]", "true")),
         "quantile": (("0.9",), ("1", "0", "abc")),
         "split": (("train",), ("null", "all")),
     },

@@ -44,7 +44,7 @@ TARGETS = {
         "vrnn",
         "vrnn.data.splits.Path.unlink",
     ],
-    "model._target_": [EVIL, "torch.load", "experiments.tracking.trackers.os.remove"],
+    "model._target_": [EVIL, "torch.load", "experiments.tracking.weights_and_biases.os.remove"],
     "likelihood._target_": [EVIL, "numpy.load"],
     "figures._target_": [EVIL],
     "logger._target_": [EVIL, "wandb.init"],

@@ -27,7 +27,10 @@ CONFIGS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a target of the standard library": (put(objective___target_="os.system"), BUILT),
     "a target through a module of ours": (put(data___target_="vrnn.data.mnist.os.system"), "may be built|no such"),
     "a target through torch": (put(optimizer___target_="torch.optim.optimizer.torch.hub.load"), "may be built|no such"),
-    "a target through the tracker's module": (put(logger___target_="experiments.tracking.trackers.os.system"), BUILT),
+    "a target through the tracker's module": (
+        put(logger___target_="experiments.tracking.weights_and_biases.os.system"),
+        BUILT,
+    ),
     "a module as target": (put(data___target_="vrnn.data.mnist"), BUILT),
     "a target that is no text": (put(data___target_=["os.system"]), "data: expected a part of the suite|data.*may be"),
     "a target of empty parts": (put(data___target_="vrnn..evil"), "may be built|no such"),
