@@ -56,7 +56,11 @@ def runner(product: Product, device: torch.device | str) -> Callable[[], object]
 
 
 def runners(product: Product, device: torch.device | str) -> dict[str, Callable[[], object]]:
-    """The same by each library at hand: torch (on a CPU often MKL), oneDNN, and what numpy has, mostly OpenBLAS."""
+    """The same by each library at hand: torch (on a CPU often MKL), oneDNN, and what numpy has, mostly OpenBLAS.
+
+    Without numpy's where torch has several threads: those of two libraries, which spin while they wait, would slow each
+    other.
+    """
     a = torch.randn(product.rows, product.fan_in, device=device)
     if product.name == "weight":  # both operands lie as the forward left them
         a = torch.randn(product.fan_in, product.rows, device=device).t()
@@ -68,8 +72,9 @@ def runners(product: Product, device: torch.device | str) -> dict[str, Callable[
     if torch.device(device).type == "cpu":
         if torch.backends.mkldnn.is_available():
             found["onednn"] = lambda: torch.ops.mkldnn._linear_pointwise(a, weight, None, "none", [], "")
-        left, right, out = a.numpy(), weight.numpy().T, np.empty((product.rows, product.fan_out), np.float32)
-        found["numpy"] = lambda: np.matmul(left, right, out=out)
+        if torch.get_num_threads() == 1:
+            left, right, out = a.numpy(), weight.numpy().T, np.empty((product.rows, product.fan_out), np.float32)
+            found["numpy"] = lambda: np.matmul(left, right, out=out)
     return found
 
 
