@@ -5,6 +5,7 @@ Hydra imports this file at every start, so all that a sweep needs is imported in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.plugins.sweeper import Sweeper
@@ -13,6 +14,15 @@ from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from experiments.sweep.multirun import Multirun
+    from experiments.sweep.plan import SweepJob, SweepPlan
+    from experiments.tracking.guard import GuardedTracker
+
+
+def publish(plan: SweepPlan, jobs: Sequence[SweepJob], tracker: GuardedTracker) -> None:
+    """Writes the report of a multirun; its parts are of no use to the jobs, so they are imported at the end."""
+    from experiments.report.sweep.publish import publish
+
+    publish(plan, jobs, tracker)
 
 
 class GridSweeper(Sweeper):
@@ -30,7 +40,7 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from experiments.sweep.grid import GridSweep
 
-        self.work = GridSweep(hydra_context, task_function, config)
+        self.work = GridSweep(hydra_context, task_function, config, publish)
 
     def sweep(self, arguments: list[str]) -> None:
         self.work.start()
@@ -42,4 +52,4 @@ class SearchSweeper(GridSweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from experiments.sweep.search import SearchSweep
 
-        self.work = SearchSweep(hydra_context, task_function, config)
+        self.work = SearchSweep(hydra_context, task_function, config, publish)

@@ -6,7 +6,7 @@ import os
 import shlex
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,13 +32,15 @@ from experiments.run.state import tell_changed
 from experiments.sweep.claims import JOBS_ELSEWHERE, claim_jobs, is_named_by_suite
 from experiments.sweep.monitor import Monitor
 from experiments.sweep.plan import SweepJob, SweepPlan
-from experiments.sweep.publish import publish
 from experiments.sweep.settings import MultirunSettings
 from experiments.sweep.space import compose_swept_job, read_space
 from experiments.sweep.stopping import stop_below
-from experiments.tracking.guard import Guard, build_tracker
+from experiments.tracking.guard import Guard, GuardedTracker, build_tracker
 
 MAX_FAILURE_CODE = 100  # failures that an exit code tells apart; the codes above have meanings of their own
+
+
+Publishes = Callable[[SweepPlan, Sequence[SweepJob], GuardedTracker], None]
 
 
 class Multirun(ABC):
@@ -51,6 +53,7 @@ class Multirun(ABC):
       context: Hydra's.
       task: what runs one job; it knows the command line.
       config: as Hydra has composed it for the sweeper, without what varies.
+      publish: writes the report of a plan, of its jobs as they stand, and hands it to a tracker.
 
     Raises:
       UserError: it is no search space, a setting is wrong, a job does not compose, or the same multirun is running.
@@ -58,10 +61,10 @@ class Multirun(ABC):
 
     is_grid = True
 
-    def __init__(self, context: HydraContext, task: TaskFunction, config: DictConfig):
+    def __init__(self, context: HydraContext, task: TaskFunction, config: DictConfig, publish: Publishes):
         if not isinstance(task, AppTask):
             raise TypeError(f"a multirun runs an app of the suite, not {task}")
-        self.context, self.task, self.config = context, task, config
+        self.context, self.task, self.config, self.publish = context, task, config, publish
         self.lock = ExitStack()
         self.space = read_space(config, context.config_loader, is_grid=self.is_grid)
         self.cfg = self.compose(self.space.first_job)
@@ -218,7 +221,7 @@ class Multirun(ABC):
             return code or 1  # what kept them from starting has been told
         if self.reports:
             with Guard("report", "the jobs are not touched; experiments.status report=true writes it again"):
-                publish(self.plan, self.jobs(), build_tracker(self.cfg))
+                self.publish(self.plan, self.jobs(), build_tracker(self.cfg))
         missing = max(0, self.plan.total - sum(sweep_job.job.is_over for sweep_job in jobs))
         if missing and (code > 128 or self.monitor.requested) and not self.monitor.gave_up:
             if self.reports:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.cli.terminal import console, say
+from experiments.report.sweep.report import Sweep
 from experiments.sweep.plan import SweepJob, SweepPlan
 from experiments.tracking.guard import GuardedTracker
 from experiments.tracking.tracked import TrackedRun
@@ -18,8 +19,6 @@ def publish(plan: SweepPlan, jobs: Sequence[SweepJob], tracker: GuardedTracker) 
       jobs: as they stand.
       tracker: of the report.
     """
-    from experiments.report.sweep.report import Sweep  # its parts are of no use to the jobs
-
     title = f"Sweep {plan.directory.name}"
     sweep = Sweep(plan, jobs)
     sweep.write(plan.directory, title, plan.command_to_show)
