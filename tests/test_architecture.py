@@ -15,7 +15,7 @@ FILES = sorted(path for package in ("vrnn", "experiments") for path in (ROOT / p
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 
 # Each layer, and the layers that it may import besides itself.
-FLOOR = {"batch", "compiled", "distributions", "memory", "nn"}
+FLOOR = {"batch", "compiled", "distributions", "memory", "nn", "resampling"}
 LAYERS = {
     "vrnn": set(),  # the package itself: its version
     "batch": set(),
@@ -23,6 +23,7 @@ LAYERS = {
     "distributions": set(),
     "memory": set(),
     "nn": set(),
+    "resampling": set(),
     "figures": set(),
     "data": {"batch", "memory"},
     "likelihoods": {"distributions", "nn"},

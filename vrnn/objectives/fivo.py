@@ -15,7 +15,7 @@ from vrnn.batch import Batch
 from vrnn.models.base import Forward, SequenceModel, State
 from vrnn.nn import require_at_least
 from vrnn.objectives.base import Estimate, Kind, Objective, totals
-from vrnn.objectives.resampling import Resample, multinomial, systematic
+from vrnn.resampling import Resample, multinomial, systematic
 
 RESAMPLING: dict[str, Resample] = {"multinomial": multinomial, "systematic": systematic}
 
@@ -61,7 +61,7 @@ class FIVO(Objective):
 
     Args:
       num_samples: K, the particles.
-      resampling: how ancestors are drawn, see `vrnn.objectives.resampling`.
+      resampling: how ancestors are drawn, see `vrnn.resampling`.
       ess_threshold: share of K below which particles are resampled; 0: never, 1: at every step.
       resampling_gradient: adds the score-function term of the ancestors to the gradient (eq. 8 there), whose variance
         is large; without it the gradient is biased, and in the paper trains better. Each draw is credited with the

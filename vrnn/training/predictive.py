@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vrnn.batch import Batch
 from vrnn.models.base import SequenceModel, State, at
+from vrnn.resampling import systematic
 from vrnn.training.noise import keyed_noise
 
 
@@ -91,8 +92,7 @@ def _repeated(fields: Any, times: int) -> Any:
 def _resampled(state: State, log_weights: Tensor, effective: Tensor, uniform: Tensor) -> tuple[State, Tensor]:
     """States [B * K, ...] and log weights [B, K] after resampling the rows whose particles have degenerated."""
     size, samples = log_weights.shape
-    places = (uniform[:, None] + torch.arange(samples, device=uniform.device)) / samples  # [B, K]
-    chosen = torch.searchsorted(log_weights.exp().cumsum(1), places.contiguous()).clamp(max=samples - 1)
+    chosen = systematic(log_weights.exp(), uniform[:, None])
     few = (effective < samples / 2)[:, None]
     chosen = torch.where(few, chosen, torch.arange(samples, device=uniform.device))
     rows = (chosen + samples * torch.arange(size, device=uniform.device)[:, None]).flatten()

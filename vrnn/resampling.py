@@ -28,7 +28,7 @@ def systematic(weights: Tensor, uniforms: Tensor) -> Tensor:
 
     Args:
       weights: that sum to 1 [B, K].
-      uniforms: in [0, 1) [B, K]; u is the first of each row.
+      uniforms: in [0, 1) [B, K] or [B, 1]; u is the first of each row.
     """
     points = torch.arange(weights.shape[1], device=weights.device, dtype=weights.dtype)
     return _found(weights, (points + uniforms[:, :1]) / weights.shape[1])
