@@ -9,6 +9,8 @@ import torch
 
 from tests.models.test_exact import exact_log_px
 from vrnn.batch import Batch
+from vrnn.objectives.fivo import FIVO
+from vrnn.training.noise import keyed_noise
 from vrnn.training.predictive import predictive
 
 
@@ -52,6 +54,19 @@ def test_the_sum_over_steps_is_the_importance_weighted_likelihood(make_vrnn, mak
     with torch.no_grad():
         expected = IWAE(20_000)(model, batch, 0, noise).bound
     torch.testing.assert_close(found.log_px.sum(1), expected, rtol=0, atol=0.05)
+
+
+def test_with_the_same_noise_its_sum_is_the_bound_of_a_particle_filter(make_vrnn, make_batch):
+    """FIVO resamples before a step, by the uniform number of that step; here it is done after the step before."""
+    model = make_vrnn()
+    batch, samples = make_batch(model, steps=12, lengths=[12, 5, 1, 9]), 16
+    found = predictive(model, batch, num_samples=samples, seed=3)
+    noise = keyed_noise(3, batch, samples, model.z_dim + 1)
+    noise[:, 1:, -1] = noise[:, :-1, -1].clone()
+    with torch.no_grad():
+        expected = FIVO(samples, resampling="systematic", ess_threshold=0.5)(model, batch, 0, noise.to(batch.x)).bound
+    assert (found.effective[batch.mask] < samples / 2).any()  # or nothing would be resampled
+    torch.testing.assert_close(found.log_px.sum(1), expected)
 
 
 def test_no_number_depends_on_the_batch(make_vrnn, make_batch):
